@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Throw 10,000 mutated files at the readers. Arguments (--files N --seed S) go to the fuzzer.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh dev
+exec "${VD4RL_VENV:-.venv}/bin/python" -m tests.fuzz.fuzzer "$@"

@@ -1,0 +1,70 @@
+"""Every error and warning of the library, in one tree.
+
+A message says what happened, where, what was expected, what was found, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class Vd4rlError(Exception):
+    """Base class of all errors raised on purpose by this package."""
+
+
+class InvalidIdError(Vd4rlError, ValueError):
+    """A dataset id does not follow the grammar (see :mod:`vd4rl_data.registry`)."""
+
+
+class UnknownDatasetError(Vd4rlError, LookupError):
+    """A well-formed dataset id that is not in the catalog."""
+
+
+class UnknownTaskError(Vd4rlError, LookupError):
+    """A task name that is not in the registry."""
+
+
+class DatasetNotFoundError(Vd4rlError, FileNotFoundError):
+    """A known dataset has no usable file here; the message prints the command that makes it."""
+
+
+class DatasetFormatError(Vd4rlError, ValueError):
+    """A dataset file is well preserved but does not hold what the format asks for."""
+
+
+class CorruptFileError(DatasetFormatError):
+    """A file's bytes are not those that were written: truncated, altered, or cut while writing."""
+
+
+class InvalidEpisodeError(Vd4rlError, ValueError):
+    """An episode breaks an invariant of :class:`vd4rl_data.Episode`."""
+
+
+class DatasetLockedError(Vd4rlError, RuntimeError):
+    """Another process is writing the same dataset file."""
+
+
+class NoSpaceError(Vd4rlError, OSError):
+    """The disk is full, or would be before the work is done."""
+
+
+class MissingDependencyError(Vd4rlError, ImportError):
+    """An optional package is not installed; the message names the extra to install."""
+
+
+class RenderBackendError(Vd4rlError, RuntimeError):
+    """MuJoCo found no OpenGL library to render with; the message says what to install."""
+
+
+class ForkAfterRenderError(Vd4rlError, RuntimeError):
+    """A forked process tried to render after its parent did, which would hang for ever."""
+
+
+class UnsupportedScoreError(Vd4rlError, ValueError):
+    """A suite never published the constants that a normalized score needs."""
+
+
+class RenderDriftWarning(UserWarning):
+    """The machine at hand renders other pixels than the machine that made the dataset."""
+
+
+class LargeArrayWarning(UserWarning):
+    """A memory-mapped array of many bytes is about to be copied into memory."""

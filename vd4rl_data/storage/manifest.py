@@ -1,0 +1,151 @@
+"""The manifest: what a dataset is, where it came from, and how to check it. Stored as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
+
+import numpy as np
+
+from vd4rl_data.errors import DatasetFormatError
+from vd4rl_data.registry import DatasetSpec, ReturnStatistics
+from vd4rl_data.scores import return_statistics
+from vd4rl_data.storage.format import canonical_json
+
+ORIGINS: Final = ("official", "imported", "regenerated", "sample")
+VALIDATION_FRACTION: Final = 0.05
+UNKNOWN_RENDERER: Final = "unknown"
+_SPLIT_SEED: Final = 0
+_FINGERPRINT_FRAMES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How the episodes came to be; all of it is JSON.
+
+    Attributes:
+        origin: ``official`` (the authors' own files, their hashes known), ``imported`` (converted
+            from files that the user had), ``regenerated`` (collected with this package) or
+            ``sample``.
+        versions: package name → version, for everything that can change a byte.
+        renderer: OpenGL renderer string, ``unknown`` for files that do not say.
+        recipe: what to run, and with which settings, to get these episodes again.
+        behavior_policy: name, and for a trained one its checkpoint hash and return.
+        sources: for imported data, each file with its SHA-256 and whether it was known before.
+        repairs: one line for each deviation of a source that was mended while reading.
+    """
+
+    origin: str
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    renderer: str = UNKNOWN_RENDERER
+    recipe: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    behavior_policy: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    sources: Sequence[Mapping[str, Any]] = ()
+    repairs: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything a dataset file says about itself.
+
+    Attributes:
+        dataset_id: the catalog id.
+        complete: holds all episodes of the catalog row.
+        num_episodes, num_transitions: what the file holds.
+        returns: statistics of the undiscounted episode returns.
+        validation_episodes: numbers of the 5 % of episodes held out by ``split="train"``.
+        fingerprint_rows: rows whose frames and physics states are the render fingerprint.
+        content_sha256: hash of all arrays, the same in both layouts.
+        license, citation: of the data.
+        provenance: see :class:`Provenance`.
+    """
+
+    dataset_id: str
+    complete: bool
+    num_episodes: int
+    num_transitions: int
+    returns: ReturnStatistics
+    validation_episodes: tuple[int, ...]
+    fingerprint_rows: tuple[int, ...]
+    content_sha256: str
+    license: str
+    citation: str
+    provenance: Provenance
+
+    @property
+    def origin(self) -> str:
+        """Where the data came from: one of :data:`ORIGINS`."""
+        return self.provenance.origin
+
+    def to_json(self) -> str:
+        """Canonical JSON text; the inverse of :meth:`from_json`."""
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Manifest:
+        """Parse a manifest.
+
+        Raises:
+            DatasetFormatError: the text is not JSON, or a field is missing or unknown.
+        """
+        try:
+            values = json.loads(text)
+            values["returns"] = ReturnStatistics(**values["returns"])
+            values["provenance"] = Provenance(**values["provenance"])
+            for name in ("validation_episodes", "fingerprint_rows"):
+                values[name] = tuple(int(number) for number in values[name])
+            return cls(**values)
+        except (ValueError, TypeError, KeyError) as error:
+            names = ", ".join(item.name for item in fields(cls))
+            raise DatasetFormatError(
+                f"{where}: manifest: expected JSON with the fields {names}; {error}"
+            ) from error
+
+
+def make_manifest(
+    spec: DatasetSpec,
+    returns: Sequence[float],
+    lengths: Sequence[int],
+    provenance: Provenance,
+    content_sha256: str,
+    *,
+    has_physics_state: bool,
+) -> Manifest:
+    """Derive a manifest from the catalog row and what was written.
+
+    Raises:
+        DatasetFormatError: the origin is not one of :data:`ORIGINS`.
+    """
+    if provenance.origin not in ORIGINS:
+        raise DatasetFormatError(
+            f"{spec.name}: origin: expected one of {', '.join(ORIGINS)}, got {provenance.origin!r}"
+        )
+    known = has_physics_state and provenance.renderer != UNKNOWN_RENDERER
+    return Manifest(
+        dataset_id=spec.name,
+        complete=len(lengths) >= spec.num_episodes,
+        num_episodes=len(lengths),
+        num_transitions=sum(lengths),
+        returns=return_statistics(returns),
+        validation_episodes=validation_split(len(lengths)),
+        fingerprint_rows=_spread_rows(sum(lengths) + len(lengths)) if known else (),
+        content_sha256=content_sha256,
+        license=spec.license,
+        citation=spec.citation,
+        provenance=provenance,
+    )
+
+
+def validation_split(num_episodes: int) -> tuple[int, ...]:
+    """Numbers of the episodes held out for validation: 5 %, at least one of two or more."""
+    if num_episodes < 2:
+        return ()
+    count = max(1, round(VALIDATION_FRACTION * num_episodes))
+    order = np.random.default_rng(_SPLIT_SEED).permutation(num_episodes)
+    return tuple(sorted(int(number) for number in order[:count]))
+
+
+def _spread_rows(num_rows: int) -> tuple[int, ...]:
+    return tuple(int(row) for row in np.linspace(0, num_rows - 1, _FINGERPRINT_FRAMES))

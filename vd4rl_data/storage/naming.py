@@ -1,0 +1,60 @@
+"""Where the files of a dataset lie under a data folder, and how shards are named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from vd4rl_data.errors import CorruptFileError
+
+_SHARD: Final = re.compile(r"(?P<stem>.+)\.packed-(?P<shard>\d{5})-of-(?P<count>\d{5})\.h5")
+
+
+def flat_path(root: Path, dataset_id: str) -> Path:
+    """``<root>/<Suite>/<name>.h5``."""
+    return root / f"{dataset_id}.h5"
+
+
+def shard_path(folder: Path, name: str, shard: int, num_shards: int) -> Path:
+    """``<folder>/<name>.packed-00000-of-00003.h5``."""
+    return folder / f"{name}.packed-{shard:05d}-of-{num_shards:05d}.h5"
+
+
+def first_shard(flat: Path) -> Path | None:
+    """The first shard of the packed dataset that lies where ``flat`` would, if there is one."""
+    return min(flat.parent.glob(f"{dataset_stem(flat)}.packed-00000-of-*.h5"), default=None)
+
+
+def shard_paths(path: Path) -> list[Path]:
+    """All files of the dataset to which ``path`` belongs, in order.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        CorruptFileError: another shard of the same dataset is missing.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no dataset file at {path}")
+    match = _SHARD.fullmatch(path.name)
+    if match is None:
+        return [path]
+    count = int(match["count"])
+    paths = [shard_path(path.parent, match["stem"], shard, count) for shard in range(count)]
+    for sibling in paths:
+        if not sibling.is_file():
+            raise CorruptFileError(
+                f"{path}: its dataset has {count} shards; {sibling.name} is missing"
+            )
+    return paths
+
+
+def sidecar_path(path: Path) -> Path:
+    """``<name>.manifest.json`` beside a flat file, ``<name>.packed.manifest.json`` by shards."""
+    middle = ".packed" if _SHARD.fullmatch(path.name) else ""
+    return path.with_name(f"{dataset_stem(path)}{middle}.manifest.json")
+
+
+def dataset_stem(path: Path) -> str:
+    """The dataset's file name without layout, shard number and suffix."""
+    match = _SHARD.fullmatch(path.name)
+    return match["stem"] if match else path.name.removesuffix(".h5")

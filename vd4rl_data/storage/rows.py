@@ -1,0 +1,125 @@
+"""Episode ⇄ rows: T transitions become T + 1 rows of every array, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vd4rl_data.episode import Episode, rows_kind
+from vd4rl_data.errors import InvalidEpisodeError
+from vd4rl_data.storage.format import INFO_GROUP, ROW_KEYS
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One array of the file: key, shape and dtype of one row, and what a row belongs to."""
+
+    key: str
+    row_shape: tuple[int, ...]
+    dtype: str
+    kind: str
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return int(np.prod(self.row_shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+def info_key(name: str) -> str:
+    """``infos/<name>``."""
+    return f"{INFO_GROUP}/{name}"
+
+
+def row_starts(lengths: Sequence[int]) -> NDArray[np.int64]:
+    """int64 (E+1,): the first row of each episode, given its number of transitions."""
+    rows = np.asarray(lengths, dtype=np.int64) + 1
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(rows)])
+
+
+def columns_of(episode: Episode) -> tuple[Column, ...]:
+    """The arrays that hold episodes like this one, in the order in which they are hashed."""
+    kinds = {
+        info_key(name): rows_kind(values, len(episode)) for name, values in episode.infos.items()
+    }
+    return tuple(
+        Column(key, values.shape[1:], values.dtype.str, kinds.get(key, "transition"))
+        if key != "observations"
+        else Column(key, values.shape[1:], values.dtype.str, "observation")
+        for key, values in episode_rows(episode).items()
+    )
+
+
+def episode_rows(episode: Episode) -> dict[str, NDArray[Any]]:
+    """All arrays of one episode with T + 1 rows each; transition arrays get a last row of zeros."""
+    transitions = len(episode)
+    timeouts = np.zeros(transitions + 1, dtype=np.bool_)
+    timeouts[-1] = True
+    rows: dict[str, NDArray[Any]] = dict(
+        zip(
+            ROW_KEYS,
+            (
+                episode.observations,
+                _padded(episode.actions),
+                _padded(episode.rewards),
+                _padded(episode.discounts),
+                _padded(episode.terminals),
+                timeouts,
+            ),
+            strict=True,
+        )
+    )
+    for name in sorted(episode.infos):
+        values = episode.infos[name]
+        rows[info_key(name)] = values if len(values) == transitions + 1 else _padded(values)
+    return {key: _little_endian(values) for key, values in rows.items()}
+
+
+def rows_episode(rows: Mapping[str, NDArray[Any]], kinds: Mapping[str, str]) -> Episode:
+    """The inverse of :func:`episode_rows`; ``kinds`` maps each infos key to its row kind."""
+    transitions = len(rows["actions"]) - 1
+    terminated = bool(rows["terminals"][transitions - 1])
+    infos = {
+        key.removeprefix(f"{INFO_GROUP}/"): rows[key] if kind == "observation" else rows[key][:-1]
+        for key, kind in kinds.items()
+    }
+    return Episode(
+        observations=rows["observations"],
+        actions=rows["actions"][:-1],
+        rewards=rows["rewards"][:-1],
+        discounts=rows["discounts"][:-1],
+        terminated=terminated,
+        truncated=not terminated,
+        infos=infos,
+    )
+
+
+def check_same_columns(where: str, expected: tuple[Column, ...], got: tuple[Column, ...]) -> None:
+    """Every episode of a dataset has the same arrays.
+
+    Raises:
+        InvalidEpisodeError: naming the first array that differs.
+    """
+    if expected == got:
+        return
+    by_key = {column.key: column for column in got}
+    for column in expected:
+        other = by_key.pop(column.key, None)
+        if other != column:
+            raise InvalidEpisodeError(
+                f"{where}: {column.key}: expected {column} like the first episode, got {other}"
+            )
+    raise InvalidEpisodeError(
+        f"{where}: expected the arrays of the first episode, got also {by_key}"
+    )
+
+
+def _padded(values: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([values, np.zeros((1, *values.shape[1:]), dtype=values.dtype)])
+
+
+def _little_endian(values: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
