@@ -1,0 +1,229 @@
+"""Reader of official 84 px shards: HDF5 files of many episodes, frames channel first.
+
+Keys ``observation`` (N, 3, H, W) uint8, ``action`` (N, A) float32, ``reward``, ``discount`` and
+``step_type`` (N,): 0 first, 1 middle, 2 last, as integers or as floats. Boundaries come from
+``step_type`` alone. The official tool that splits shards counts rows, so a shard may begin and end
+inside an episode; :mod:`vd4rl_data.upstream.join` puts the halves together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Int8
+from numpy.typing import NDArray
+
+from vd4rl_data.errors import CorruptFileError, DatasetFormatError, Vd4rlError
+from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.upstream.checks import FLOATS, check_kind, fail, first_true
+from vd4rl_data.upstream.join import join_shards
+from vd4rl_data.upstream.naming import shard_order
+from vd4rl_data.upstream.rows import Expected, Piece, Rows, UpstreamEpisode
+
+FIRST: Final = 0
+LAST: Final = 2
+KEYS: Final = ("observation", "action", "reward", "discount", "step_type")
+
+MAX_SHARD_ROWS: Final = 4_000_000
+"""More rows than any published dataset has, let alone one shard of it."""
+
+MAX_BLOCK_BYTES: Final = 2**30
+"""Largest run of rows that is decompressed at once; a shard whose chunks are taller is refused."""
+
+_BROKEN_HDF5: Final = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Rows [start, stop) of one episode inside a shard."""
+
+    start: int
+    stop: int
+    is_first: bool
+    is_last: bool
+
+
+def read_shards(paths: list[Path], spec: DatasetSpec) -> Iterator[UpstreamEpisode]:
+    """Read shards in the numeric order of their counters, in this process, joining cut episodes.
+
+    A file that was damaged on purpose can crash the HDF5 library;
+    :func:`~vd4rl_data.upstream.folder.read_folder` reads the same in a process of its own.
+
+    Raises:
+        CorruptFileError: the bytes are not those that were written.
+        DatasetFormatError: a key is missing or unfit, or ``step_type`` contradicts itself.
+        InvalidEpisodeError: an episode breaks an invariant.
+    """
+    expected = Expected.of(spec)
+    ordered = sorted(paths, key=lambda path: shard_order(path.name))
+    pieces = ((path.name, piece) for path in ordered for piece in read_shard(path, expected))
+    return join_shards(pieces, spec)
+
+
+def read_shard(path: Path, expected: Expected) -> Iterator[Piece]:
+    """Yield the episodes of one shard, and the parts of episodes at its two ends, row by row.
+
+    At most one block of chunks (about 80 MB in the official files) and one episode are in memory.
+    Raises as :func:`read_shards`.
+    """
+    import h5py
+
+    with path.open("rb"):
+        pass  # a missing or forbidden file is the caller's error, not a corrupt file
+    with _broken_hdf5(path.name), h5py.File(path, "r", locking=False) as file:
+        arrays = {key: _dataset(path.name, file, key) for key in KEYS}
+        _check_arrays(path.name, arrays, expected)
+        small = {key: arrays[key][()] for key in KEYS if key != "observation"}
+        segments = _segments(path.name, small["step_type"], expected.max_rows)
+        for segment, frames in _cut_frames(path.name, arrays["observation"], segments):
+            part = slice(segment.start, segment.stop)
+            rows = Rows(
+                frames, small["action"][part], small["reward"][part], small["discount"][part]
+            )
+            yield Piece(rows, segment.start, segment.is_first, segment.is_last)
+
+
+@contextmanager
+def _broken_hdf5(name: str) -> Generator[None, None, None]:
+    try:
+        yield
+    except Vd4rlError:
+        raise
+    except _BROKEN_HDF5 as error:
+        raise CorruptFileError(
+            f"{name}: expected an intact HDF5 file, got {type(error).__name__}: {error}; "
+            "download the file again"
+        ) from error
+
+
+def _dataset(where: str, file: Any, key: str) -> Any:
+    """The dataset ``key``, which must hold its numbers in this very file."""
+    import h5py
+
+    link = file.get(key, getlink=True)
+    if link is None:
+        fail(where, key, f"the keys {', '.join(KEYS)}", f"{sorted(file)}")
+    if not isinstance(link, h5py.HardLink):
+        fail(
+            where, key, "an array in this file", f"{type(link).__name__}, which may point elsewhere"
+        )
+    dataset: Any = file[key]
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+        fail(where, key, "an array", f"{dataset}")
+    if dataset.is_virtual or dataset.external is not None:
+        fail(where, key, "an array in this file", "an array stored in other files")
+    return dataset
+
+
+def _check_arrays(where: str, arrays: dict[str, Any], expected: Expected) -> None:
+    """Check dtypes, shapes and stored sizes from the headers alone."""
+    integers = ("int64", "int32", "int8", "uint8")
+    rules: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
+        "observation": (("uint8",), (3, expected.size, expected.size)),
+        "action": (("float32",), (expected.action_size,)),
+        "reward": (FLOATS, ()),
+        "discount": (FLOATS, ()),
+        "step_type": ((*integers, *FLOATS), ()),
+    }
+    rows = arrays["action"].shape[0] if arrays["action"].shape else 0
+    for key, dataset in arrays.items():
+        dtypes, row_shape = rules[key]
+        check_kind(
+            where, key, dtype=dataset.dtype, shape=dataset.shape, dtypes=dtypes, row_shape=row_shape
+        )
+        if len(dataset) != rows:
+            fail(where, key, f"{rows} rows (as many as action)", f"{len(dataset)}")
+    if not 1 <= rows <= MAX_SHARD_ROWS:
+        fail(where, "action", f"1 to {MAX_SHARD_ROWS:,} rows", f"{rows:,}")
+    for key, dataset in arrays.items():
+        _check_stored(f"{where}: {key}", dataset)
+
+
+def _check_stored(where: str, dataset: Any) -> None:
+    """Every chunk that the header declares must exist: HDF5 reads a missing one as zeros."""
+    if dataset.chunks is None:
+        stored, declared, unit = dataset.id.get_storage_size(), dataset.nbytes, "bytes"
+    else:
+        grid = zip(dataset.shape, dataset.chunks, strict=True)
+        declared = math.prod(-(-length // chunk) for length, chunk in grid)
+        stored, unit = dataset.id.get_num_chunks(), "chunks"
+    if stored < declared:
+        raise CorruptFileError(
+            f"{where}: the header declares {declared:,} {unit}, the file holds {stored:,}; "
+            "it was not written to its end"
+        )
+
+
+def _segments(where: str, step_type: NDArray[Any], max_rows: int) -> list[_Segment]:
+    """Cut the rows of a shard into episodes; refuses what no sequence of episodes can be."""
+    unknown = first_true(~np.isin(step_type, (FIRST, 1, LAST)))
+    if unknown is not None:
+        got = f"{step_type[unknown]} at row {unknown}"
+        fail(where, "step_type", "0 (first), 1 (middle) or 2 (last)", got)
+    steps: Int8[np.ndarray, " N"] = step_type.astype(np.int8)
+    headless = first_true((steps[:-1] == LAST) & (steps[1:] != FIRST))
+    if headless is not None:
+        got = f"{steps[headless + 1]} at row {headless + 1}"
+        fail(where, "step_type", "0 (first) after a 2 (last)", got)
+    starts = np.union1d([0], np.flatnonzero(steps == FIRST))
+    stops = np.append(starts[1:], len(steps))
+    too_long = first_true(stops - starts > max_rows)
+    if too_long is not None:
+        got = f"{stops[too_long] - starts[too_long]} from row {starts[too_long]} on"
+        fail(where, "step_type", f"at most {max_rows} rows in an episode", got)
+    return [
+        _Segment(int(start), int(stop), bool(steps[start] == FIRST), bool(steps[stop - 1] == LAST))
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+
+
+def _cut_frames(
+    where: str, observation: Any, segments: list[_Segment]
+) -> Iterator[tuple[_Segment, NDArray[np.uint8]]]:
+    """Yield each segment with its frames (R, H, W, 3), decompressing every chunk once."""
+    parts: list[NDArray[np.uint8]] = []
+    waiting = iter(segments)
+    segment = next(waiting)
+    for start, block in _blocks(where, observation):
+        stop = start + len(block)
+        at = max(start, segment.start)
+        while True:
+            end = min(stop, segment.stop)
+            parts.append(
+                np.ascontiguousarray(block[at - start : end - start].transpose(0, 2, 3, 1))
+            )
+            at = end
+            if at < segment.stop:
+                break
+            yield segment, parts[0] if len(parts) == 1 else np.concatenate(parts)
+            parts = []
+            following = next(waiting, None)
+            if following is None:
+                return
+            segment = following
+            if at == stop:
+                break
+
+
+def _blocks(where: str, observation: Any) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield (first row, frames (B, 3, H, W)) in blocks of whole chunks.
+
+    The official files have chunks of thousands of rows by a few pixels. Reading them one episode at
+    a time would decompress each several times over.
+    """
+    tall = observation.chunks[0] if observation.chunks else 1
+    height = min(tall * max(1, 512 // tall), len(observation))
+    size = height * math.prod(observation.shape[1:])
+    if size > MAX_BLOCK_BYTES:
+        raise DatasetFormatError(
+            f"{where}: observation: expected at most {MAX_BLOCK_BYTES:,} bytes in a row of chunks, "
+            f"got {size:,} ({tall:,} rows); rewrite the file with smaller chunks"
+        )
+    for start in range(0, len(observation), height):
+        yield start, observation[start : start + height]

@@ -1,0 +1,185 @@
+"""Rows as other people's files hold them, and the one place where they are shifted to ours.
+
+A V-D4RL file has one row per observation: row t holds observation t and the action, reward and
+discount that *led to* it, so row 0 is a dummy (action and reward zero, discount one)::
+
+    row                 0      1      2     ...    T
+    observation        o[0]   o[1]   o[2]   ...   o[T]
+    action              0     a[0]   a[1]   ...   a[T-1]     a[t] was taken at o[t]
+    reward, discount   0, 1   r[0]   r[1]   ...   r[T-1]     r[t] came back with o[t+1]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+from numpy.typing import NDArray
+
+from vd4rl_data.episode import Episode
+from vd4rl_data.errors import DatasetFormatError
+from vd4rl_data.registry import DatasetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the catalog says about every file of a dataset.
+
+    Attributes:
+        size: height and width of a frame, in pixels.
+        action_size: dimensions of an action.
+        max_rows: rows of a full episode: its time steps and the row of the first observation.
+        domain: the simulator's domain, which names the proprioceptive keys.
+    """
+
+    size: int
+    action_size: int
+    max_rows: int
+    domain: str
+
+    @classmethod
+    def of(cls, spec: DatasetSpec) -> Expected:
+        """The expectations of one catalog row."""
+        return cls(spec.size, spec.task.action_size, spec.task.time_steps + 1, spec.task.domain)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Consecutive rows of one episode, in the files' convention (see the module's drawing).
+
+    Attributes:
+        observations: uint8 (R, H, W, 3).
+        actions: float32 (R, A).
+        rewards, discounts: float32 or float64 (R,).
+        state: float32 (R, S), proprioception of each observation; ``None`` where a file has none.
+    """
+
+    observations: UInt8[np.ndarray, "R H W 3"]
+    actions: Float32[np.ndarray, "R A"]
+    rewards: Float[np.ndarray, " R"]
+    discounts: Float[np.ndarray, " R"]
+    state: Float32[np.ndarray, "R S"] | None = None
+
+    def __len__(self) -> int:
+        """The number of rows, R."""
+        return len(self.actions)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of rows of one episode: a whole one, or the part of it that lies in one shard.
+
+    Attributes:
+        rows: the rows.
+        start: the row of the file that they begin at.
+        is_first: they begin with the first observation of the episode.
+        is_last: they end with its last observation, by a time limit or a termination.
+        repairs: what was changed while reading, in words.
+    """
+
+    rows: Rows
+    start: int
+    is_first: bool
+    is_last: bool
+    repairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamEpisode:
+    """A valid episode from a foreign file.
+
+    Attributes:
+        episode: the episode, in our convention.
+        source: name of the file that it (or its first row) was read from.
+        repairs: what was changed, joined or left out on the way here, in words; empty if nothing.
+    """
+
+    episode: Episode
+    source: str
+    repairs: tuple[str, ...] = ()
+
+
+def shifted(where: str, rows: Rows, *, is_last: bool) -> Episode:
+    """Turn the rows of one episode, shape (T + 1, …), into our convention (T transitions).
+
+    Args:
+        where: named in messages.
+        rows: from the first observation on.
+        is_last: the rows reach the end of the episode. A discount of 0 in the last row then means
+            that it terminated; everything else is truncation.
+
+    Raises:
+        DatasetFormatError: row 0 is no dummy, or a discount of 0 stands before the end.
+    """
+    _check_dummy(where, "action", rows.actions[0])
+    _check_dummy(where, "reward", rows.rewards[0])
+    terminated = bool(is_last and len(rows) > 1 and rows.discounts[-1] == 0)
+    zeros = np.flatnonzero(rows.discounts[1 : len(rows) - terminated] == 0) + 1
+    if zeros.size:
+        raise DatasetFormatError(
+            f"{where}: discount: expected 0 only where the episode terminates, got 0 at row "
+            f"{zeros[0]} of {len(rows)}"
+        )
+    infos: dict[str, NDArray[Any]] = {} if rows.state is None else {"state": rows.state}
+    return Episode(
+        observations=rows.observations,
+        actions=rows.actions[1:],
+        rewards=_float32(rows.rewards[1:]),
+        discounts=_float32(rows.discounts[1:]),
+        terminated=terminated,
+        truncated=not terminated,
+        infos=infos,
+    )
+
+
+def unshifted(episode: Episode) -> Rows:
+    """The inverse of :func:`shifted`: T + 1 rows of an episode in the files' convention.
+
+    Rewards and discounts become float64, as the official files hold them; of the infos only a
+    float32 ``state`` of T + 1 rows survives.
+    """
+    state = episode.infos.get("state")
+    if state is not None and (
+        state.dtype != np.float32 or state.ndim != 2 or len(state) != len(episode) + 1
+    ):
+        state = None
+    return Rows(
+        observations=episode.observations,
+        actions=np.concatenate([np.zeros_like(episode.actions[:1]), episode.actions]),
+        rewards=np.concatenate([[0.0], episode.rewards.astype(np.float64)]),
+        discounts=np.concatenate([[1.0], episode.discounts.astype(np.float64)]),
+        state=state,
+    )
+
+
+def concatenated(parts: list[Rows]) -> Rows:
+    """Rows after rows, of the same episode."""
+    if len(parts) == 1:
+        return parts[0]
+    states = [part.state for part in parts if part.state is not None]
+    return Rows(
+        observations=np.concatenate([part.observations for part in parts]),
+        actions=np.concatenate([part.actions for part in parts]),
+        rewards=np.concatenate([part.rewards for part in parts]),
+        discounts=np.concatenate([part.discounts for part in parts]),
+        state=np.concatenate(states) if len(states) == len(parts) else None,
+    )
+
+
+def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(
+        over="ignore"
+    ):  # what does not fit becomes infinite, which no episode may hold
+        return values.astype(np.float32)
+
+
+def _check_dummy(where: str, key: str, first: NDArray[Any] | np.floating[Any]) -> None:
+    """Row 0 tells the conventions apart: a file in the other one has a real action there."""
+    if np.any(first != 0):
+        raise DatasetFormatError(
+            f"{where}: {key}: expected zeros in the first row of an episode (nothing led to the "
+            f"first observation), got {first}; the file seems to pair each action with the "
+            "observation before it, or it lost its first row"
+        )
