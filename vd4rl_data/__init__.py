@@ -1,0 +1,60 @@
+"""Offline reinforcement learning from pixels, behind one API.
+
+Importing the package registers every dataset id with Gymnasium and does nothing else: no simulator,
+no torch, no file is touched before it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from vd4rl_data.catalog import register_all as _register_all
+from vd4rl_data.envs.registration import register_environments as _register_environments
+from vd4rl_data.registry import DatasetSpec as DatasetSpec
+from vd4rl_data.registry import TaskSpec as TaskSpec
+from vd4rl_data.registry import list_datasets as list_datasets
+from vd4rl_data.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from vd4rl_data.dataset import Dataset as Dataset
+    from vd4rl_data.dataset import get_dataset as get_dataset
+    from vd4rl_data.dataset import load_dataset as load_dataset
+    from vd4rl_data.dataset import qlearning_dataset as qlearning_dataset
+    from vd4rl_data.dataset import sequence_dataset as sequence_dataset
+    from vd4rl_data.envs import make_env as make_env
+    from vd4rl_data.episode import Episode as Episode
+    from vd4rl_data.evaluation import Evaluation as Evaluation
+    from vd4rl_data.evaluation import evaluate as evaluate
+    from vd4rl_data.frames import FrameArray as FrameArray
+
+_HOMES: Final = {
+    "Dataset": "vd4rl_data.dataset",
+    "Episode": "vd4rl_data.episode",
+    "Evaluation": "vd4rl_data.evaluation",
+    "FrameArray": "vd4rl_data.frames",
+    "evaluate": "vd4rl_data.evaluation",
+    "get_dataset": "vd4rl_data.dataset",
+    "load_dataset": "vd4rl_data.dataset",
+    "make_env": "vd4rl_data.envs",
+    "qlearning_dataset": "vd4rl_data.dataset",
+    "sequence_dataset": "vd4rl_data.dataset",
+}
+"""Public names that are imported on first use, and where they live."""
+
+__all__ = ["DatasetSpec", "TaskSpec", "__version__", "list_datasets", *_HOMES]  # noqa: PLE0604
+
+_register_all()
+_register_environments()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vd4rl_data' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -68,3 +68,39 @@ class RenderDriftWarning(UserWarning):
 
 class LargeArrayWarning(UserWarning):
     """A memory-mapped array of many bytes is about to be copied into memory."""
+
+
+class OutputExistsError(Vd4rlError, FileExistsError):
+    """Something that must not be overwritten or mixed with stands where output shall be written."""
+
+
+class InvalidActionError(Vd4rlError, ValueError):
+    """An action has the wrong shape, is not finite, or lies outside [-1, 1]."""
+
+
+class InvalidTraceError(Vd4rlError, ValueError):
+    """An action trace is not the whole of one episode of the task it is replayed in."""
+
+
+class WorkerError(Vd4rlError, RuntimeError):
+    """A worker process raised or died; the message holds what it said last."""
+
+
+class TransferError(Vd4rlError, OSError):
+    """A download failed for good; what arrived is kept, and the same call goes on from there."""
+
+
+class RemoteFileNotFoundError(TransferError):
+    """No server has the file, its revision or its repository."""
+
+
+class RemoteAccessError(TransferError):
+    """A server asks for permission that was not given, or its certificate cannot be trusted."""
+
+
+class OfflineError(TransferError):
+    """Files are missing here, and the network must not be used."""
+
+
+class UnsafeNameError(Vd4rlError, ValueError):
+    """A remote file has a name that must not be written to a disk."""

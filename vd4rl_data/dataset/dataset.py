@@ -1,0 +1,267 @@
+"""One dataset, ready to be sampled: whole, a composite of parts, or a subset of its episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from numpy.typing import NDArray
+
+from vd4rl_data.episode import Episode
+from vd4rl_data.frames import FrameArray
+from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.sampling import Columns, SequenceSampler, TransitionSampler
+from vd4rl_data.scores import normalized_score
+from vd4rl_data.storage.manifest import Manifest
+from vd4rl_data.storage.reader import StoredDataset, open_dataset
+
+SPLITS: Final = ("all", "train", "validation")
+_SUBSET_SEED: Final = 0
+
+Rng = np.random.Generator | int | None
+"""A generator, a seed for one, or ``None`` for fresh entropy."""
+
+
+class Dataset:
+    """An opened dataset. ``len(ds)`` counts episodes, ``ds[i]`` is an :class:`Episode`.
+
+    Picklable: a copy in another process maps the same files again.
+    """
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        stored: Sequence[StoredDataset],
+        *,
+        max_episodes: int | None = None,
+        fraction: float | None = None,
+    ) -> None:
+        """Use :func:`vd4rl_data.load_dataset`."""
+        self.spec = spec
+        self.stored = tuple(stored)
+        self._subset = (max_episodes, fraction)
+        total = sum(len(part) for part in stored)
+        self._episodes = _subset(total, max_episodes, fraction)
+
+    @property
+    def id(self) -> str:
+        """The catalog id."""
+        return self.spec.name
+
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """The manifest of each stored part; one unless the dataset is a composite."""
+        return tuple(part.manifest for part in self.stored)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of a dataset that is stored in one piece.
+
+        Raises:
+            ValueError: this is a composite; see :attr:`manifests`.
+        """
+        if len(self.stored) > 1:
+            raise ValueError(f"{self.id} has {len(self.stored)} parts; use `manifests`")
+        return self.stored[0].manifest
+
+    @property
+    def complete(self) -> bool:
+        """Whether all episodes of the catalog row are here and none was left out on request."""
+        return len(self) >= self.spec.num_episodes
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file (of shards: the first) of each part."""
+        return tuple(part.path for part in self.stored)
+
+    @property
+    def num_transitions(self) -> int:
+        """Transitions in the selected episodes."""
+        return int(self.lengths.sum())
+
+    @cached_property
+    def lengths(self) -> Int64[np.ndarray, " E"]:
+        """int64 (E,): transitions of each episode."""
+        return (np.diff(self.columns.starts) - 1)[self._episodes]
+
+    @cached_property
+    def returns(self) -> Float64[np.ndarray, " E"]:
+        """float64 (E,): undiscounted return of each episode."""
+        sums = np.add.reduceat(self.columns.rewards.astype(np.float64), self.columns.starts[:-1])
+        return sums[self._episodes]
+
+    @cached_property
+    def columns(self) -> Columns:
+        """All rows of all parts, before any selection; what the samplers index."""
+        offsets = np.cumsum([0, *(int(part.starts[-1]) for part in self.stored)])
+        starts = [
+            part.starts[:-1] + offset for part, offset in zip(self.stored, offsets, strict=False)
+        ]
+        return Columns(
+            frames=FrameArray([part.array("observations") for part in self.stored]),
+            starts=np.concatenate([*starts, offsets[-1:]]),
+            actions=self._joined("actions"),
+            rewards=self._joined("rewards"),
+            discounts=self._joined("discounts"),
+            terminals=self._joined("terminals"),
+        )
+
+    def __len__(self) -> int:
+        """The number of selected episodes."""
+        return len(self._episodes)
+
+    def __getitem__(self, number: int) -> Episode:
+        """One episode; pixels of a flat file are a read-only view of the mapped file."""
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"{self.id}: no episode {number}, there are {len(self)}")
+        stored = int(self._episodes[number])
+        for part in self.stored:
+            if stored < len(part):
+                return part.episode(stored)
+            stored -= len(part)
+        raise IndexError(f"{self.id}: no stored episode {number}")
+
+    def __iter__(self) -> Iterator[Episode]:
+        """All selected episodes, in stored order."""
+        return self.episodes()
+
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.id!r}, {len(self)} of {self.spec.num_episodes} episodes, "
+            f"{self.num_transitions} transitions, {'+'.join(m.origin for m in self.manifests)})"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (self.spec, self.paths, self._subset)
+
+    def episode_numbers(self, split: str = "all") -> Int64[np.ndarray, " e"]:
+        """Stored numbers of the selected episodes of a split, ascending.
+
+        Args:
+            split: ``all``, or the manifest's ``train`` (95 %) or ``validation`` (5 %).
+
+        Raises:
+            ValueError: unknown split, or one without any episode.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+        if split == "all":
+            return self._episodes
+        held_out = np.isin(self._episodes, self._validation_numbers())
+        numbers = self._episodes[held_out if split == "validation" else ~held_out]
+        if not numbers.size:
+            raise ValueError(f"{self.id}: split {split!r} of {len(self)} episodes is empty")
+        return numbers
+
+    def episodes(self, split: str = "all") -> Iterator[Episode]:
+        """The episodes of a split, one at a time, in stored order."""
+        positions = np.searchsorted(self._episodes, self.episode_numbers(split))
+        for position in positions:
+            yield self[int(position)]
+
+    def transitions(
+        self,
+        batch_size: int,
+        frame_stack: int = 1,
+        n_step: int = 1,
+        discount_factor: float = 0.99,
+        rng: Rng = None,
+        *,
+        split: str = "all",
+        n_step_end: str = "drop",
+        epochs: int | None = None,
+        drop_last: bool = False,
+        reuse_buffers: bool = False,
+        threads: int = 1,
+    ) -> TransitionSampler:
+        """Shuffled batches of transitions; see :class:`vd4rl_data.sampling.TransitionSampler`."""
+        return TransitionSampler(
+            self.columns,
+            self.episode_numbers(split),
+            batch_size=batch_size,
+            frame_stack=frame_stack,
+            n_step=n_step,
+            discount_factor=discount_factor,
+            rng=rng,
+            n_step_end=n_step_end,
+            epochs=epochs,
+            drop_last=drop_last,
+            reuse_buffers=reuse_buffers,
+            threads=threads,
+        )
+
+    def sequences(
+        self,
+        batch_size: int,
+        length: int,
+        rng: Rng = None,
+        *,
+        split: str = "all",
+        pad: bool = False,
+        epochs: int | None = None,
+        drop_last: bool = False,
+        reuse_buffers: bool = False,
+        threads: int = 1,
+    ) -> SequenceSampler:
+        """Shuffled batches of windows; see :class:`vd4rl_data.sampling.SequenceSampler`."""
+        return SequenceSampler(
+            self.columns,
+            self.episode_numbers(split),
+            batch_size=batch_size,
+            length=length,
+            rng=rng,
+            pad=pad,
+            epochs=epochs,
+            drop_last=drop_last,
+            reuse_buffers=reuse_buffers,
+            threads=threads,
+        )
+
+    def rows(self) -> NDArray[np.int64] | None:
+        """Rows of the selected episodes within :attr:`columns`; ``None`` if they are all."""
+        starts = self.columns.starts
+        if len(self) == len(starts) - 1:
+            return None
+        spans = [np.arange(starts[number], starts[number + 1]) for number in self._episodes]
+        return np.concatenate(spans)
+
+    def normalized_score(self, episode_return: Any) -> Any:
+        """See :func:`vd4rl_data.scores.normalized_score`."""
+        return normalized_score(self.spec, episode_return)
+
+    def _joined(self, key: str) -> NDArray[Any]:
+        """One array over all parts: mapped if there is one part, else concatenated in memory."""
+        arrays = [part.array(key) for part in self.stored]
+        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+    def _validation_numbers(self) -> NDArray[np.int64]:
+        offset, numbers = 0, list[int]()
+        for part in self.stored:
+            numbers += [offset + number for number in part.manifest.validation_episodes]
+            offset += len(part)
+        return np.asarray(numbers, dtype=np.int64)
+
+
+def _subset(total: int, max_episodes: int | None, fraction: float | None) -> NDArray[np.int64]:
+    if max_episodes is not None and max_episodes < 1:
+        raise ValueError(f"max_episodes: expected at least 1, got {max_episodes}")
+    if fraction is not None and not 0.0 < fraction <= 1.0:
+        raise ValueError(f"fraction: expected a number in (0, 1], got {fraction}")
+    count = total if fraction is None else max(1, round(total * fraction))
+    count = min(count, max_episodes or count)
+    if count >= total:
+        return np.arange(total, dtype=np.int64)
+    order = np.random.default_rng(_SUBSET_SEED).permutation(total)
+    return np.sort(order[:count]).astype(np.int64)
+
+
+def _reopen(
+    spec: DatasetSpec, paths: Sequence[Path], subset: tuple[int | None, float | None]
+) -> Dataset:
+    max_episodes, fraction = subset
+    stored = [open_dataset(path) for path in paths]
+    return Dataset(spec, stored, max_episodes=max_episodes, fraction=fraction)

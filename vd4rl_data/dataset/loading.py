@@ -1,0 +1,137 @@
+"""From an id, a path or an environment to a :class:`Dataset`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vd4rl_data.dataset.dataset import Dataset
+from vd4rl_data.dataset.locate import find_local, open_local
+from vd4rl_data.errors import DatasetFormatError, UnknownDatasetError
+from vd4rl_data.fingerprint import RenderFingerprint
+from vd4rl_data.paths import data_dir
+from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.storage.manifest import Provenance
+from vd4rl_data.storage.naming import flat_path
+from vd4rl_data.storage.reader import StoredDataset, open_dataset
+from vd4rl_data.storage.writer import write_dataset
+
+
+def load_dataset(
+    dataset: str | Path,
+    *,
+    source: str = "auto",
+    root: str | Path | None = None,
+    max_episodes: int | None = None,
+    fraction: float | None = None,
+    materialize: bool = False,
+) -> Dataset:
+    """Open a dataset; pixels stay in the file until they are asked for.
+
+    Args:
+        dataset: a catalog id, or the path of a file (a ``Path``, or text ending in ``.h5``).
+        source: ``auto`` takes only complete files for an id; ``local`` takes whatever is here.
+        root: look in this folder alone, instead of in the data folders.
+        max_episodes: keep at most so many episodes.
+        fraction: keep this share of the episodes, in (0, 1]. Subsets are random, fixed and
+            nested: a smaller one is part of a larger one.
+        materialize: for a composite id, write its parts into one flat file first.
+
+    Raises:
+        InvalidIdError, UnknownDatasetError: with the nearest known id.
+        DatasetNotFoundError: nothing usable is here; the message prints the command that makes it.
+        CorruptFileError, DatasetFormatError: a file is damaged or is not what it should be.
+        ValueError: a bad ``source``, ``max_episodes`` or ``fraction``.
+    """
+    folder = None if root is None else Path(root)
+    if isinstance(dataset, Path) or dataset.endswith(".h5"):
+        stored = [open_dataset(Path(dataset))]
+        spec = get_dataset_spec(stored[0].manifest.dataset_id)
+    else:
+        spec = get_dataset_spec(dataset)
+        stored = _open_parts(spec, source, folder)
+        if materialize and len(stored) > 1:
+            stored = [_materialize(spec, stored, folder or data_dir())]
+    for part in stored:
+        _check_belongs(spec, part)
+    return Dataset(spec, stored, max_episodes=max_episodes, fraction=fraction)
+
+
+def find_fingerprint(dataset_id: str) -> RenderFingerprint | None:
+    """The render fingerprint of the first local file that has one.
+
+    Never downloads, and passes over damaged files: loading one of them will complain.
+    """
+    spec = get_dataset_spec(dataset_id)
+    for part in [get_dataset_spec(name) for name in spec.parts] or [spec]:
+        for local in find_local(part):
+            try:
+                stored = open_dataset(local.path)
+            except (DatasetFormatError, OSError):
+                continue
+            fingerprint = stored.fingerprint()
+            stored.close()
+            if fingerprint is not None:
+                return fingerprint
+    return None
+
+
+def dataset_id_of(env_or_id: Any) -> str:
+    """The dataset id of an id, an environment or a vector environment (by its ``spec``).
+
+    Raises:
+        UnknownDatasetError: the object carries no id.
+    """
+    if isinstance(env_or_id, str):
+        return env_or_id
+    spec = getattr(env_or_id, "spec", None)
+    if spec is None:
+        raise UnknownDatasetError(
+            f"expected a dataset id or an environment made by gymnasium.make, got {env_or_id!r}"
+        )
+    return str(spec.id)
+
+
+def _open_parts(spec: DatasetSpec, source: str, root: Path | None) -> list[StoredDataset]:
+    """One stored dataset, or the parts of a composite that has no file of its own."""
+    if not spec.parts or any(True for _ in find_local(spec, root)):
+        return [open_local(spec, source, root)]
+    return [open_local(get_dataset_spec(name), source, root) for name in spec.parts]
+
+
+def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:
+    found = stored.manifest.dataset_id
+    if found not in (spec.name, *spec.parts):
+        raise DatasetFormatError(f"{stored.path}: dataset_id: expected {spec.name}, got {found}")
+    shape = stored.row_shape("observations")
+    if shape != spec.observation_shape:
+        raise DatasetFormatError(
+            f"{stored.path}: observations: expected frames {spec.observation_shape}, got {shape}"
+        )
+    actions = stored.row_shape("actions")
+    if actions != (spec.task.action_size,):
+        raise DatasetFormatError(
+            f"{stored.path}: actions: expected {spec.task.action_size} dimensions, got {actions}"
+        )
+
+
+def _materialize(spec: DatasetSpec, parts: Sequence[StoredDataset], root: Path) -> StoredDataset:
+    path = flat_path(root, spec.name)
+    origins = {part.manifest.origin for part in parts}
+    provenance = Provenance(
+        origin=origins.pop() if len(origins) == 1 else "imported",
+        recipe={
+            "composed_of": [
+                {
+                    "dataset_id": part.manifest.dataset_id,
+                    "content_sha256": part.manifest.content_sha256,
+                }
+                for part in parts
+            ]
+        },
+    )
+    lengths = [length for part in parts for length in part.lengths]
+    episodes = (episode for part in parts for episode in part.episodes())
+    write_dataset(path, spec, episodes, lengths, provenance)
+    return open_dataset(path)
