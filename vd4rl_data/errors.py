@@ -104,3 +104,15 @@ class OfflineError(TransferError):
 
 class UnsafeNameError(Vd4rlError, ValueError):
     """A remote file has a name that must not be written to a disk."""
+
+
+class MirrorError(Vd4rlError, OSError):
+    """A mirror cannot serve its folder: it is not there, or holds something that is not valid."""
+
+
+class InvalidSourceError(Vd4rlError, ValueError):
+    """A ``source`` does not say where data comes from in a way that is understood."""
+
+
+class PublishError(Vd4rlError, RuntimeError):
+    """A dataset must not be published like this, or the hub did not take it."""

@@ -1,0 +1,33 @@
+"""Fixtures of all tests: no test touches the user's data folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import vd4rl_data  # noqa: F401 - registers every id once
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh, empty data folder for each test."""
+    folder = tmp_path_factory.mktemp("data_dir")
+    monkeypatch.setenv("VD4RL_DATA_DIR", str(folder))
+    monkeypatch.delenv("VD4RL_SHARED_DATA_DIRS", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the clone."""
+    return ROOT
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread per process: tests run in parallel on few cores."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("LP_NUM_THREADS", "0")

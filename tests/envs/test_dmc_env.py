@@ -1,0 +1,132 @@
+"""The Gymnasium environment."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.error import ResetNeeded
+from gymnasium.utils.env_checker import check_env
+
+from vd4rl_data.envs import DMCEnv, DMCSimulation, make_env
+from vd4rl_data.errors import InvalidActionError, UnknownTaskError
+from vd4rl_data.registry import DATASETS, get_task_spec
+
+pytestmark = pytest.mark.render
+
+KINDS = {(spec.task.name, spec.size): spec.name for spec in DATASETS.values()}
+
+
+@pytest.fixture
+def env() -> Iterator[DMCEnv]:
+    env = make_env("walker_walk", 48)
+    yield env
+    env.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_registered_environment_passes_gymnasiums_check(kind: tuple[str, int]) -> None:
+    """Once per task and size: datasets of one kind share their environment."""
+    check_env(gymnasium.make(KINDS[kind], render_mode="rgb_array").unwrapped)
+
+
+def test_spaces_and_shapes(task: str) -> None:
+    env = make_env(task, 48)
+    assert env.observation_space.shape == (48, 48, 3)
+    assert env.observation_space.dtype == np.uint8
+    assert env.action_space.shape == (get_task_spec(task).action_size,)
+    assert env.action_space.dtype == np.float32
+    observation, info = env.reset(seed=0)
+    assert env.observation_space.contains(observation)
+    assert info["physics_state"].dtype == np.float64
+    assert info["state"].dtype == np.float32
+    assert info["discount"] == 1.0
+    step = env.step(env.action_space.sample())
+    assert env.observation_space.contains(step[0])
+    assert [type(part) for part in step[1:4]] == [float, bool, bool]
+    assert sorted(step[4]) == ["discount", "physics_state", "state"]
+    env.close()
+
+
+def test_the_environment_is_its_simulation(env: DMCEnv) -> None:
+    simulation = DMCSimulation("walker_walk")
+    observation, info = env.reset(seed=9)
+    simulation.reset(seed=9)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        np.testing.assert_array_equal(observation, simulation.render(48))
+        np.testing.assert_array_equal(info["physics_state"], simulation.physics_state)
+        np.testing.assert_array_equal(info["state"], simulation.state)
+        action = rng.uniform(-1.0, 1.0, 6).astype(np.float32)
+        observation, reward, terminated, truncated, info = env.step(action)
+        result = simulation.step(action)
+        assert (reward, terminated, truncated) == (
+            result.reward,
+            result.terminated,
+            result.truncated,
+        )
+    simulation.close()
+
+
+def test_seeds_make_frames(env: DMCEnv) -> None:
+    first = env.reset(seed=1)[0]
+    env.step(np.ones(6))
+    other = env.reset()[0]
+    again = env.reset(seed=1)[0]
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_render_returns_the_current_frame() -> None:
+    env = DMCEnv("cheetah_run", 48, render_mode="rgb_array")
+    env.reset(seed=0)
+    observation = env.step(np.ones(6))[0]
+    frame = env.render()
+    assert frame is not None
+    np.testing.assert_array_equal(frame, observation)
+    observation[:] = 0  # the caller's own array
+    np.testing.assert_array_equal(env.render(), frame)
+    env.close()
+
+
+@pytest.mark.parametrize(("task", "fps"), [("walker_walk", 20), ("cheetah_run", 50)])
+def test_frame_rates_are_real_time(task: str, fps: int) -> None:
+    env = DMCEnv(task, render_mode="rgb_array")
+    assert env.metadata["render_fps"] == fps
+    assert "render_fps" not in DMCEnv.metadata
+    env.close()
+
+
+def test_without_a_render_mode_there_is_no_frame(env: DMCEnv) -> None:
+    env.reset(seed=0)
+    assert env.render() is None
+
+
+def test_misuse_has_clear_errors(env: DMCEnv) -> None:
+    with pytest.raises(ResetNeeded):
+        env.step(np.zeros(6))
+    env.reset(seed=0)
+    with pytest.raises(InvalidActionError, match=r"\[-1, 1\]"):
+        env.step(np.full(6, 2.0))
+    env.simulation._steps_left = 0
+    with pytest.raises(ResetNeeded):
+        env.step(np.zeros(6))
+
+
+def test_bad_arguments_are_refused() -> None:
+    with pytest.raises(UnknownTaskError, match="hopper_hop"):
+        make_env("hopper_hopp")
+    with pytest.raises(ValueError, match="size"):
+        DMCEnv("walker_walk", 0)
+    with pytest.raises(ValueError, match="render_mode"):
+        DMCEnv("walker_walk", render_mode="human")
+
+
+def test_the_horizon_truncates(monkeypatch: pytest.MonkeyPatch, env: DMCEnv) -> None:
+    row = dataclasses.replace(get_task_spec("walker_walk"), horizon=4)
+    monkeypatch.setattr(env.simulation, "task", row)
+    env.reset(seed=0)
+    assert [env.step(np.zeros(6))[3] for _ in range(2)] == [False, True]

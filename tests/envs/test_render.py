@@ -1,0 +1,169 @@
+"""The renderer: dm_control's bytes, states drawn again, contexts shared and freed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from vd4rl_data.envs import DMCSimulation, render, render_frame, render_state, renderer_name
+from vd4rl_data.envs.backend import load_suite
+from vd4rl_data.registry import get_task_spec
+
+pytestmark = pytest.mark.render
+
+
+def uniform(simulation: DMCSimulation, rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(-1.0, 1.0, simulation.task.action_size).astype(np.float32)
+
+
+@pytest.fixture
+def walker() -> Iterator[DMCSimulation]:
+    simulation = DMCSimulation("walker_walk")
+    simulation.reset(seed=0)
+    yield simulation
+    simulation.close()
+
+
+@pytest.mark.parametrize("size", [64, 84])
+def test_pixels_are_those_of_dm_control(task: str, size: int) -> None:
+    row = get_task_spec(task)
+    environment = load_suite().load(row.domain, row.goal, task_kwargs={"random": 1})
+    environment.reset()
+    rng = np.random.default_rng(0)
+    frames = []
+    for steps in (0, 1, 9):
+        for _ in range(steps):
+            environment.step(rng.uniform(-1.0, 1.0, row.action_size))
+        theirs = environment.physics.render(size, size, camera_id=row.camera_id)
+        frames.append(render_frame(environment.physics, size, row.camera_id))
+        np.testing.assert_array_equal(frames[-1], theirs)
+    assert not np.array_equal(frames[0], frames[-1])
+    environment.physics.free()
+
+
+def test_a_recorded_state_gives_the_frame_of_its_visit(task: str) -> None:
+    """Far into an episode, so that the cameras have followed the body for a while."""
+    visited, drawn = DMCSimulation(task), DMCSimulation(task)
+    visited.reset(seed=3)
+    rng = np.random.default_rng(3)
+    states, frames = [visited.physics_state], [visited.render(64)]
+    for length in (1, 1, 30, 60):
+        for _ in range(length):
+            visited.step(uniform(visited, rng))
+        states.append(visited.physics_state)
+        frames.append(visited.render(64))
+    for index in (4, 0, 2, 1, 3):  # in another order than they were visited
+        np.testing.assert_array_equal(drawn.render_state(states[index], 64), frames[index])
+    visited.close()
+    drawn.close()
+
+
+def test_float32_states_would_not_do(walker: DMCSimulation) -> None:
+    """Why physics states are stored in float64: rounding them moves pixels."""
+    rng = np.random.default_rng(0)
+    other, differences = DMCSimulation("walker_walk"), 0
+    for _ in range(12):
+        for _ in range(8):
+            walker.step(uniform(walker, rng))
+        rounded = walker.physics_state.astype(np.float32).astype(np.float64)
+        differences += int(np.sum(other.render_state(rounded, 64) != walker.render(64)))
+    assert differences > 0
+
+
+def test_other_cameras_and_repeated_frames(walker: DMCSimulation) -> None:
+    physics = walker._physics
+    for camera in (1, 0, 1):
+        theirs = physics.render(64, 64, camera_id=camera)
+        np.testing.assert_array_equal(render_frame(physics, 64, camera), theirs)
+
+
+def test_frames_are_fresh_arrays(walker: DMCSimulation) -> None:
+    first = walker.render(64)
+    kept = first.copy()
+    walker.step(np.ones(6))
+    second = walker.render(64)
+    np.testing.assert_array_equal(first, kept)
+    assert first.dtype == np.uint8
+    assert first.flags.c_contiguous
+    assert not np.array_equal(first, second)
+
+
+def test_simulations_of_one_model_share_a_context_and_do_not_mix() -> None:
+    first, second = DMCSimulation("walker_walk"), DMCSimulation("walker_walk")
+    before = len(render._SHARED)
+    first.reset(seed=1)
+    second.reset(seed=2)
+    alone = first.render(48), second.render(48)
+    assert len(render._SHARED) == before + 1
+    for simulation, frame in zip((first, second, first), (*alone, alone[0]), strict=True):
+        np.testing.assert_array_equal(simulation.render(48), frame)
+    first.render(52)
+    assert len(render._SHARED) == before + 2
+    first.close()
+    assert len(render._SHARED) == before + 1
+    np.testing.assert_array_equal(second.render(48), alone[1])
+    second.close()
+    assert len(render._SHARED) == before
+
+
+def test_a_closed_simulation_starts_again(walker: DMCSimulation) -> None:
+    frame = walker.render(64)
+    walker.close()
+    walker.close()
+    walker.reset(seed=0)
+    np.testing.assert_array_equal(walker.render(64), frame)
+
+
+def test_the_model_keeps_its_own_buffer_size(walker: DMCSimulation) -> None:
+    walker.render(64)
+    assert walker._physics.render(120, 160, camera_id=0).shape == (120, 160, 3)
+
+
+def test_other_threads_render_the_same(walker: DMCSimulation) -> None:
+    """Also if their contexts are left to the main thread, which must not free them."""
+    frame = walker.render(64)
+    frames: list[np.ndarray] = []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: frames.append(walker.render(64)))
+        thread.start()
+        thread.join()
+    np.testing.assert_array_equal(frames, [frame, frame])
+    walker.close()
+    walker.reset(seed=0)
+    np.testing.assert_array_equal(walker.render(64), frame)
+
+
+def test_terrain_may_change_between_frames() -> None:
+    load_suite()
+    from dm_control.mujoco import Physics
+
+    physics = Physics.from_xml_string(
+        """<mujoco>
+        <asset><hfield name="hills" nrow="8" ncol="8" size="1 1 1 .1"/></asset><worldbody>
+        <light pos="0 0 3"/><camera name="above" pos="0 -2 2" xyaxes="1 0 0 0 .7 .7"/>
+        <geom type="hfield" hfield="hills" rgba=".5 .6 .7 1"/></worldbody></mujoco>"""
+    )
+    render_frame(physics, 32)
+    physics.model.hfield_data[:] = np.random.default_rng(0).random(64)
+    np.testing.assert_array_equal(render_frame(physics, 32), physics.render(32, 32, camera_id=0))
+    physics.free()
+
+
+@pytest.mark.parametrize(("size", "camera"), [(0, 0), (64, -1), (64, 2)])
+def test_bad_sizes_and_cameras_are_refused(walker: DMCSimulation, size: int, camera: int) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        render_frame(walker._physics, size, camera)
+
+
+def test_a_state_of_another_task_is_refused(walker: DMCSimulation) -> None:
+    with pytest.raises(ValueError, match="shape"):
+        render_state(walker._physics, np.zeros(3), 64)
+
+
+def test_the_renderer_has_a_name() -> None:
+    device, _, version = renderer_name().partition("; ")
+    assert device
+    assert version[0].isdigit()

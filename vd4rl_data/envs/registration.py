@@ -1,0 +1,108 @@
+"""Every dataset id is a Gymnasium id: registration, and the way back to the spec."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Final
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import VectorEnv
+
+from vd4rl_data.envs.dmc import ENTRY_POINT
+from vd4rl_data.envs.offline import OfflineDataset
+from vd4rl_data.registry import DATASETS, DatasetSpec, get_dataset_spec
+
+_MAKE_VEC_ARGUMENTS: Final = ("num_envs", "vectorization_mode", "vector_kwargs", "wrappers")
+
+
+def register_environments() -> None:
+    """Register an environment for every dataset of the catalog. Doing it again changes nothing."""
+    for spec in DATASETS.values():
+        register_environment(spec)
+
+
+def register_environment(spec: DatasetSpec) -> None:
+    """Register the environment of one dataset, e.g. of a row of your own. Doing it again changes
+    nothing.
+
+    Args:
+        spec: a row that is in the catalog (see :func:`vd4rl_data.registry.register_dataset`).
+
+    Raises:
+        ValueError: Gymnasium knows another environment by this id.
+    """
+    wanted = EnvSpec(
+        id=spec.name,
+        entry_point=ENTRY_POINT,
+        max_episode_steps=spec.task.time_steps,
+        kwargs={"task": spec.task.name, "size": spec.size},
+        additional_wrappers=(OfflineDataset.wrapper_spec(dataset_id=spec.name),),
+    )
+    known = gymnasium.registry.get(spec.name)
+    if known is None:
+        gymnasium.register(
+            wanted.id,
+            wanted.entry_point,
+            max_episode_steps=wanted.max_episode_steps,
+            kwargs=wanted.kwargs,
+            additional_wrappers=wanted.additional_wrappers,
+        )
+    elif known != wanted:
+        raise ValueError(
+            f"environment {spec.name!r} is already registered with other settings: {known}"
+        )
+
+
+def find_env_spec(env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvSpec:
+    """The spec of one (unvectorized, unrendered) environment.
+
+    Args:
+        env_or_id: a dataset id or another Gymnasium id, an environment made from one, or a vector
+            of them.
+
+    Raises:
+        InvalidIdError: the id is neither registered nor of the dataset grammar.
+        UnknownDatasetError: the id is well formed but not in the catalog.
+        ValueError: the environment was not made by ``gymnasium.make`` or :func:`make_env`, or it is
+            a vector of environments with wrappers of its own.
+    """
+    if isinstance(env_or_id, str):
+        if env_or_id not in gymnasium.registry:
+            get_dataset_spec(env_or_id)  # raises, with the nearest known id
+        spec = gymnasium.spec(env_or_id)
+    else:
+        spec = env_or_id.spec
+        if spec is None:
+            raise ValueError(
+                f"{env_or_id} carries no spec; use gymnasium.make(id) or"
+                " vd4rl_data.envs.make_env(task), or pass the id itself"
+            )
+    spec = copy.deepcopy(spec)
+    if spec.kwargs.get("wrappers"):
+        raise ValueError(f"{spec.id!r}: wrappers given to make_vec cannot be made again one by one")
+    for name in (*_MAKE_VEC_ARGUMENTS, "render_mode"):
+        spec.kwargs.pop(name, None)
+    # `make_vec` records `make`'s own arguments among those of the environment.
+    for name in ("max_episode_steps", "disable_env_checker"):
+        if name in spec.kwargs:
+            setattr(spec, name, spec.kwargs.pop(name))
+    return spec
+
+
+def find_task(env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> str:
+    """The task name behind an environment of this package, if nothing around it changes its
+    dynamics.
+
+    Raises:
+        ValueError: it is not one of our environments, or other wrappers stand around it.
+        InvalidIdError, UnknownDatasetError: as in :func:`find_env_spec`.
+    """
+    spec = find_env_spec(env_or_id)
+    if spec.entry_point != ENTRY_POINT:
+        raise ValueError(f"{spec.id!r} is not an environment of this package")
+    ours = f"{OfflineDataset.__module__}:{OfflineDataset.__qualname__}"
+    foreign = [wrapper.name for wrapper in spec.additional_wrappers if wrapper.entry_point != ours]
+    if foreign:
+        raise ValueError(f"{spec.id!r}: wrappers may change its dynamics: {', '.join(foreign)}")
+    return str(spec.kwargs["task"])
