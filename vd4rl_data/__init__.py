@@ -42,7 +42,22 @@ _HOMES: Final = {
 }
 """Public names that are imported on first use, and where they live."""
 
-__all__ = ["DatasetSpec", "TaskSpec", "__version__", "list_datasets", *_HOMES]  # noqa: PLE0604
+__all__ = [
+    "Dataset",
+    "DatasetSpec",
+    "Episode",
+    "Evaluation",
+    "FrameArray",
+    "TaskSpec",
+    "__version__",
+    "evaluate",
+    "get_dataset",
+    "list_datasets",
+    "load_dataset",
+    "make_env",
+    "qlearning_dataset",
+    "sequence_dataset",
+]
 
 _register_all()
 _register_environments()

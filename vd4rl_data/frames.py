@@ -44,7 +44,7 @@ class FrameArray:
     of a ``numpy.memmap``: they are mapped again from the same path on arrival.
     """
 
-    __slots__ = ("_bounds", "_parts", "_planes", "_rows")
+    __slots__ = ("_bounds", "_parts", "_rows")
 
     def __init__(
         self, parts: NDArray[Any] | Sequence[NDArray[Any]], rows: ArrayRows | None = None
@@ -71,9 +71,6 @@ class FrameArray:
                     f"FrameArray: part {number}: expected frames of shape "
                     f"{self._parts[0].shape[1:]} like part 0, got {part.shape[1:]}"
                 )
-        # Frames as rows of a plain matrix: np.take then is one memmove per frame.
-        values = math.prod(self._parts[0].shape[1:])
-        self._planes = tuple(part.reshape(len(part), values) for part in self._parts)
         self._bounds = np.cumsum([0, *(len(part) for part in self._parts)], dtype=np.int64)
         self._rows: _Rows | None = None
         if rows is not None:
@@ -103,7 +100,7 @@ class FrameArray:
     @property
     def address(self) -> int:
         """Where the first frame lies in memory: copies run faster at equal alignment."""
-        return self._planes[0].ctypes.data
+        return self._parts[0].ctypes.data
 
     def __len__(self) -> int:
         return self._stored if self._rows is None else len(self._rows)
@@ -147,9 +144,18 @@ class FrameArray:
                 f"FrameArray.take: out: expected C-contiguous uint8 of shape {shape}, got "
                 f"{out.dtype} of shape {out.shape} (C-contiguous: {out.flags.c_contiguous})"
             )
-        flat = wanted.reshape(-1)
-        self._copy(flat if self._rows is None else self._rows[flat], out)
+        self.fetch(wanted, out)
         return out
+
+    def fetch(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+        """:meth:`take` without its checks, for rows and ``out`` that are known to be right."""
+        if self._rows is not None:
+            rows = self._rows[rows]
+        if len(self._parts) == 1:
+            # "clip" never clips here; "raise" would make numpy fill a second buffer first.
+            self._parts[0].take(rows, 0, out, "clip")
+        elif rows.size:
+            self._fetch_from_parts(rows.reshape(-1), out.reshape(-1, *out.shape[rows.ndim :]))
 
     @overload
     def __getitem__(self, key: slice) -> NDArray[np.uint8] | FrameArray: ...
@@ -183,8 +189,7 @@ class FrameArray:
                 stacklevel=2,
             )
         frames = np.empty(self.shape, np.uint8)
-        rows = np.arange(self._stored) if self._rows is None else self._rows
-        self._copy(rows, frames)
+        self.fetch(np.arange(len(self)), frames)
         return frames if dtype is None else frames.astype(dtype, copy=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -203,20 +208,15 @@ class FrameArray:
         view._rows = rows
         return view
 
-    def _copy(self, rows: _Rows, out: _Frames) -> None:
-        """Copy stored frames ``rows``, (M,) and all inside, to M contiguous frames ``out``."""
-        out = out.reshape(len(rows), self._planes[0].shape[1])
-        if len(self._planes) == 1:
-            # "clip" never clips here; "raise" would make numpy fill a second buffer first.
-            np.take(self._planes[0], rows, axis=0, out=out, mode="clip")
-            return
+    def _fetch_from_parts(self, rows: _Rows, out: _Frames) -> None:
         owners = np.searchsorted(self._bounds, rows, side="right") - 1
         local = rows - self._bounds[owners]
-        # One call per run of rows of the same array: frame stacks and windows are such runs.
-        edges = np.flatnonzero(owners[1:] != owners[:-1]) + 1
-        for begin, end in pairwise([0, *edges.tolist(), len(rows)]):
-            part = owners[begin] if end else 0
-            np.take(self._planes[part], local[begin:end], axis=0, out=out[begin:end], mode="clip")
+        # One call per run of rows of the same array: frame stacks and windows are such runs. There
+        # may be hundreds of runs, so the loop is kept lean (keyword arguments would double it).
+        begins = np.concatenate(([0], np.flatnonzero(owners[1:] != owners[:-1]) + 1))
+        spans = pairwise([*begins.tolist(), len(rows)])
+        for part, (begin, end) in zip(owners[begins].tolist(), spans, strict=True):
+            self._parts[part].take(local[begin:end], 0, out[begin:end], "clip")
 
     def _slice(self, key: slice) -> NDArray[np.uint8] | FrameArray:
         begin, end, step = key.indices(len(self))

@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from vd4rl_data.registry import DatasetSpec, ReturnStatistics
 
 
-def normalized_score(spec: DatasetSpec, episode_return: ArrayLike) -> NDArray[np.float64] | float:
+def normalized_score(
+    spec: DatasetSpec, episode_return: ArrayLike | float
+) -> NDArray[np.float64] | float:
     """Map undiscounted episode returns to the suite's normalized score.
 
     Args:

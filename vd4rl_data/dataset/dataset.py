@@ -64,9 +64,10 @@ class Dataset:
         Raises:
             ValueError: this is a composite; see :attr:`manifests`.
         """
-        if len(self.stored) > 1:
+        first, *others = self.stored
+        if others:
             raise ValueError(f"{self.id} has {len(self.stored)} parts; use `manifests`")
-        return self.stored[0].manifest
+        return first.manifest
 
     @property
     def complete(self) -> bool:
@@ -86,24 +87,20 @@ class Dataset:
     @cached_property
     def lengths(self) -> Int64[np.ndarray, " E"]:
         """int64 (E,): transitions of each episode."""
-        return (np.diff(self.columns.starts) - 1)[self._episodes]
+        return (np.diff(self._starts) - 1)[self._episodes]
 
     @cached_property
     def returns(self) -> Float64[np.ndarray, " E"]:
         """float64 (E,): undiscounted return of each episode."""
-        sums = np.add.reduceat(self.columns.rewards.astype(np.float64), self.columns.starts[:-1])
-        return sums[self._episodes]
+        rewards = self._joined("rewards").astype(np.float64)
+        return np.add.reduceat(rewards, self._starts[:-1])[self._episodes]
 
     @cached_property
     def columns(self) -> Columns:
         """All rows of all parts, before any selection; what the samplers index."""
-        offsets = np.cumsum([0, *(int(part.starts[-1]) for part in self.stored)])
-        starts = [
-            part.starts[:-1] + offset for part, offset in zip(self.stored, offsets, strict=False)
-        ]
         return Columns(
             frames=FrameArray([part.array("observations") for part in self.stored]),
-            starts=np.concatenate([*starts, offsets[-1:]]),
+            starts=self._starts,
             actions=self._joined("actions"),
             rewards=self._joined("rewards"),
             discounts=self._joined("discounts"),
@@ -136,7 +133,8 @@ class Dataset:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.spec, self.paths, self._subset)
+        paths = tuple(path.absolute() for path in self.paths)
+        return _reopen, (self.spec, paths, self._subset)
 
     def episode_numbers(self, split: str = "all") -> Int64[np.ndarray, " e"]:
         """Stored numbers of the selected episodes of a split, ascending.
@@ -223,15 +221,21 @@ class Dataset:
 
     def rows(self) -> NDArray[np.int64] | None:
         """Rows of the selected episodes within :attr:`columns`; ``None`` if they are all."""
-        starts = self.columns.starts
+        starts = self._starts
         if len(self) == len(starts) - 1:
             return None
-        spans = [np.arange(starts[number], starts[number + 1]) for number in self._episodes]
+        spans = [np.arange(int(starts[n]), int(starts[n + 1])) for n in self._episodes]
         return np.concatenate(spans)
 
     def normalized_score(self, episode_return: Any) -> Any:
         """See :func:`vd4rl_data.scores.normalized_score`."""
         return normalized_score(self.spec, episode_return)
+
+    @cached_property
+    def _starts(self) -> Int64[np.ndarray, " E1"]:
+        """int64 (E+1,): the first row of each episode of all parts, before any selection."""
+        rows = [np.diff(part.starts) for part in self.stored]
+        return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.concatenate(rows))])
 
     def _joined(self, key: str) -> NDArray[Any]:
         """One array over all parts: mapped if there is one part, else concatenated in memory."""

@@ -87,7 +87,7 @@ def qlearning_dataset(env_or_id: Any, **options: Any) -> dict[str, Any]:
     dataset = _opened(env_or_id, options)
     columns = dataset.columns
     starts = columns.starts
-    spans = [np.arange(starts[n], starts[n + 1] - 1) for n in dataset.episode_numbers()]
+    spans = [np.arange(int(starts[n]), int(starts[n + 1]) - 1) for n in dataset.episode_numbers()]
     rows = np.concatenate(spans)
     return {
         "observations": columns.frames.select(rows),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vd4rl_data.dataset.dataset import Dataset
-from vd4rl_data.dataset.locate import find_local, open_local
+from vd4rl_data.dataset.locate import find_local, has_usable, open_local
 from vd4rl_data.errors import DatasetFormatError, UnknownDatasetError
 from vd4rl_data.fingerprint import RenderFingerprint
 from vd4rl_data.paths import data_dir
@@ -48,13 +48,12 @@ def load_dataset(
     if isinstance(dataset, Path) or dataset.endswith(".h5"):
         stored = [open_dataset(Path(dataset))]
         spec = get_dataset_spec(stored[0].manifest.dataset_id)
+        _check_belongs(spec, stored[0])
     else:
         spec = get_dataset_spec(dataset)
         stored = _open_parts(spec, source, folder)
         if materialize and len(stored) > 1:
             stored = [_materialize(spec, stored, folder or data_dir())]
-    for part in stored:
-        _check_belongs(spec, part)
     return Dataset(spec, stored, max_episodes=max_episodes, fraction=fraction)
 
 
@@ -94,15 +93,21 @@ def dataset_id_of(env_or_id: Any) -> str:
 
 
 def _open_parts(spec: DatasetSpec, source: str, root: Path | None) -> list[StoredDataset]:
-    """One stored dataset, or the parts of a composite that has no file of its own."""
-    if not spec.parts or any(True for _ in find_local(spec, root)):
-        return [open_local(spec, source, root)]
-    return [open_local(get_dataset_spec(name), source, root) for name in spec.parts]
+    """One stored dataset, or the parts of a composite that has no usable file of its own."""
+    if spec.parts and not has_usable(spec, source, root):
+        return [
+            part
+            for name in spec.parts
+            for part in _open_parts(get_dataset_spec(name), source, root)
+        ]
+    stored = open_local(spec, source, root)
+    _check_belongs(spec, stored)
+    return [stored]
 
 
 def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:
     found = stored.manifest.dataset_id
-    if found not in (spec.name, *spec.parts):
+    if found != spec.name:
         raise DatasetFormatError(f"{stored.path}: dataset_id: expected {spec.name}, got {found}")
     shape = stored.row_shape("observations")
     if shape != spec.observation_shape:
@@ -112,7 +117,7 @@ def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:
     actions = stored.row_shape("actions")
     if actions != (spec.task.action_size,):
         raise DatasetFormatError(
-            f"{stored.path}: actions: expected {spec.task.action_size} dimensions, got {actions}"
+            f"{stored.path}: actions: expected {spec.task.action_size} dimensions, got {actions[0]}"
         )
 
 

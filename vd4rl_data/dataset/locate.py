@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -78,6 +79,21 @@ def open_local(spec: DatasetSpec, source: str, root: Path | None) -> StoredDatas
         )
         stored.close()
     raise DatasetNotFoundError(not_found_message(spec, root, incomplete))
+
+
+def has_usable(spec: DatasetSpec, source: str, root: Path | None) -> bool:
+    """Whether :func:`open_local` would find a file.
+
+    A composite that was once materialized from short parts does not hide parts that are complete.
+
+    Raises:
+        CorruptFileError, DatasetFormatError: a file is damaged.
+    """
+    for local in find_local(spec, root):
+        with closing(open_dataset(local.path)) as stored:
+            if source == "local" or stored.manifest.complete:
+                return True
+    return False
 
 
 def not_found_message(spec: DatasetSpec, root: Path | None, incomplete: list[str]) -> str:

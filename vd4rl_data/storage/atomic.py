@@ -6,10 +6,12 @@ import errno
 import os
 import re
 import shutil
+import signal
+import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import filelock
 
@@ -17,6 +19,7 @@ from vd4rl_data.errors import DatasetLockedError, NoSpaceError
 
 TEMPORARY_SUFFIX: Final = ".incomplete"
 _FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT)
+_HELD_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM")
 _HDF5_ERRNO: Final = re.compile(r"errno = (\d+)")
 
 
@@ -73,6 +76,96 @@ def full_disk_errors(path: Path) -> Generator[None]:
         raise NoSpaceError(
             errno.ENOSPC, f"no space left for {path}; free some, or choose another folder"
         ) from error
+
+
+class OutputFile:
+    """A new file for HDF5 to write into that never tells it of a failure.
+
+    Pass it in place of a name: ``h5py.File(output, "w")``. HDF5 that meets a full disk cannot close
+    its file any more and later crashes the process. So the first error is kept and what follows is
+    discarded; :meth:`check` raises the error once HDF5 is out of the way. For the same reason every
+    call of h5py that may write stands inside :func:`uninterrupted`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Create the file."""
+        self._error: BaseException | None = None
+        self._file = path.open("w+b", buffering=0)
+
+    def check(self) -> None:
+        """Raise the first error, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Close the file, after HDF5 has closed its own; raise nothing."""
+        self._file.close()
+
+    def write(self, data: Any) -> int:
+        """Write all bytes of a buffer where the file stands; used by HDF5."""
+        left = memoryview(data)
+        size = left.nbytes
+        try:
+            while self._error is None and left:
+                left = left[self._file.write(left) :]
+        except BaseException as error:  # noqa: BLE001 - raised by check(), outside of HDF5
+            self._error = error
+        return size
+
+    def read(self, size: int = -1) -> bytes:
+        """Read; its presence tells h5py that this is a file."""
+        return self._file.read(size) or b""
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, with zeros where nothing was written; used by HDF5."""
+        filled = memoryview(buffer)
+        count = self._file.readinto(filled)
+        filled[count:] = bytes(len(filled) - count)
+        return len(filled)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a byte; used by HDF5."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Where the file stands; used by HDF5."""
+        return self._file.tell()
+
+    def truncate(self, size: int) -> int:
+        """Set the file's size; used by HDF5."""
+        try:
+            if self._error is None:
+                self._file.truncate(size)
+        except BaseException as error:  # noqa: BLE001 - raised by check(), outside of HDF5
+            self._error = error
+        return size
+
+    def flush(self) -> None:
+        """Do nothing: nothing is buffered; used by HDF5."""
+
+
+@contextmanager
+def uninterrupted() -> Generator[None]:
+    """Hold back signals (Ctrl-C) until the block is left.
+
+    Python runs their handlers in the main thread alone, also while HDF5 calls an
+    :class:`OutputFile` there, and an exception that comes up inside of HDF5 is a failed write.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    try:
+        with ExitStack() as handlers:
+            for number in (getattr(signal, name, None) for name in _HELD_SIGNALS):
+                handler = None if number is None else signal.getsignal(number)
+                if number is not None and callable(handler):
+                    handlers.callback(signal.signal, number, handler)
+                    signal.signal(number, lambda number, _: held.append(number))
+            yield
+    finally:
+        for number in held:
+            signal.raise_signal(number)
 
 
 def check_free_space(path: Path, needed: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -32,6 +34,8 @@ def pack(
 ) -> list[Path]:
     """Write a dataset as compressed shards of whole episodes, for transport.
 
+    They replace all shards of the same dataset in the folder, when every one of them is written.
+
     Args:
         source: a dataset file of any layout.
         folder: where to write; the source's own folder by default.
@@ -45,26 +49,16 @@ def pack(
         CorruptFileError: the source does not match its own checksums; nothing is written.
         DatasetLockedError, NoSpaceError: as in :func:`write_dataset`.
     """
-    stored = open_dataset(source)
     folder = folder or source.parent
-    groups = _split_episodes(stored, shard_raw_bytes)
     stem = dataset_stem(source)
-    paths = [shard_path(folder, stem, number, len(groups)) for number in range(len(groups))]
-    hasher, done = ContentHasher(), 0
-    with write_lock(folder / f"{stem}.packed"):
-        try:
-            for number, (path, group) in enumerate(zip(paths, groups, strict=True)):
-                attributes = shard_attributes(stored.manifest, number, len(groups), group[0])
-                with atomic_path(path) as temporary:
-                    _copy(stored, group, temporary, "packed", attributes, hasher, progress, done)
-                done += len(group)
-            _check_content(stored, hasher)
-        except BaseException:
-            for path in paths:
-                path.unlink(missing_ok=True)
-            raise
-        sidecar.write(paths[0], stored.manifest, paths, [path.name for path in paths])
-    stored.close()
+    with closing(open_dataset(source)) as stored:
+        groups = _split_episodes(stored, shard_raw_bytes)
+        paths = [shard_path(folder, stem, number, len(groups)) for number in range(len(groups))]
+        with write_lock(folder / f"{stem}.packed"):
+            _write_shards(stored, groups, paths, progress)
+            for other in folder.glob(f"{glob.escape(stem)}.packed-*-of-*.h5"):
+                if other not in paths:
+                    other.unlink()
     return paths
 
 
@@ -80,20 +74,38 @@ def unpack(source: Path, target: Path | None = None, *, progress: Progress | Non
         CorruptFileError: the source does not match its own checksums; nothing is written.
         DatasetLockedError, NoSpaceError: as in :func:`write_dataset`.
     """
-    stored = open_dataset(source)
     target = target or source.with_name(f"{dataset_stem(source)}.h5")
-    if target.resolve() in {shard.path.resolve() for shard in stored.shards}:
-        raise DatasetFormatError(f"{target}: expected a target other than the source")
-    hasher = ContentHasher()
-    with write_lock(target):
-        check_free_space(target, sum(_raw_bytes(stored)))
-        with atomic_path(target) as temporary:
+    with closing(open_dataset(source)) as stored:
+        if target.resolve() in {shard.path.resolve() for shard in stored.shards}:
+            raise DatasetFormatError(f"{target}: expected a target other than the source")
+        with (
+            write_lock(target),
+            sidecar.replaced(target) as record,
+            atomic_path(target) as temporary,
+        ):
+            check_free_space(target, sum(_raw_bytes(stored)))
+            hasher = ContentHasher()
             attributes = shard_attributes(stored.manifest, 0, 1, 0)
             _copy(stored, range(len(stored)), temporary, "flat", attributes, hasher, progress, 0)
             _check_content(stored, hasher)
-            sidecar.write(target, stored.manifest, [temporary], [target.name])
-    stored.close()
+            record(stored.manifest, [temporary], [target.name])
     return target
+
+
+def _write_shards(
+    stored: StoredDataset, groups: Sequence[range], paths: Sequence[Path], progress: Progress | None
+) -> None:
+    with sidecar.replaced(paths[0]) as record, ExitStack() as stack:
+        # The stack unwinds from its end: the first shard, by which a dataset is found, is renamed
+        # when all others are in place.
+        temporaries = [stack.enter_context(atomic_path(path)) for path in paths]
+        hasher, done = ContentHasher(), 0
+        for number, (temporary, group) in enumerate(zip(temporaries, groups, strict=True)):
+            attributes = shard_attributes(stored.manifest, number, len(groups), group[0])
+            _copy(stored, group, temporary, "packed", attributes, hasher, progress, done)
+            done += len(group)
+        _check_content(stored, hasher)
+        record(stored.manifest, temporaries, [path.name for path in paths])
 
 
 def _copy(
@@ -147,13 +159,14 @@ def _raw_bytes(stored: StoredDataset) -> Iterator[int]:
 
 
 def _split_episodes(stored: StoredDataset, shard_raw_bytes: int) -> list[range]:
-    """Consecutive episodes in as few shards as fit, of about equal size."""
-    sizes = list(_raw_bytes(stored))
-    num_shards = min(len(sizes), max(1, -(-sum(sizes) // shard_raw_bytes)))
-    ends = np.cumsum(sizes)
-    cuts = [int(np.searchsorted(ends, ends[-1] * k / num_shards)) + 1 for k in range(1, num_shards)]
-    edges = sorted({0, len(sizes), *cuts})
-    return [range(start, stop) for start, stop in pairwise(edges)]
+    """Consecutive episodes in as few shards as fit, each as full as it gets."""
+    edges, filled = [0], 0
+    for number, size in enumerate(_raw_bytes(stored)):
+        if filled and filled + size > shard_raw_bytes:
+            edges.append(number)
+            filled = 0
+        filled += size
+    return [range(start, stop) for start, stop in pairwise([*edges, len(stored)])]
 
 
 def _check_content(stored: StoredDataset, hasher: ContentHasher) -> None:

@@ -127,17 +127,36 @@ def _parse_header(path: Path, block: bytes) -> Header:
     text = block[_PREFIX.size : _PREFIX.size + length]
     if len(text) != length or zlib.crc32(text) != checksum or any(block[_PREFIX.size + length :]):
         raise CorruptFileError(f"{path}: the header does not match its checksum")
-    fields = json.loads(text)
+    try:
+        return _header_of(path, json.loads(text))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        if isinstance(error, DatasetFormatError):
+            raise
+        raise CorruptFileError(f"{path}: the header is not one of ours: {error!r}") from error
+
+
+def _header_of(path: Path, fields: Any) -> Header:
     version = fields["version"]
     if version != FORMAT_VERSION:
         raise DatasetFormatError(
             f"{path}: format version: expected {FORMAT_VERSION}, got {version}; a newer vd4rl-data "
             "reads it"
         )
-    extents = tuple((int(start), int(count)) for start, count in fields["extents"])
-    return Header(
-        version, fields["layout"], fields["file_size"], extents, fields["structure_sha256"]
+    header = Header(
+        version=version,
+        layout=str(fields["layout"]),
+        file_size=int(fields["file_size"]),
+        extents=tuple((int(start), int(count)) for start, count in fields["extents"]),
+        structure_sha256=str(fields["structure_sha256"]),
     )
+    position = USER_BLOCK
+    for start, count in header.extents:
+        if start < position or count < 1:
+            raise ValueError(f"extents {header.extents}")
+        position = start + count
+    if position > header.file_size or header.layout not in LAYOUTS:
+        raise ValueError(f"layout {header.layout!r}, extents {header.extents}")
+    return header
 
 
 def _structure_sha256(file: BinaryIO, size: int, extents: Sequence[tuple[int, int]]) -> str:

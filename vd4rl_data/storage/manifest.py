@@ -19,6 +19,15 @@ VALIDATION_FRACTION: Final = 0.05
 UNKNOWN_RENDERER: Final = "unknown"
 _SPLIT_SEED: Final = 0
 _FINGERPRINT_FRAMES: Final = 4
+_JSON_TYPES: Final = {
+    "dataset_id": str,
+    "complete": bool,
+    "num_episodes": int,
+    "num_transitions": int,
+    "content_sha256": str,
+    "license": str,
+    "citation": str,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +105,11 @@ class Manifest:
             values["provenance"] = Provenance(**values["provenance"])
             for name in ("validation_episodes", "fingerprint_rows"):
                 values[name] = tuple(int(number) for number in values[name])
+            for name, kind in _JSON_TYPES.items():
+                if type(values[name]) is not kind:
+                    raise TypeError(f"{name}: {kind.__name__} expected, got {values[name]!r}")
             return cls(**values)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             names = ", ".join(item.name for item in fields(cls))
             raise DatasetFormatError(
                 f"{where}: manifest: expected JSON with the fields {names}; {error}"

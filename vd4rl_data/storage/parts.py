@@ -12,8 +12,8 @@ from vd4rl_data.errors import CorruptFileError, DatasetFormatError
 from vd4rl_data.storage.atomic import atomic_path, write_text
 from vd4rl_data.storage.format import canonical_json, read_header
 from vd4rl_data.storage.hashing import ContentHasher
-from vd4rl_data.storage.reader import open_arrays
 from vd4rl_data.storage.rows import columns_of, episode_rows, rows_episode
+from vd4rl_data.storage.shard import open_arrays
 from vd4rl_data.storage.writer import FileWriter
 
 _RECIPE: Final = "recipe.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from vd4rl_data.episode import Episode, rows_kind
 from vd4rl_data.errors import InvalidEpisodeError
 from vd4rl_data.storage.format import INFO_GROUP, ROW_KEYS
+
+ROW_KINDS: Final = ("observation", "transition")
+_LARGEST_NUMBER: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,27 @@ def row_starts(lengths: Sequence[int]) -> NDArray[np.int64]:
 
 
 def columns_of(episode: Episode) -> tuple[Column, ...]:
-    """The arrays that hold episodes like this one, in the order in which they are hashed."""
+    """The arrays that hold episodes like this one, in the order in which they are hashed.
+
+    Raises:
+        InvalidEpisodeError: rows that hold no number, or numbers of more than 64 bits, whose bytes
+            are not the same everywhere.
+    """
     kinds = {
         info_key(name): rows_kind(values, len(episode)) for name, values in episode.infos.items()
     }
-    return tuple(
+    kinds["observations"] = "observation"
+    columns = tuple(
         Column(key, values.shape[1:], values.dtype.str, kinds.get(key, "transition"))
-        if key != "observations"
-        else Column(key, values.shape[1:], values.dtype.str, "observation")
         for key, values in episode_rows(episode).items()
     )
+    for column in columns:
+        if not column.row_bytes or np.dtype(column.dtype).itemsize > _LARGEST_NUMBER:
+            raise InvalidEpisodeError(
+                f"{column.key}: expected rows of at least one number of at most 64 bits, got dtype "
+                f"{column.dtype} and rows of shape {column.row_shape}"
+            )
+    return columns
 
 
 def episode_rows(episode: Episode) -> dict[str, NDArray[Any]]:

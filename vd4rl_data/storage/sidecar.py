@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.storage.atomic import write_text
-from vd4rl_data.storage.format import FORMAT_NAME, FORMAT_VERSION, file_sha256
+from vd4rl_data.storage.atomic import atomic_path
+from vd4rl_data.storage.format import FORMAT_NAME, FORMAT_VERSION, canonical_json, file_sha256
 from vd4rl_data.storage.manifest import Manifest
 from vd4rl_data.storage.naming import sidecar_path
 
@@ -23,8 +24,37 @@ class FileRecord:
     sha256: str
 
 
-def write(path: Path, manifest: Manifest, files: Sequence[Path], names: Sequence[str]) -> None:
-    """Hash ``files``, which will be called ``names``, and write the sidecar of ``path``."""
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """What a sidecar says: the manifest as canonical JSON, and a record of each file."""
+
+    manifest: str
+    files: tuple[FileRecord, ...]
+
+
+Record = Callable[[Manifest, Sequence[Path], Sequence[str]], None]
+"""Hashes files, which will be called by the names given, and writes the sidecar that names them."""
+
+
+@contextmanager
+def replaced(path: Path) -> Generator[Record]:
+    """Yield the function that writes the new sidecar of ``path``; it takes its place on success.
+
+    Enter this before the :func:`atomic_path` of the data files, and call the function last: then a
+    full disk is met before anything is replaced, and a kill leaves no sidecar rather than a wrong
+    one.
+    """
+    target = sidecar_path(path)
+    with atomic_path(target) as temporary:
+
+        def record(manifest: Manifest, files: Sequence[Path], names: Sequence[str]) -> None:
+            temporary.write_text(_text(manifest, files, names), encoding="utf-8")
+            target.unlink(missing_ok=True)
+
+        yield record
+
+
+def _text(manifest: Manifest, files: Sequence[Path], names: Sequence[str]) -> str:
     records = [
         {"name": name, "num_bytes": file.stat().st_size, "sha256": file_sha256(file)}
         for file, name in zip(files, names, strict=True)
@@ -35,22 +65,23 @@ def write(path: Path, manifest: Manifest, files: Sequence[Path], names: Sequence
         "manifest": json.loads(manifest.to_json()),
         "files": records,
     }
-    write_text(sidecar_path(path), json.dumps(content, indent=2, sort_keys=True) + "\n")
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
-def read(path: Path) -> list[FileRecord] | None:
-    """The recorded files of a dataset, or ``None`` if there is no sidecar.
+def read(path: Path) -> Sidecar | None:
+    """The sidecar of a dataset, or ``None`` if there is none.
 
     Raises:
-        DatasetFormatError: the sidecar is not what :func:`write` writes.
+        DatasetFormatError: it is not what :func:`replaced` writes.
     """
     sidecar = sidecar_path(path)
     if not sidecar.exists():
         return None
     try:
         content = json.loads(sidecar.read_text(encoding="utf-8"))
-        return [FileRecord(**record) for record in content["files"]]
-    except (ValueError, TypeError, KeyError) as error:
+        files = tuple(FileRecord(**record) for record in content["files"])
+        return Sidecar(canonical_json(content["manifest"]), files)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DatasetFormatError(
             f"{sidecar}: expected JSON with the manifest and the files of the dataset; {error!r}"
         ) from error

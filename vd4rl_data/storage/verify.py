@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,36 +54,43 @@ def verify_dataset(path: Path, *, progress: Progress | None = None) -> VerifyRep
         FileNotFoundError: there is no such file.
     """
     problems: list[str] = []
-    records = None
+    beside = None
     try:
         paths = shard_paths(path)
-        records = sidecar.read(paths[0])
-        problems.extend(_check_files(paths, records or []))
+        beside = sidecar.read(paths[0])
+        if beside is not None:
+            problems.extend(_check_files(paths, beside))
         stored = open_dataset(path)
     except DatasetFormatError as error:
-        return VerifyReport(path, 0, 0, records is not None, (*problems, str(error)))
-    problems.extend(_check_content(stored, progress))
-    stored.close()
+        return VerifyReport(path, 0, 0, beside is not None, (*problems, str(error)))
+    with closing(stored):
+        if beside is not None and beside.manifest != stored.manifest.to_json():
+            problems.append(f"{sidecar_path(stored.path)}: manifest: not the one in the file")
+        problems.extend(_check_content(stored, progress))
     return VerifyReport(
         path=stored.path,
         num_episodes=len(stored),
         num_frames=int(stored.starts[-1]),
-        has_sidecar=records is not None,
+        has_sidecar=beside is not None,
         problems=tuple(problems),
     )
 
 
-def _check_files(paths: list[Path], records: list[sidecar.FileRecord]) -> Iterator[str]:
-    by_name = {record.name: record for record in records}
+def _check_files(paths: list[Path], beside: sidecar.Sidecar) -> Iterator[str]:
+    by_name = {record.name: record for record in beside.files}
     for path in paths:
-        record = by_name.get(path.name)
+        record = by_name.pop(path.name, None)
         if record is None:
-            if records:
-                yield f"{path}: not named in {sidecar_path(paths[0]).name}"
+            yield f"{path}: not named in {sidecar_path(paths[0]).name}"
             continue
-        digest = file_sha256(path)
-        if digest != record.sha256:
-            yield f"{path}: expected SHA-256 {record.sha256}, got {digest}"
+        found = (path.stat().st_size, file_sha256(path))
+        if found != (record.num_bytes, record.sha256):
+            yield (
+                f"{path}: expected {record.num_bytes} bytes with SHA-256 {record.sha256}, got "
+                f"{found[0]} with {found[1]}"
+            )
+    for name in by_name:
+        yield f"{sidecar_path(paths[0])}: names {name}, which is no file of this dataset"
 
 
 def _check_content(stored: StoredDataset, progress: Progress | None) -> Iterator[str]:

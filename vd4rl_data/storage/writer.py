@@ -13,7 +13,13 @@ from vd4rl_data.episode import Episode, validate
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.registry import DatasetSpec
 from vd4rl_data.storage import sidecar
-from vd4rl_data.storage.atomic import atomic_path, check_free_space, write_lock
+from vd4rl_data.storage.atomic import (
+    OutputFile,
+    atomic_path,
+    check_free_space,
+    uninterrupted,
+    write_lock,
+)
 from vd4rl_data.storage.format import (
     FORMAT_NAME,
     FORMAT_VERSION,
@@ -37,9 +43,14 @@ Progress = Callable[[int], None]
 
 COMPRESSION_LEVEL: Final = 6
 _CHUNK_BYTES: Final = 1 << 19
-_CHUNK_CACHE_BYTES: Final = 1 << 22
 _PAGE: Final = 4096
-_LIBVER: Final = ("v110", "v110")
+_FILE_SETTINGS: Final[dict[str, Any]] = {
+    "libver": ("v110", "v110"),
+    "userblock_size": USER_BLOCK,
+    "alignment_threshold": _PAGE,
+    "alignment_interval": _PAGE,
+    "rdcc_nbytes": 1 << 22,
+}
 
 
 class FileWriter:
@@ -73,47 +84,61 @@ class FileWriter:
         self._starts = row_starts(lengths)
         self._checksums = np.zeros(len(lengths), dtype=np.uint32)
         self._written = 0
-        self._file: Any = h5py.File(
-            path,
-            "w",
-            libver=_LIBVER,
-            userblock_size=USER_BLOCK,
-            alignment_threshold=_PAGE,
-            alignment_interval=_PAGE,
-            rdcc_nbytes=_CHUNK_CACHE_BYTES,
-        )
-        rows = int(self._starts[-1])
-        self._arrays: dict[str, Any] = {
-            column.key: _create_flat(self._file, column, rows)
-            if layout == "flat"
-            else _create_packed(self._file, column, rows, compression_level)
-            for column in columns
-        }
+        self._arrays: dict[str, Any] = {}
+        self._output = OutputFile(path)
+        self._file: Any = None
+        try:
+            with uninterrupted():
+                self._file = h5py.File(self._output, "w", **_FILE_SETTINGS)
+                for column in columns:
+                    self._arrays[column.key] = self._create(column, compression_level)
+        except BaseException:
+            self.abort()
+            raise
 
     def append(self, rows: Mapping[str, NDArray[Any]], checksum: int) -> None:
-        """Write the rows of the next episode; ``checksum`` is their CRC-32."""
+        """Write the rows of the next episode; ``checksum`` is their CRC-32.
+
+        Raises:
+            OSError: the disk is full, or failed.
+        """
         start, stop = self._starts[self._written], self._starts[self._written + 1]
-        for key, values in rows.items():
-            self._arrays[key][start:stop] = values
+        with uninterrupted():
+            for key, values in rows.items():
+                self._arrays[key][start:stop] = values
+        self._output.check()
         self._checksums[self._written] = checksum
         self._written += 1
 
     def close(self, attributes: Mapping[str, str | int]) -> None:
-        """Store the attributes and the index, close the HDF5 file and fill the user block."""
-        self._file.create_dataset("episode_starts", data=self._starts, dtype="<i8")
-        self._file.create_dataset("episode_crc32", data=self._checksums, dtype="<u4")
-        self._file.attrs["format"] = FORMAT_NAME
-        self._file.attrs["version"] = FORMAT_VERSION
-        self._file.attrs["layout"] = self._layout
-        for name, value in attributes.items():
-            self._file.attrs[name] = value
-        extents = self._extents()
-        self._file.close()
+        """Store the attributes and the index, close the HDF5 file and fill the user block.
+
+        Raises:
+            OSError: the disk is full, or failed.
+        """
+        constants = {"format": FORMAT_NAME, "version": FORMAT_VERSION, "layout": self._layout}
+        with uninterrupted():
+            self._file.create_dataset("episode_starts", data=self._starts, dtype="<i8")
+            self._file.create_dataset("episode_crc32", data=self._checksums, dtype="<u4")
+            for name, value in {**constants, **attributes}.items():
+                self._file.attrs[name] = value
+            extents = self._extents()
+        self.abort()
+        self._output.check()
         write_header(self._path, self._layout, extents)
 
     def abort(self) -> None:
         """Close the file without finishing it."""
-        self._file.close()
+        with uninterrupted():
+            if self._file is not None:
+                self._file.close()
+            self._output.close()
+
+    def _create(self, column: Column, compression_level: int) -> Any:
+        rows = int(self._starts[-1])
+        if self._layout == "flat":
+            return _create_flat(self._file, column, rows)
+        return _create_packed(self._file, column, rows, compression_level)
 
     def _extents(self) -> list[tuple[int, int]]:
         if self._layout == "packed":
@@ -153,9 +178,9 @@ def write_dataset(
         DatasetLockedError: another process is writing the same file.
         NoSpaceError: the disk is too small. Nothing half-written is left in either case.
     """
-    with write_lock(path), atomic_path(path) as temporary:
+    with write_lock(path), sidecar.replaced(path) as record, atomic_path(path) as temporary:
         manifest = _write(temporary, path, spec, episodes, lengths, provenance, layout, progress)
-        sidecar.write(path, manifest, [temporary], names=[path.name])
+        record(manifest, [temporary], [path.name])
     return manifest
 
 

@@ -1,0 +1,224 @@
+"""How fast files come from a server on this machine, as a share of what ``curl`` takes for them.
+
+Starts a mirror of noise in a process of its own and fetches the same files in turns with ``curl``
+(one after the other, and four at a time) and with ``fetch`` (four connections), each time into an
+empty folder. ``fetch`` also computes and compares every SHA-256 and keeps its journal; ``curl``
+does neither. 1.0 means that this costs nothing.
+
+    python benchmarks/download.py                # all, about two minutes, 1.5 GB of disk
+    python benchmarks/download.py --quick        # small files: checks that it runs, not how fast
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vd4rl_data.hub.transfer import Endpoint, RemoteFile, fetch
+
+REPOSITORY = "bench/noise"
+WORKERS = 4
+MEGABYTE = 1 << 20
+
+Step = Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A set of files of one size."""
+
+    name: str
+    count: int
+    num_bytes: int
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One line of the table: time of ``curl`` divided by time of ``fetch``, over all pairs."""
+
+    name: str
+    reference: str
+    p25: float
+    median: float
+    p75: float
+    megabytes_per_second: float
+
+
+CASES = (
+    Case("4 files of 120 MB", 4, 120 * MEGABYTE),
+    Case("1 file of 480 MB", 1, 480 * MEGABYTE),
+    Case("200 files of 1.5 MB", 200, 3 * MEGABYTE // 2),
+)
+
+
+def main() -> None:
+    """Parse the arguments, run all cases, print the table."""
+    arguments = parse_arguments()
+    curl = shutil.which("curl")
+    if curl is None:
+        raise SystemExit("this benchmark compares with curl, which is not installed")
+    with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="vd4rl_download_") as folder:
+        ratios = [
+            ratio
+            for case in CASES
+            for ratio in measure(case, Path(folder), curl, arguments.pairs, quick=arguments.quick)
+        ]
+    print(f"{'files':24}{'against':24}{'p25':>6}{'median':>8}{'p75':>6}{'MB/s':>8}")
+    for ratio in ratios:
+        print(
+            f"{ratio.name:24}{ratio.reference:24}{ratio.p25:6.2f}{ratio.median:8.2f}"
+            f"{ratio.p75:6.2f}{ratio.megabytes_per_second:8.0f}"
+        )
+    if arguments.json is not None:
+        report = {
+            "ratios": [asdict(ratio) for ratio in ratios],
+            "pairs": arguments.pairs,
+            "quick": arguments.quick,
+            "cpus": os.cpu_count(),
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+            "curl": curl_version(curl),
+        }
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=9, help="timed pairs per case; the table shows their quartiles"
+    )
+    parser.add_argument("--quick", action="store_true", help="small files and three pairs")
+    parser.add_argument("--folder", type=Path, help="where the files go (default: the system's)")
+    parser.add_argument("--json", type=Path, help="write the report to this file too")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.pairs = min(arguments.pairs, 3)
+    return arguments
+
+
+def measure(case: Case, folder: Path, curl: str, pairs: int, *, quick: bool) -> list[Ratio]:
+    """Time one case against both ways of calling ``curl``."""
+    files = write_files(case, folder / "served", quick=quick)
+    with mirror(folder / "served") as url:
+        addresses = {file.path: address(url, file) for file in files}
+        # Each later transfer option needs its own: `-o name url` pairs, all in one process.
+        names = [word for path, link in addresses.items() for word in ("-o", path, link)]
+
+        def ours(out: Path) -> None:
+            fetch(files, out, [Endpoint(url)], address, workers=WORKERS, progress=False)
+
+        def sequential(out: Path) -> None:
+            run_curl([curl, "--fail", "--silent", *names], out)
+
+        def parallel(out: Path) -> None:
+            many = ["--parallel", "--parallel-max", str(WORKERS)]
+            run_curl([curl, "--fail", "--silent", *many, *names], out)
+
+        out = folder / "out"
+        for step in (sequential, ours):  # the mirror hashes its files on the first request
+            timed(step, out)
+        return [
+            compare(case, name, reference, ours, out, pairs, sum(f.size or 0 for f in files))
+            for name, reference in (("curl", sequential), (f"curl, {WORKERS} at a time", parallel))
+        ]
+
+
+def compare(
+    case: Case, name: str, reference: Step, ours: Step, out: Path, pairs: int, total: int
+) -> Ratio:
+    """Time both in turns; who comes first alternates."""
+    ratios: list[float] = []
+    seconds: list[float] = []
+    for pair in range(pairs):
+        steps = (reference, ours) if pair % 2 else (ours, reference)
+        times = {step: timed(step, out) for step in steps}
+        ratios.append(times[reference] / times[ours])
+        seconds.append(times[ours])
+    p25, median, p75 = statistics.quantiles(ratios, n=4, method="inclusive")
+    speed = total / 1e6 / statistics.median(seconds)
+    return Ratio(case.name, name, p25, median, p75, speed)
+
+
+def timed(step: Step, out: Path) -> float:
+    """Seconds of one download into an empty folder, with the disk at rest before it."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    os.sync()
+    begun = time.perf_counter()
+    step(out)
+    return time.perf_counter() - begun
+
+
+def write_files(case: Case, root: Path, *, quick: bool) -> list[RemoteFile]:
+    """Noise to serve; one block repeated with a counter, so that writing it is quick."""
+    shutil.rmtree(root, ignore_errors=True)
+    folder = root / "datasets" / REPOSITORY
+    folder.mkdir(parents=True)
+    size = case.num_bytes // (16 if quick else 1)
+    block = os.urandom(size)
+    files: list[RemoteFile] = []
+    for number in range(case.count):
+        data = number.to_bytes(8, "little") + block[8:]
+        path = f"{number:03}.bin"
+        (folder / path).write_bytes(data)
+        files.append(RemoteFile(path, len(data), hashlib.sha256(data).hexdigest()))
+    return files
+
+
+@contextmanager
+def mirror(root: Path) -> Generator[str]:
+    """A mirror in a process of its own; yields its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vd4rl_data.hub.mirror", str(root), "--port", "0", "--quiet"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        if found is None:
+            raise SystemExit("the mirror did not say where it serves")
+        yield found[0]
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def address(url: str, file: RemoteFile) -> str:
+    """Where the mirror has a file."""
+    return f"{url}/datasets/{REPOSITORY}/resolve/main/{file.path}"
+
+
+def run_curl(command: list[str], out: Path) -> None:
+    """Run it in a folder, without its table of progress."""
+    subprocess.run(command, cwd=out, check=True, stderr=subprocess.DEVNULL)
+
+
+def curl_version(curl: str) -> str:
+    """The first two words that it says of itself."""
+    done: Any = subprocess.run([curl, "--version"], capture_output=True, text=True, check=True)
+    return " ".join(str(done.stdout).split()[:2])
+
+
+if __name__ == "__main__":
+    main()

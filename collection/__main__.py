@@ -1,0 +1,8 @@
+"""``python -m collection``."""
+
+if __name__ == "__main__":  # worker processes import this module again, and need none of it
+    import sys
+
+    from collection.cli import main
+
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""The command line: ``python -m collection COMMAND``. Each command is a frozen dataclass."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import tyro
+
+from collection.collect import collect
+from collection.fidelity import dataset_record, rollout_record
+from collection.report import print_deviations, print_made, print_returns, write_json
+from collection.rerender import rerender
+from collection.workers import available_workers
+from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.paths import data_dir
+from vd4rl_data.registry import get_dataset_spec
+
+INTERRUPTED: Final = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+Count = Annotated[int, tyro.conf.arg(metavar="N")]
+OptionalCount = Annotated[int | None, tyro.conf.arg(metavar="N")]
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+JsonFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Make a dataset: roll out its behavior policy, render, write the file.
+
+    The same settings, versions and renderer give the same bytes. A run that was stopped or killed
+    goes on where it was when the same command is given again.
+    """
+
+    id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
+    """Dataset id, e.g. VD4RL/walker_walk-random-64px-v0."""
+    episodes: OptionalCount = None
+    """How many episodes; all of the dataset by default. Fewer are the first ones of more."""
+    workers: OptionalCount = None
+    """Worker processes; one per core by default, at most 16."""
+    out: Folder = None
+    """Data folder to write into; $VD4RL_DATA_DIR by default."""
+    seed: Count = 0
+    """Seed of all episodes."""
+    overwrite: bool = False
+    """Make the file again although it is there."""
+    no_progress: bool = False
+    """Draw no progress bars."""
+
+    def run(self) -> None:
+        """Run the command."""
+        root = self.out or data_dir()
+        made = collect(
+            self.id,
+            root,
+            episodes=self.episodes,
+            seed=self.seed,
+            workers=_workers(self.workers),
+            overwrite=self.overwrite,
+            show_progress=not self.no_progress,
+        )
+        print_made(get_dataset_spec(self.id), made, root)
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """Render a collected dataset again at another size, from its physics states.
+
+    Actions, rewards and states stay as they are; at the same size, so do the pixels.
+    """
+
+    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """Dataset file to take the physics states from."""
+    size: Count
+    """Height and width of the new frames, in pixels."""
+    workers: OptionalCount = None
+    """Worker processes; one per core by default, at most 16."""
+    out: Folder = None
+    """Data folder to write into; $VD4RL_DATA_DIR by default."""
+    overwrite: bool = False
+    """Make the file again although it is there."""
+    no_progress: bool = False
+    """Draw no progress bars."""
+
+    def run(self) -> None:
+        """Run the command."""
+        root = self.out or data_dir()
+        made = rerender(
+            self.file,
+            root,
+            size=self.size,
+            workers=_workers(self.workers),
+            overwrite=self.overwrite,
+            show_progress=not self.no_progress,
+        )
+        print_made(get_dataset_spec(made.manifest.dataset_id), made, root)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Episode returns of a dataset beside the published ones."""
+
+    dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE|ID")]
+    """Dataset file, or the id of one that is on this machine."""
+    json: JsonFile = None
+    """Write statistics and the return of each episode to this file, too."""
+
+    def run(self) -> None:
+        """Run the command."""
+        spec, episodes, record = dataset_record(self.dataset)
+        print_returns(spec, episodes)
+        print_deviations(record)
+        if self.json is not None:
+            write_json(self.json, record)
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutStats:
+    """Episode returns of a behavior policy beside the published ones, without drawing a frame.
+
+    The episodes are those that collect makes with the same seed.
+    """
+
+    task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
+    """Task, e.g. walker_walk."""
+    behavior: str = "random"
+    """Behavior policy."""
+    episodes: Count = 200
+    """How many episodes."""
+    workers: OptionalCount = None
+    """Worker processes; one per core by default, at most 16."""
+    seed: Count = 0
+    """Seed of all episodes."""
+    json: JsonFile = None
+    """Write statistics and the return of each episode to this file, too."""
+    no_progress: bool = False
+    """Draw no progress bar."""
+
+    def run(self) -> None:
+        """Run the command."""
+        spec, episodes, record = rollout_record(
+            self.task,
+            behavior=self.behavior,
+            episodes=self.episodes,
+            seed=self.seed,
+            workers=_workers(self.workers),
+            show_progress=not self.no_progress,
+        )
+        print_returns(spec, episodes)
+        print_deviations(record)
+        if self.json is not None:
+            write_json(self.json, record)
+
+
+Command = (
+    Annotated[Collect, tyro.conf.subcommand("collect")]
+    | Annotated[Render, tyro.conf.subcommand("render")]
+    | Annotated[Stats, tyro.conf.subcommand("stats")]
+    | Annotated[RolloutStats, tyro.conf.subcommand("rollout-stats")]
+)
+"""What tyro chooses from."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 after an error, 130 after Ctrl-C."""
+    command: Collect | Render | Stats | RolloutStats = tyro.cli(
+        Command,  # pyright: ignore[reportArgumentType] - an annotated union, which tyro understands
+        prog="python -m collection",
+        description="Make datasets of offline reinforcement learning from pixels.",
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    try:
+        command.run()
+    except KeyboardInterrupt as interrupt:
+        _complain("interrupted", interrupt)
+        return INTERRUPTED
+    except (Vd4rlError, OSError) as error:
+        _complain(f"error: {error}", error)
+        return 1
+    return 0
+
+
+def _workers(asked: int | None) -> int:
+    return available_workers() if asked is None else asked
+
+
+def _complain(text: str, error: BaseException) -> None:
+    for line in (text, *getattr(error, "__notes__", ())):
+        print(line, file=sys.stderr)

@@ -1,0 +1,96 @@
+"""Collect a dataset: behavior policy → rollout → rendering → file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from collection.checks import check_least
+from collection.jobs import CollectJob
+from collection.pipeline import Made, make_dataset
+from collection.recipes import Recipe, find_recipe
+from collection.seeding import SEEDING
+from collection.versions import installed_versions
+from collection.work import Work, parts_folder
+from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.storage import Provenance
+from vd4rl_data.storage.naming import flat_path
+
+
+def collect(
+    dataset_id: str,
+    root: Path,
+    *,
+    episodes: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    overwrite: bool = False,
+    show_progress: bool = True,
+) -> Made:
+    """Make a dataset file, or go on making it, or add episodes to it, or find it finished.
+
+    The same id, seed, number of episodes, versions and renderer give the same bytes, whatever the
+    number of workers; fewer episodes are the first ones of more.
+
+    Args:
+        dataset_id: a catalog id that has a recipe.
+        root: the data folder to write into.
+        episodes: how many; all of the catalog row by default.
+        seed: of all episodes.
+        workers: worker processes.
+        overwrite: make the file again although it is there.
+        show_progress: draw progress bars.
+
+    Raises:
+        InvalidIdError, UnknownDatasetError, NotCollectableError: the id cannot be collected.
+        InvalidSettingError: a number is out of range.
+        Vd4rlError: see :func:`collection.pipeline.make_dataset`.
+    """
+    spec = get_dataset_spec(dataset_id)
+    recipe = find_recipe(spec)
+    count = spec.num_episodes if episodes is None else episodes
+    check_least("episodes", count, 1)
+    check_least("seed", seed, 0)
+    check_least("workers", workers, 1)
+    work = plan(spec, recipe, root, episodes=count, seed=seed)
+    return make_dataset(work, workers=workers, overwrite=overwrite, show_progress=show_progress)
+
+
+def plan(spec: DatasetSpec, recipe: Recipe, root: Path, *, episodes: int, seed: int) -> Work:
+    """Everything that :func:`collection.pipeline.make_dataset` needs to collect a dataset."""
+    settings = _settings(spec, recipe, seed)
+    versions = installed_versions()
+    job = CollectJob(
+        spec=spec,
+        policy=recipe.policy,
+        seed=seed,
+        parts_folder=parts_folder(flat_path(root, spec.name)),
+        part_recipe={**settings, "versions": versions},
+    )
+    command = f"python -m collection collect {spec.name} --episodes {episodes} --seed {seed}"
+    provenance = Provenance(
+        origin=recipe.origin,
+        versions=versions,
+        recipe={"command": command, "episodes": episodes, **settings},
+        behavior_policy=recipe.behavior_policy.description,
+    )
+    return Work(spec, root, job, (spec.task.time_steps,) * episodes, provenance)
+
+
+def _settings(spec: DatasetSpec, recipe: Recipe, seed: int) -> dict[str, Any]:
+    """What decides the bytes of an episode, but for versions and renderer."""
+    task = spec.task
+    return {
+        "kind": "collect",
+        "dataset_id": spec.name,
+        "behavior": recipe.policy,
+        "seed": seed,
+        "seeding": SEEDING,
+        "task": {
+            "name": task.name,
+            "camera_id": task.camera_id,
+            "action_repeat": task.action_repeat,
+            "horizon": task.horizon,
+        },
+        "size": spec.size,
+    }

@@ -1,0 +1,29 @@
+"""What can go wrong while data are made, beyond the library's own errors."""
+
+from __future__ import annotations
+
+from vd4rl_data.errors import Vd4rlError
+
+
+class NotCollectableError(Vd4rlError, LookupError):
+    """A known dataset that this pipeline cannot make; the message lists those that it can."""
+
+
+class DatasetExistsError(Vd4rlError, FileExistsError):
+    """A file that was made otherwise, or is damaged, lies where the dataset would be written."""
+
+
+class NoPhysicsStateError(Vd4rlError, ValueError):
+    """A dataset cannot be rendered again because it does not hold its physics states."""
+
+
+class WorkerError(Vd4rlError, RuntimeError):
+    """A worker process died or failed in a way that nobody foresaw."""
+
+
+class RendererMismatchError(Vd4rlError, RuntimeError):
+    """Frames of one dataset would be drawn by different OpenGL renderers."""
+
+
+class InvalidSettingError(Vd4rlError, ValueError):
+    """A number given to a command is out of range."""

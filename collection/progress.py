@@ -1,0 +1,84 @@
+"""Progress bars that move with every frame, since an episode takes many seconds."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+from tqdm import tqdm
+
+# tqdm's default lock is a named semaphore, which a killed process leaves to a noisy clean-up.
+tqdm.set_lock(threading.RLock())
+
+
+class FrameProgress:
+    """A bar over frames that names the episodes; use it in a ``with`` statement."""
+
+    def __init__(
+        self, *, episodes: int, done: int, frames: int, frames_done: int, show: bool = True
+    ) -> None:
+        """Start at ``done`` of ``episodes`` episodes, ``frames_done`` of ``frames`` frames."""
+        self._episodes = episodes
+        self._done = done
+        self._bar = tqdm(
+            total=frames,
+            initial=frames_done,
+            unit=" frames",
+            smoothing=0.1,
+            mininterval=0.5,
+            disable=not show,
+            dynamic_ncols=True,
+        )
+        self._describe()
+
+    def __enter__(self) -> FrameProgress:
+        """The bar is drawn from its creation on."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Draw the bar a last time."""
+        self._bar.close()
+
+    def add_frames(self, count: int) -> None:
+        """So many frames more."""
+        self._bar.update(count)
+
+    def add_episode(self) -> None:
+        """One episode more."""
+        self._done += 1
+        self._describe()
+
+    def _describe(self) -> None:
+        self._bar.set_description(f"episode {self._done}/{self._episodes}", refresh=False)
+
+
+class EpisodeProgress:
+    """A bar over episodes, where each takes milliseconds; use it in a ``with`` statement."""
+
+    def __init__(self, title: str, episodes: int, *, show: bool = True) -> None:
+        """A bar called ``title``."""
+        self._bar = tqdm(
+            total=episodes, desc=title, unit=" episodes", disable=not show, dynamic_ncols=True
+        )
+
+    def __enter__(self) -> EpisodeProgress:
+        """The bar is drawn from its creation on."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Draw the bar a last time."""
+        self._bar.close()
+
+    def update(self, done: int) -> None:
+        """``done`` episodes in all."""
+        self._bar.update(done - self._bar.n)

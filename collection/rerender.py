@@ -1,0 +1,114 @@
+"""Render a dataset again from its physics states: other pixels, the very same episodes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from collection.checks import check_least
+from collection.errors import DatasetExistsError, NoPhysicsStateError
+from collection.jobs import PHYSICS_STATE, RenderJob
+from collection.pipeline import Made, make_dataset
+from collection.recipes import SIMULATORS
+from collection.versions import installed_versions
+from collection.work import Work, parts_folder
+from vd4rl_data.registry import DatasetSpec, format_id, get_dataset_spec
+from vd4rl_data.storage import Manifest, StoredDataset, open_dataset
+from vd4rl_data.storage.naming import flat_path
+from vd4rl_data.storage.rows import info_key
+
+
+def rerender(
+    source: Path,
+    root: Path,
+    *,
+    size: int,
+    workers: int = 1,
+    overwrite: bool = False,
+    show_progress: bool = True,
+) -> Made:
+    """Write the dataset whose id differs in its size: same actions, rewards and states, new pixels.
+
+    At the source's own size, with its versions and renderer, the content is equal to the source's.
+
+    Args:
+        source: a dataset file of any layout that holds ``infos/physics_state``.
+        root: the data folder to write into.
+        size: height and width of the new frames, in pixels.
+        workers: worker processes.
+        overwrite: make the file again although it is there.
+        show_progress: draw progress bars.
+
+    Raises:
+        InvalidSettingError: a number is out of range.
+        NoPhysicsStateError: the source does not hold its physics states.
+        UnknownDatasetError: the catalog has no such dataset at this size.
+        DatasetExistsError: the target is the source itself, or was made otherwise.
+        Vd4rlError: see :func:`collection.pipeline.make_dataset`.
+    """
+    check_least("size", size, 1)
+    check_least("workers", workers, 1)
+    stored = open_dataset(source)
+    try:
+        work = _plan(stored, root, size)
+        if work.path.resolve() in {shard.path.resolve() for shard in stored.shards}:
+            raise DatasetExistsError(
+                f"{work.path} is the source itself; write the new file elsewhere with --out"
+            )
+    finally:
+        stored.close()
+    return make_dataset(work, workers=workers, overwrite=overwrite, show_progress=show_progress)
+
+
+def _plan(stored: StoredDataset, root: Path, size: int) -> Work:
+    source_spec = get_dataset_spec(stored.manifest.dataset_id)
+    _check_renderable(stored, source_spec)
+    spec = get_dataset_spec(format_id(dataclasses.replace(source_spec.id, size=size)))
+    settings = _settings(stored.manifest, spec)
+    versions = installed_versions()
+    job = RenderJob(
+        spec=spec,
+        source=stored.path.resolve(),
+        parts_folder=parts_folder(flat_path(root, spec.name)),
+        part_recipe={**settings, "versions": versions},
+    )
+    source = stored.manifest.provenance
+    command = f"python -m collection render {source_spec.name}.h5 --size {size}"
+    provenance = dataclasses.replace(
+        source,
+        versions=versions,
+        recipe={"command": command, "episodes": len(stored), **settings},
+    )
+    return Work(spec, root, job, tuple(stored.lengths), provenance)
+
+
+def _settings(source: Manifest, spec: DatasetSpec) -> dict[str, Any]:
+    """What decides the bytes of an episode, but for versions and renderer."""
+    return {
+        "kind": "render",
+        "dataset_id": spec.name,
+        "source": {
+            "dataset_id": source.dataset_id,
+            "content_sha256": source.content_sha256,
+            "recipe": dict(source.provenance.recipe),
+            "versions": dict(source.provenance.versions),
+            "renderer": source.provenance.renderer,
+        },
+        "camera_id": spec.task.camera_id,
+        "size": spec.size,
+    }
+
+
+def _check_renderable(stored: StoredDataset, spec: DatasetSpec) -> None:
+    if spec.task.simulator not in SIMULATORS:
+        raise NoPhysicsStateError(
+            f"{stored.path}: simulator: expected one of {', '.join(SIMULATORS)}, got "
+            f"{spec.task.simulator}"
+        )
+    if info_key(PHYSICS_STATE) not in stored.keys:
+        raise NoPhysicsStateError(
+            f"{stored.path}: expected the array {info_key(PHYSICS_STATE)}, got "
+            f"{', '.join(stored.keys)}. Only files that this package collected can be rendered "
+            f"again; this one is {stored.manifest.origin}"
+        )

@@ -1,0 +1,83 @@
+"""Behavior policy × simulation → one trajectory of physics; no frame is drawn here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from collection.behaviors import Policy, PolicyFactory
+from collection.seeding import episode_seeds
+from vd4rl_data.envs.simulation import DMCSimulation
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """One episode without its pixels.
+
+    Attributes:
+        actions: float32 (T, A), in [-1, 1].
+        rewards: float32 (T,), summed over the action repeat in float64 and then rounded.
+        discounts: float32 (T,), the simulator's own.
+        physics_states: float64 (T+1, S), qpos, qvel and act: enough to draw every frame.
+        states: float32 (T+1, P), proprioception.
+        terminated: the task ended; else the time limit was met.
+    """
+
+    actions: Float32[np.ndarray, "T A"]
+    rewards: Float32[np.ndarray, " T"]
+    discounts: Float32[np.ndarray, " T"]
+    physics_states: Float64[np.ndarray, "T1 S"]
+    states: Float32[np.ndarray, "T1 P"]
+    terminated: bool
+
+
+def rollout(
+    simulation: DMCSimulation, make_policy: PolicyFactory, *, seed: int, episode: int
+) -> Trajectory:
+    """Play one episode: a function of task, policy, seed and episode number alone."""
+    seeds = episode_seeds(seed, episode)
+    policy = make_policy(simulation.task, seeds.actions)
+    simulation.reset(seed=seeds.reset)
+    record = _Record()
+    record.observe(simulation)
+    while not record.ended:
+        record.act(simulation, policy)
+    return record.trajectory()
+
+
+@dataclass(slots=True)
+class _Record:
+    """A trajectory being written down."""
+
+    actions: list[Float32[np.ndarray, " A"]] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+    discounts: list[float] = field(default_factory=list)
+    physics_states: list[Float64[np.ndarray, " S"]] = field(default_factory=list)
+    states: list[Float32[np.ndarray, " P"]] = field(default_factory=list)
+    ended: bool = False
+    terminated: bool = False
+
+    def observe(self, simulation: DMCSimulation) -> None:
+        self.physics_states.append(simulation.physics_state)
+        self.states.append(simulation.state)
+
+    def act(self, simulation: DMCSimulation, policy: Policy) -> None:
+        action = policy(self.states[-1])
+        step = simulation.step(action)
+        self.actions.append(action)
+        self.rewards.append(step.reward)
+        self.discounts.append(step.discount)
+        self.ended, self.terminated = step.terminated or step.truncated, step.terminated
+        self.observe(simulation)
+
+    def trajectory(self) -> Trajectory:
+        return Trajectory(
+            actions=np.stack(self.actions),
+            rewards=np.asarray(self.rewards, dtype=np.float32),
+            discounts=np.asarray(self.discounts, dtype=np.float32),
+            physics_states=np.stack(self.physics_states),
+            states=np.stack(self.states),
+            terminated=self.terminated,
+        )

@@ -1,0 +1,29 @@
+"""The versions that decide which bytes come out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import Final
+
+from vd4rl_data.errors import MissingDependencyError
+from vd4rl_data.version import __version__
+
+_PACKAGES: Final = ("numpy", "mujoco", "dm_control", "gymnasium", "h5py")
+
+
+def installed_versions() -> dict[str, str]:
+    """Package → version, with ``python``.
+
+    Raises:
+        MissingDependencyError: a simulator is not installed.
+    """
+    versions = {"python": platform.python_version(), "vd4rl_data": __version__}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError as error:
+            raise MissingDependencyError(
+                f'{name} is not installed; collecting needs: pip install -e ".[collection]"'
+            ) from error
+    return versions

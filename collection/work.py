@@ -1,0 +1,61 @@
+"""A dataset to make, and the folder of parts that stands in for it until it is made."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from collection.jobs import PartJob
+from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.storage import Provenance
+from vd4rl_data.storage.naming import flat_path
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A dataset to make.
+
+    Attributes:
+        spec: its catalog row.
+        root: the data folder to write into.
+        job: what the workers do; its ``part_recipe`` says what decides the bytes of an episode.
+        lengths: transitions of each episode; an upper bound where an episode can end earlier.
+        provenance: what the manifest shall say; the renderer is filled in.
+    """
+
+    spec: DatasetSpec
+    root: Path
+    job: PartJob
+    lengths: tuple[int, ...]
+    provenance: Provenance
+
+    @property
+    def path(self) -> Path:
+        """The file to write."""
+        return flat_path(self.root, self.spec.name)
+
+    @property
+    def parts_folder(self) -> Path:
+        """Where the parts lie until the file is in place."""
+        return parts_folder(self.path)
+
+    def remove_parts(self) -> None:
+        """Remove the parts, unless some belong to a longer collection: those are worth hours.
+
+        The folder disappears in one step, so that no kill leaves parts without their recipe.
+        """
+        doomed = self.path.with_name(f"{self.path.name}.parts.removed")
+        shutil.rmtree(doomed, ignore_errors=True)
+        if self.parts_folder.is_dir() and self.count_parts() <= len(self.lengths):
+            self.parts_folder.rename(doomed)
+            shutil.rmtree(doomed)
+
+    def count_parts(self) -> int:
+        """How many parts there are."""
+        return len(list(self.parts_folder.glob("*.h5")))
+
+
+def parts_folder(path: Path) -> Path:
+    """The folder of the parts of a dataset file."""
+    return path.with_name(f"{path.name}.parts")

@@ -1,0 +1,126 @@
+"""Small real files of catalog ids, and the command line in this process and in another."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vd4rl_data.cli import main
+from vd4rl_data.episode import Episode
+from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.storage import Provenance, write_dataset
+from vd4rl_data.storage.naming import flat_path
+
+ID = "VD4RL/walker_walk-random-64px-v0"
+SAMPLE = "VD4RL/walker_walk-random-sample-64px-v0"
+LENGTHS = (4, 3, 6, 5)
+
+_TERMINAL_SETTINGS = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Finished]
+
+
+@pytest.fixture(autouse=True)
+def plain_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the terminal that the tests run in reaches the commands."""
+    for name in (*_TERMINAL_SETTINGS, "VD4RL_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run ``vd4rl`` with arguments, in this process."""
+
+    def call(*arguments: object) -> Finished:
+        capsys.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as leaving:
+            status = int(leaving.code or 0)
+        captured = capsys.readouterr()
+        return Finished(status, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def spawn(repository: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``python -m vd4rl_data.cli`` with arguments; keywords are environment variables."""
+
+    def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "vd4rl_data.cli", *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(repository), "PYTHONWARNINGS": "error"}
+            | environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            timeout=120,
+        )
+
+    return call
+
+
+def make_episode(spec: DatasetSpec, length: int, seed: int, *, terminated: bool = False) -> Episode:
+    """An episode of noise with the proprioception of its task."""
+    rng = np.random.default_rng(seed)
+    discounts = np.ones(length, np.float32)
+    discounts[-1] = 0.0 if terminated else 1.0
+    return Episode(
+        observations=rng.integers(0, 256, (length + 1, *spec.observation_shape), np.uint8),
+        actions=rng.uniform(-1, 1, (length, spec.task.action_size)).astype(np.float32),
+        rewards=rng.uniform(0, 2, length).astype(np.float32),
+        discounts=discounts,
+        terminated=terminated,
+        truncated=not terminated,
+    )
+
+
+def make_episodes(spec: DatasetSpec, lengths: Sequence[int] = LENGTHS) -> list[Episode]:
+    """Episodes of the lengths given; the second one terminates."""
+    return [
+        make_episode(spec, length, seed, terminated=seed == 1)
+        for seed, length in enumerate(lengths)
+    ]
+
+
+def write(
+    root: Path, name: str = ID, lengths: Sequence[int] = LENGTHS, origin: str = "regenerated"
+) -> Path:
+    """Write a dataset of noise where its id is looked for."""
+    spec = get_dataset_spec(name)
+    path = flat_path(root, name)
+    provenance = Provenance(origin=origin, recipe={"made": "by a test"}, repairs=("nothing broke",))
+    write_dataset(path, spec, make_episodes(spec, lengths), list(lengths), provenance)
+    return path
+
+
+@pytest.fixture
+def dataset(data_dir: Path) -> Path:
+    """Four short episodes of :data:`ID` in the data folder: incomplete."""
+    return write(data_dir)
+
+
+def flip_byte(path: Path, position: int) -> None:
+    """Alter one byte of a file."""
+    content = bytearray(path.read_bytes())
+    content[position] ^= 0xFF
+    path.write_bytes(bytes(content))

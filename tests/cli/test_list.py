@@ -1,0 +1,131 @@
+"""``vd4rl list``."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.cli.conftest import ID, SAMPLE, Run, flip_byte, write
+from vd4rl_data.registry import DATASETS, list_datasets
+
+_MEDIUM = "VD4RL/walker_walk-medium-64px-v0"
+_EXPERT = "VD4RL/walker_walk-expert-64px-v0"
+_MEDIUM_EXPERT = "VD4RL/walker_walk-medium_expert-64px-v0"
+
+
+def _line(text: str, name: str) -> str:
+    (found,) = (line for line in text.splitlines() if line.split()[:1] == [name])
+    return found
+
+
+def test_a_pipe_gets_a_line_per_dataset(run: Run) -> None:
+    header, *lines = run("list").out.splitlines()
+    assert header.split() == [
+        "id",
+        "episodes",
+        "transitions",
+        "return",
+        "raw",
+        "GB",
+        "here",
+        "origin",
+    ]
+    assert [line.split()[0] for line in lines] == list(DATASETS)
+    assert _line("\n".join(lines), ID).split()[1:] == [
+        "200",
+        "100,000",
+        "42.3",
+        "±",
+        "8.7",
+        "1.23",
+        "-",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("suite", "VD4RL"), ("task", "humanoid_walk"), ("behavior", "medium_expert"), ("size", 84)],
+)
+def test_filters(run: Run, option: str, value: str | int) -> None:
+    expected = [spec.name for spec in list_datasets(**{option: value})]
+    found = [row["name"] for row in json.loads(run("list", f"--{option}", value, "--json").out)]
+    assert found == expected
+    assert len(found) > 0
+
+
+def test_filters_that_leave_nothing(run: Run) -> None:
+    arguments = ("list", "--task", "walker_walk", "--behavior", "expert", "--size", "64")
+    assert len(json.loads(run(*arguments, "--json").out)) == 1
+    assert run("list", "--size", "84").status == 0
+
+
+def test_json_has_every_field(run: Run, dataset: Path) -> None:
+    rows = {row["name"]: row for row in json.loads(run("list", "--json").out)}
+    assert list(rows) == list(DATASETS)
+    row = rows[ID]
+    assert row["id"]["behavior"] == "random"
+    assert row["task"]["action_size"] == 6
+    assert row["published_returns"]["mean"] == 42.3
+    assert row["raw_bytes"] == 100_200 * 64 * 64 * 3
+    assert row["local"] == {
+        "state": "incomplete",
+        "num_episodes": 4,
+        "origin": "regenerated",
+        "path": str(dataset),
+        "bundled": False,
+        "parts": [],
+    }
+    assert rows[SAMPLE]["local"]["bundled"] is True
+    assert rows[_MEDIUM_EXPERT]["local"]["parts"][0]["state"] == "absent"
+
+
+def test_what_is_here(run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(data_dir, lengths=[1] * 200)
+    write(data_dir, _MEDIUM, [1] * 200, origin="official")
+    write(data_dir, _EXPERT, [1] * 3, origin="imported")
+    out = run("list").out
+    assert _line(out, ID).endswith("complete       regenerated")
+    assert _line(out, _MEDIUM).endswith("complete       official")
+    assert _line(out, _EXPERT).endswith("3/200          imported")
+    assert _line(out, _MEDIUM_EXPERT).endswith("composite 1/2  imported+official")
+    assert _line(out, SAMPLE).endswith("bundled        sample")
+
+
+def test_a_damaged_file_is_told(run: Run, dataset: Path) -> None:
+    flip_byte(dataset, 20)
+    finished = run("list")
+    assert finished.status == 0
+    assert _line(finished.out, ID).endswith("damaged")
+
+
+def test_a_complete_copy_comes_before_an_incomplete_one(
+    run: Run, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VD4RL_SHARED_DATA_DIRS", str(tmp_path))
+    write(data_dir, lengths=[1, 1])
+    write(tmp_path, lengths=[1] * 200)
+    assert _line(run("list").out, ID).split()[-2:] == ["complete", "regenerated"]
+
+
+@pytest.mark.parametrize("width", [30, 44, 60, 80, 100, 120, 200])
+def test_no_terminal_is_too_narrow(run: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, no_color=True, width=width, highlight=False)
+    monkeypatch.setattr("vd4rl_data.cli.listing.output_console", lambda: console)
+    assert run("list").status == 0
+    text = screen.getvalue().replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "")
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(line.startswith("VD4RL/") for line in lines) == len(DATASETS)
+    joined = text.replace("\n", "")
+    if width >= 41:  # the longest id
+        for name in DATASETS:
+            assert name in joined
+    assert ("here" in lines[0]) == (width >= 60)
+    assert ("return" in lines[0]) == (width >= 80)
+    assert ("Too narrow for" in joined) == (width < 120)
+    assert "walker_walk, 84 px" in text

@@ -1,0 +1,168 @@
+"""The sound files that the fuzzer damages, and what they hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from tests.storage import tiny
+from vd4rl_data.episode import Episode
+from vd4rl_data.export import export_dataset
+from vd4rl_data.registry import DATASETS, TaskSpec, get_task_spec
+from vd4rl_data.storage import PartStore, pack
+from vd4rl_data.storage.format import read_header
+from vd4rl_data.storage.naming import sidecar_path
+
+Extents = tuple[tuple[int, int], ...]
+
+LENGTHS: Final = (12, 7, 9, 1)
+OFFICIAL_TASK: Final[TaskSpec] = dataclasses.replace(
+    tiny.TASK, name="walker_dot", domain="walker", horizon=max(LENGTHS)
+)
+SPEC: Final = dataclasses.replace(tiny.spec_of(num_episodes=len(LENGTHS)), task=OFFICIAL_TASK)
+"""Tiny frames, but a domain whose proprioception is known, as one official variant has it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sound file and how it is read.
+
+    Attributes:
+        name: e.g. ``flat``.
+        reader: a name of :data:`tests.fuzz.worker.READERS`.
+        files: name → content; all lie in one folder.
+        target: the name of the file that is damaged.
+        digest: of what the reader finds in the sound file.
+        layout: of one of our own files; ``None`` for all others.
+        extents: of the bulk arrays of a flat file.
+    """
+
+    name: str
+    reader: str
+    files: dict[str, bytes]
+    target: str
+    digest: str
+    layout: str | None = None
+    extents: Extents = ()
+
+
+def register() -> None:
+    """Put the fuzzer's dataset into the catalog of this process."""
+    DATASETS[SPEC.name] = SPEC
+
+
+def digest_of(episodes: Iterable[Episode]) -> str:
+    """A hash of everything that the episodes hold."""
+    total = hashlib.sha256()
+    for episode in episodes:
+        arrays = {
+            "observations": episode.observations,
+            "actions": episode.actions,
+            "rewards": episode.rewards,
+            "discounts": episode.discounts,
+            **{f"infos/{name}": episode.infos[name] for name in sorted(episode.infos)},
+        }
+        total.update(f"{episode.terminated} {episode.truncated}".encode())
+        for name, values in arrays.items():
+            total.update(f"{name} {values.dtype.str} {values.shape}".encode())
+            total.update(np.ascontiguousarray(values).tobytes())
+    return total.hexdigest()
+
+
+def episodes() -> list[Episode]:
+    """Four episodes with noise in their pixels, so that chunks do not deflate to nothing."""
+    rng = np.random.default_rng(0)
+    found: list[Episode] = []
+    for plain in tiny.episodes_of(LENGTHS):
+        noise = rng.integers(0, 256, plain.observations.shape, dtype=np.uint8)
+        found.append(dataclasses.replace(plain, observations=noise))
+    return found
+
+
+def build(folder: Path) -> list[Case]:
+    """Write every sound file below ``folder`` and read it back."""
+    register()
+    cases = [*_own_cases(folder), *_official_cases(folder)]
+    return sorted(cases, key=lambda case: case.name)
+
+
+def _own_cases(folder: Path) -> list[Case]:
+    digest = digest_of(episodes())
+    flat = folder / "own" / "x.h5"
+    tiny.write(flat, episodes(), spec=SPEC)
+    shards = pack(flat, folder / "packed", shard_raw_bytes=2000)
+    assert len(shards) > 1, "the packed case needs several shards"
+    store = PartStore(folder / "parts", {})
+    store.write(0, episodes()[0])
+    flat_bytes = flat.read_bytes()
+    beside = sidecar_path(flat)
+    return [
+        Case(
+            "flat",
+            "dataset",
+            {flat.name: flat_bytes},
+            flat.name,
+            digest,
+            "flat",
+            read_header(flat).extents,
+        ),
+        Case(
+            "packed",
+            "dataset",
+            {path.name: path.read_bytes() for path in shards},
+            shards[0].name,
+            digest,
+            "packed",
+        ),
+        Case(
+            "part",
+            "part",
+            {"episode-000000.h5": store.path(0).read_bytes(), "recipe.json": b"{}"},
+            "episode-000000.h5",
+            digest_of(episodes()[:1]),
+            "packed",
+        ),
+        Case(
+            "sidecar",
+            "dataset",
+            {flat.name: flat_bytes, beside.name: beside.read_bytes()},
+            beside.name,
+            digest,
+        ),
+    ]
+
+
+def _official_cases(folder: Path) -> list[Case]:
+    plain = [dataclasses.replace(episode, infos={}) for episode in episodes()]
+    walker = get_task_spec("walker_walk")
+    states = [
+        dataclasses.replace(
+            episode,
+            infos={
+                "state": np.linspace(0, 1, (len(episode) + 1) * 24, dtype=np.float32).reshape(
+                    -1, 24
+                )
+            },
+        )
+        for episode in plain
+    ]
+    written = {
+        "npz-converted": export_dataset(plain[:1], folder / "a", "vd4rl-npz"),
+        "npz-recorded": export_dataset(
+            states[:1], folder / "b", "vd4rl-npz", proprioception_of=walker
+        ),
+        "hdf5": export_dataset(plain, folder / "c", "vd4rl-hdf5"),
+    }
+    held = {"npz-converted": plain[:1], "npz-recorded": states[:1], "hdf5": plain}
+    cases: list[Case] = []
+    for name, (path,) in written.items():
+        reader = "hdf5" if name == "hdf5" else "npz"
+        files = {path.name: path.read_bytes()}
+        cases.append(Case(name, reader, files, path.name, digest_of(held[name])))
+    return cases

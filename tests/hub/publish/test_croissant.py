@@ -1,0 +1,68 @@
+"""The Croissant file is valid to the format's own package, and describes what is there."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from tests.hub.publish.conftest import REPO_ID
+from tests.storage import tiny
+from vd4rl_data.hub.publish import PreparedRepository, prepare
+
+NAME = tiny.SPEC.name
+
+
+@pytest.fixture
+def both(flat: Path, tmp_path: Path) -> PreparedRepository:
+    """Two datasets in one repository."""
+    other = tmp_path / "data" / f"{tiny.EXPERT.name}.h5"
+    tiny.write(other, tiny.episodes_of((3, 3, 3)), spec=tiny.EXPERT)
+    return prepare([flat, other], tmp_path / "upload", REPO_ID)
+
+
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Dataset.default_context:DeprecationWarning")
+def test_valid(both: PreparedRepository, caplog: pytest.LogCaptureFixture) -> None:
+    """No error, and one warning: a date of publication would make every preparation differ."""
+    import mlcroissant
+
+    with caplog.at_level(logging.WARNING):
+        metadata = mlcroissant.Dataset(jsonld=str(both.folder / "croissant.json")).metadata
+    issues = metadata.ctx.issues
+    assert not issues.errors
+    assert [issue for issue in issues.warnings if "datePublished" not in str(issue)] == []
+    files = {node.id: node for node in metadata.distribution if hasattr(node, "sha256")}
+    for file in both.files:
+        if file.path not in ("README.md", "croissant.json"):
+            assert files[file.path].sha256 == file.sha256
+            assert files[file.path].content_size == f"{file.size} B"
+            assert files[file.path].content_url == file.path
+    assert len(files) == len(both.files) - 2
+    assert metadata.cite_as == tiny.SPEC.citation
+    assert metadata.license == ["https://spdx.org/licenses/CC0-1.0.html"]
+    assert [record_set.id for record_set in metadata.record_sets] == [
+        f"{tiny.EXPERT.name}/rows",
+        f"{NAME}/rows",
+    ]
+    fields = {field.name: field for field in metadata.record_sets[1].fields}
+    assert [fields[name].data_type for name in ("observations", "rewards", "terminals")] == [
+        int,
+        float,
+        bool,
+    ]
+    assert fields["infos/physics_state"].source.extract.column == "infos/physics_state"
+
+
+def test_columns_are_in_the_files(prepared: PreparedRepository) -> None:
+    """Each column names an array of each shard."""
+    import h5py
+
+    content = json.loads((prepared.folder / "croissant.json").read_text())
+    columns = [field["source"]["extract"]["column"] for field in content["recordSet"][0]["field"]]
+    for shard in prepared.datasets[0].shards:
+        with h5py.File(prepared.folder / shard.path) as file:
+            rows = {column: len(file[column]) for column in columns}
+            assert len(set(rows.values())) == 1
+    assert content["distribution"][-1]["includes"] == f"{NAME}.packed-*.h5"

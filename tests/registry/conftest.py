@@ -1,0 +1,7 @@
+"""The registry is filled before test parameters are drawn from it."""
+
+from __future__ import annotations
+
+from vd4rl_data.catalog import register_all
+
+register_all()

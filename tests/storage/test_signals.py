@@ -1,0 +1,93 @@
+"""Ctrl-C at any moment, also while HDF5 is writing."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.storage import processes
+from vd4rl_data.storage import (
+    verify_dataset,
+)
+from vd4rl_data.storage.atomic import uninterrupted
+
+
+def test_interrupts_at_any_moment_harm_nothing(tmp_path: Path) -> None:
+    """Ctrl-C again and again, also while HDF5 is writing: no crash, no rest of a file."""
+    code = """
+interrupted = written = 0
+episodes = [tiny.episode_of(600, start=number) for number in range(3)]
+end = time.monotonic() + 3
+print("ready", flush=True)
+while time.monotonic() < end:
+    for layout in ("flat", "packed"):
+        try:
+            try:
+                tiny.write(folder / f"{layout}.h5", episodes, layout=layout)
+                written += 1
+            except KeyboardInterrupt:
+                interrupted += 1
+            gc.collect()
+            left = [path.name for path in folder.iterdir() if path.suffix == ".incomplete"]
+            assert not left, left
+        except KeyboardInterrupt:
+            pass
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print(interrupted, written)
+"""
+    rng = random.Random(0)
+    with processes.start(code, tmp_path) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        reader: list[str] = []
+        thread = threading.Thread(target=lambda: reader.extend(process.stdout or ()))
+        thread.start()
+        while thread.is_alive() and process.poll() is None:
+            time.sleep(rng.random() * 0.04)
+            process.send_signal(signal.SIGINT)
+        thread.join()
+        process.wait(timeout=60)
+    assert process.returncode in (0, -signal.SIGINT), process.returncode
+    interrupted, written = map(int, reader[-1].split())
+    assert interrupted > 5
+    for path in tmp_path.glob("*.h5"):
+        assert verify_dataset(path).problems == ()
+    assert written == 0 or list(tmp_path.glob("*.h5"))
+
+
+def test_signals_are_held_back_and_then_delivered() -> None:
+    order: list[str] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: order.append("handled"))
+    try:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGTERM)
+            order.append("in the block")
+        assert order == ["in the block", "handled"]
+        with pytest.raises(KeyboardInterrupt), uninterrupted():  # noqa: PT012 - the order matters
+            signal.raise_signal(signal.SIGINT)
+            order.append("still in the block")
+        assert order[-1] == "still in the block"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_threads_need_no_holding_back() -> None:
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with uninterrupted():
+                pass
+        except ValueError as error:  # signal.signal raises it outside of the main thread
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert not failures

@@ -1,0 +1,103 @@
+"""The command line ``vd4rl``: a module per command, which holds its ``COMMAND``.
+
+A command's module is imported when the command is named, so that ``vd4rl --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import vd4rl_data  # registers every id
+from vd4rl_data.cli.command import Command
+from vd4rl_data.cli.streams import discard_output, logs_on_stderr, make_streams_safe
+from vd4rl_data.errors import Vd4rlError
+
+FAILURE: Final = 2
+"""Exit status of every error, as argparse has it; 1 is a verification that found a problem."""
+
+DEBUG: Final = "VD4RL_DEBUG"
+"""Environment variable: ``1`` shows the traceback of an error."""
+
+COMMANDS: Final = {
+    "list": ("listing", "show the catalog and what of it is here"),
+    "info": ("info", "tell all about a dataset: catalog, files, provenance, returns"),
+    "verify": ("verify", "read every byte and check hashes and invariants"),
+    "preview": ("preview", "draw a contact sheet, the return histogram and an animated episode"),
+    "import": ("importing", "convert the authors' own files to a dataset file"),
+    "export": ("exporting", "write a dataset in the authors' own formats"),
+    "pack": ("pack", "compress a dataset file into shards, for transport"),
+    "unpack": ("unpack", "make shards one flat file, for training"),
+}
+"""Command → its module in this package, and one line about it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments, without the program's name; by default those of this process.
+
+    Returns:
+        The exit status: 0, 1 if a verification found a problem, 2 after an error, whose message is
+        on the standard error stream.
+
+    Raises:
+        SystemExit: by argparse, for ``--help``, ``--version`` and arguments it does not understand.
+    """
+    make_streams_safe()
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = make_parser(argv).parse_args(argv)
+    try:
+        with logs_on_stderr(verbose=arguments.verbose):
+            status: int = arguments.run(arguments)
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:
+        discard_output()
+        return FAILURE
+    except (Vd4rlError, OSError, KeyboardInterrupt) as error:
+        if os.environ.get(DEBUG) == "1":
+            raise
+        sys.stderr.write(_message(error))
+        return FAILURE
+
+
+def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of all commands; those that ``argv`` does not name know no arguments yet."""
+    parser = argparse.ArgumentParser(
+        prog="vd4rl",
+        description="Datasets for offline reinforcement learning from pixels.",
+        epilog=f"Set {DEBUG}=1 to see the traceback of an error.",
+    )
+    version = f"vd4rl-data {vd4rl_data.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        subparser = commands.add_parser(name, help=summary)
+        if name in argv:
+            command: Command = importlib.import_module(f"{__name__}.{module}").COMMAND
+            about = f"{summary[0].upper()}{summary[1:]}. {command.details}"
+            subparser.description = about.strip()
+            command.add_arguments(subparser)
+            subparser.add_argument(
+                "-v", "--verbose", action="store_true", help="say where data is taken from"
+            )
+            subparser.set_defaults(run=command.run)
+    return parser
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        text = "interrupted"
+    elif isinstance(error, OSError) and error.strerror and not error.filename:
+        text = error.strerror
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        text = str(error) or type(error).__name__
+    return "\n".join([f"vd4rl: {text}", *getattr(error, "__notes__", ())]) + "\n"

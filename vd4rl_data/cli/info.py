@@ -1,0 +1,205 @@
+"""``vd4rl info``: everything about one dataset, without reading a pixel."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vd4rl_data.cli.command import TARGET_HELP, Command
+from vd4rl_data.cli.console import output_console
+from vd4rl_data.cli.listing import spec_record
+from vd4rl_data.cli.local import is_file, local_copies, opened, raw_bytes
+from vd4rl_data.cli.streams import print_json, print_lines
+from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
+from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.report import returns_table
+from vd4rl_data.storage import StoredDataset, open_dataset
+
+_Lines = list[tuple[str, str]]
+_LISTED_REPAIRS: Final = 8
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is known."""
+    if is_file(arguments.target):
+        spec, stored = opened(Path(arguments.target))
+        copies = [stored]
+    else:
+        spec = get_dataset_spec(arguments.target)
+        copies = [local.path for local in local_copies(spec)]
+    found = [_opened(copy) if isinstance(copy, Path) else copy for copy in copies]
+    if arguments.citation:
+        print_lines([spec.citation])
+    elif arguments.json:
+        print_json({**spec_record(spec), "files": [_file_record(file) for file in found]})
+    else:
+        _print_report(spec, found)
+    for file in found:
+        if not isinstance(file, tuple):
+            file.close()
+    return 0
+
+
+def _opened(path: Path) -> StoredDataset | tuple[Path, str]:
+    """The dataset, or the path of a damaged file and why it cannot be opened."""
+    try:
+        return open_dataset(path)
+    except (DatasetFormatError, InvalidEpisodeError, OSError) as error:
+        return path, str(error)
+
+
+def _print_report(spec: DatasetSpec, files: Sequence[StoredDataset | tuple[Path, str]]) -> None:
+    console = output_console()
+    _print_section(console, spec.name, _dataset_lines(spec))
+    _print_section(console, "Task", _task_lines(spec))
+    if not files:
+        published = _published_lines(spec)
+        if published:
+            _print_section(console, "Published returns", published)
+        print_lines(["Nothing of it is on this machine."])
+    for file in files:
+        if isinstance(file, tuple):
+            path, problem = file
+            _print_section(console, str(path), [("DAMAGED", problem)])
+        else:
+            _print_file(console, file)
+
+
+def _print_file(console: Console, stored: StoredDataset) -> None:
+    manifest = stored.manifest
+    _print_section(console, str(stored.path), _file_lines(stored))
+    spec = get_dataset_spec(manifest.dataset_id)
+    console.print(returns_table(spec, manifest.returns, manifest.num_episodes))
+
+
+def _print_section(console: Console, title: str, lines: _Lines) -> None:
+    """A headline and lines of (name, value); in a terminal, values wrap inside their column."""
+    console.print(Text(title, style="bold"))
+    if console.is_terminal:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in lines:
+            table.add_row(f"  {name}", Text(value))
+        console.print(table)
+    else:
+        width = max(len(name) for name, _ in lines)
+        print_lines(f"  {name:<{width}}  {value}" for name, value in lines)
+    console.print()
+
+
+def _dataset_lines(spec: DatasetSpec) -> _Lines:
+    lines = [
+        ("episodes", f"{spec.num_episodes:,}"),
+        ("transitions", f"{spec.num_transitions:,}"),
+        ("observations", f"uint8 {spec.size} x {spec.size} x 3, {raw_bytes(spec) / 1e9:.2f} GB"),
+        ("normalized score", f"0 at a return of {spec.score_min:g}, 1 at {spec.score_max:g}"),
+        ("license", spec.license),
+        ("source", spec.source),
+        ("citation", f"vd4rl info {spec.name} --citation"),
+    ]
+    if spec.parts:
+        lines.insert(0, ("composite of", " and ".join(spec.parts)))
+    return lines
+
+
+def _task_lines(spec: DatasetSpec) -> _Lines:
+    task = spec.task
+    return [
+        ("name", f"{task.name} (dm_control: {task.domain} {task.goal})"),
+        ("actions", f"{task.action_size} dimensions in [-1, 1]"),
+        ("action repeat", f"{task.action_repeat}"),
+        ("horizon", f"{task.horizon} environment steps, {task.time_steps} time steps"),
+        ("camera", f"{task.camera_id}"),
+    ]
+
+
+def _published_lines(spec: DatasetSpec) -> _Lines:
+    published = spec.published_returns
+    if published is None:
+        return []
+    return [
+        ("mean ± std", f"{published.mean:.1f} ± {published.std:.1f}"),
+        ("min, P25", f"{published.min:.1f}, {published.p25:.1f}"),
+        ("median", f"{published.median:.1f}"),
+        ("P75, max", f"{published.p75:.1f}, {published.max:.1f}"),
+    ]
+
+
+def _file_lines(stored: StoredDataset) -> _Lines:
+    manifest, origin = stored.manifest, stored.manifest.provenance
+    spec = get_dataset_spec(manifest.dataset_id)
+    whole = "complete" if manifest.complete else f"INCOMPLETE: {spec.num_episodes:,} make it whole"
+    shards = f", shards: {len(stored.shards)}" if stored.layout == "packed" else ""
+    frames = int(stored.starts[-1])
+    held = f"{manifest.num_episodes:,}, {manifest.num_transitions:,} transitions ({whole})"
+    lines = [
+        ("dataset", manifest.dataset_id),
+        ("origin", manifest.origin),
+        ("episodes", held),
+        ("layout", f"{stored.layout}{shards}"),
+        ("size", f"{_num_bytes(stored) / 1e6:,.1f} MB"),
+        ("bytes per frame", f"{_num_bytes(stored) / frames:,.0f} of {spec.size**2 * 3:,} raw"),
+        ("arrays", ", ".join(stored.keys)),
+        ("renderer", origin.renderer),
+        ("fingerprint", "yes" if manifest.fingerprint_rows else "none"),
+        ("versions", ", ".join(f"{name} {text}" for name, text in sorted(origin.versions.items()))),
+        ("behavior policy", _compact(origin.behavior_policy)),
+        ("recipe", _compact(origin.recipe)),
+        ("license", manifest.license),
+        ("content", f"SHA-256 {manifest.content_sha256}"),
+        *_source_lines(stored),
+    ]
+    return [(name, value) for name, value in lines if value]
+
+
+def _source_lines(stored: StoredDataset) -> Iterator[tuple[str, str]]:
+    origin = stored.manifest.provenance
+    if origin.sources:
+        known = sum(file.get("hash_status") == "verified" for file in origin.sources)
+        yield "source files", f"{len(origin.sources):,}, {known:,} known as official by SHA-256"
+    for number, repair in enumerate(origin.repairs[:_LISTED_REPAIRS]):
+        yield "repairs" if number == 0 else "", repair
+    more = len(origin.repairs) - _LISTED_REPAIRS
+    if more > 0:
+        yield "", f"... and {more:,} more (--json lists all)"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else ""
+
+
+def _num_bytes(stored: StoredDataset) -> int:
+    return sum(shard.path.stat().st_size for shard in stored.shards)
+
+
+def _file_record(file: StoredDataset | tuple[Path, str]) -> dict[str, Any]:
+    if isinstance(file, tuple):
+        return {"path": str(file[0]), "problem": file[1]}
+    fingerprint = bool(file.manifest.fingerprint_rows)
+    return {
+        "path": str(file.path),
+        "shards": [str(shard.path) for shard in file.shards],
+        "layout": file.layout,
+        "num_bytes": _num_bytes(file),
+        "bytes_per_frame": _num_bytes(file) / int(file.starts[-1]),
+        "arrays": list(file.keys),
+        "has_fingerprint": fingerprint,
+        "manifest": json.loads(file.manifest.to_json()),
+    }
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="ID|FILE", help=TARGET_HELP)
+    parser.add_argument("--json", action="store_true", help="print every field as JSON")
+    parser.add_argument("--citation", action="store_true", help="print the BibTeX entry alone")
+
+
+COMMAND: Final = Command(_add_arguments, run)

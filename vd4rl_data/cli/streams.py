@@ -1,0 +1,52 @@
+"""What goes where: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import Any
+
+
+def make_streams_safe() -> None:
+    """Print what the terminal's encoding lacks as an escape sequence instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard_output() -> None:
+    """Make standard output lead nowhere: its reader is gone, and the exit would complain again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+@contextmanager
+def logs_on_stderr(*, verbose: bool) -> Generator[None]:
+    """Show the library's log on standard error: warnings, or with ``verbose`` every step."""
+    logger = logging.getLogger("vd4rl_data")
+    handler = logging.StreamHandler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines to standard output as they are."""
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document, in ASCII, to standard output."""
+    sys.stdout.write(f"{json.dumps(value, indent=2)}\n")

@@ -1,0 +1,66 @@
+"""One process downloads into a folder; the others wait, watch, and then find it done."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import filelock
+from tqdm import tqdm
+
+from vd4rl_data.hub.transfer.journal import bytes_there
+from vd4rl_data.hub.transfer.model import RemoteFile
+from vd4rl_data.hub.transfer.names import STATE_FOLDER
+from vd4rl_data.storage.atomic import full_disk_errors
+
+_LOGGER: Final = logging.getLogger("vd4rl_data")
+_POLL: Final = 0.2
+
+
+@contextmanager
+def exclusive(folder: Path, files: Sequence[RemoteFile], *, show: bool) -> Generator[None]:
+    """Hold a folder for this process; the operating system frees it when the process dies.
+
+    Args:
+        folder: where the files belong.
+        files: what will be there, for the progress line of a process that waits.
+        show: print that line.
+    """
+    state = folder / STATE_FOLDER
+    with full_disk_errors(state):
+        state.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(state / "lock", timeout=0)
+    try:
+        with full_disk_errors(state):
+            lock.acquire()
+    except filelock.Timeout:
+        _LOGGER.info("%s: another process is downloading; waiting for it", folder)
+        _wait(lock, folder, files, show=show)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _wait(
+    lock: filelock.BaseFileLock, folder: Path, files: Sequence[RemoteFile], *, show: bool
+) -> None:
+    paths = [file.path for file in files]
+    sizes = [file.size for file in files if file.size is not None]
+    total = sum(sizes) if len(sizes) == len(files) else None
+    text = "another process is downloading"
+    with tqdm(total=total, unit="B", unit_scale=True, disable=not show, desc=text) as bar:
+        while True:
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                if show:
+                    bar.n = bytes_there(folder, paths)
+                    bar.refresh()
+                time.sleep(_POLL)
+            else:
+                return

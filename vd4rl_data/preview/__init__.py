@@ -1,0 +1,8 @@
+"""Pictures of a dataset: a contact sheet, the return histogram, and an animated episode.
+
+Drawn with Pillow alone, so that a preview needs nothing that the library does not bring anyway.
+"""
+
+from vd4rl_data.preview.animation import animate as animate
+from vd4rl_data.preview.histogram import return_histogram as return_histogram
+from vd4rl_data.preview.sheet import contact_sheet as contact_sheet

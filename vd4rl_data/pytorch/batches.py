@@ -1,0 +1,120 @@
+"""Batches of tensors, and the layouts of their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+FRAME_FIELDS: Final = ("observations", "next_observations")
+TRANSITION_LAYOUTS: Final = ("BKHWC", "stacked")
+SEQUENCE_LAYOUTS: Final = ("BLHWC", "BLCHW")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorTransitions:
+    """:class:`vd4rl_data.sampling.Transitions` as tensors.
+
+    ``observations`` and ``next_observations`` are uint8 (B, K, H, W, 3), or (B, K * 3, H, W) in the
+    layout ``"stacked"``.
+    """
+
+    observations: UInt8[Tensor, "B ..."]
+    actions: Float32[Tensor, "B A"]
+    rewards: Float32[Tensor, " B"]
+    next_observations: UInt8[Tensor, "B ..."]
+    discounts: Float32[Tensor, " B"]
+    terminated: Bool[Tensor, " B"]
+    truncated: Bool[Tensor, " B"]
+
+    def as_dict(self) -> dict[str, Tensor]:
+        """The same tensors by name."""
+        return _as_dict(self)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TensorTransitions:
+        """A copy on another device."""
+        return _mapped(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> TensorTransitions:
+        """A copy in pinned memory; ``DataLoader(pin_memory=True)`` calls this."""
+        return _mapped(self, lambda tensor: tensor.pin_memory())
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSequences:
+    """:class:`vd4rl_data.sampling.Sequences` as tensors.
+
+    ``observations`` is uint8 (B, L+1, H, W, 3), or (B, L+1, 3, H, W) in the layout ``"BLCHW"``.
+    """
+
+    observations: UInt8[Tensor, "B L1 *frame"]
+    actions: Float32[Tensor, "B L A"]
+    rewards: Float32[Tensor, "B L"]
+    discounts: Float32[Tensor, "B L"]
+    is_first: Bool[Tensor, "B L1"]
+    terminated: Bool[Tensor, "B L"]
+    truncated: Bool[Tensor, "B L"]
+    mask: Bool[Tensor, "B L"] | None = None
+
+    def as_dict(self) -> dict[str, Tensor]:
+        """The same tensors by name; without ``mask`` if there is none."""
+        return _as_dict(self)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TensorSequences:
+        """A copy on another device."""
+        return _mapped(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> TensorSequences:
+        """A copy in pinned memory; ``DataLoader(pin_memory=True)`` calls this."""
+        return _mapped(self, lambda tensor: tensor.pin_memory())
+
+
+_Batch = TypeVar("_Batch", TensorTransitions, TensorSequences)
+
+
+def host_tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """Tensors that share the memory of the arrays."""
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def laid_out(tensors: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
+    """Bring frames, (B, K, H, W, 3), into a layout; other tensors stay as they are."""
+    if not is_channels_first(layout):
+        return dict(tensors)
+    return {
+        name: joined(_channels_first(tensor), layout) if name in FRAME_FIELDS else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def _channels_first(frames: Tensor) -> Tensor:
+    """(B, K, H, W, 3) → (B, K, 3, H, W), contiguous."""
+    if frames.device.type != "cpu":
+        return frames.permute(0, 1, 4, 2, 3).contiguous()
+    # numpy transposes bytes on the CPU three times as fast as torch does.
+    return torch.from_numpy(np.ascontiguousarray(frames.numpy().transpose(0, 1, 4, 2, 3)))
+
+
+def is_channels_first(layout: str) -> bool:
+    """Whether the channels of a frame come before its height and width."""
+    return layout in ("stacked", "BLCHW")
+
+
+def joined(frames: Tensor, layout: str) -> Tensor:
+    """(B, K, 3, H, W) → (B, K * 3, H, W) in the layout ``"stacked"``."""
+    return frames.flatten(1, 2) if layout == "stacked" else frames
+
+
+def _as_dict(batch: TensorTransitions | TensorSequences) -> dict[str, Tensor]:
+    tensors = {item.name: getattr(batch, item.name) for item in fields(batch)}
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def _mapped(batch: _Batch, change: Callable[[Tensor], Tensor]) -> _Batch:
+    return replace(batch, **{name: change(tensor) for name, tensor in _as_dict(batch).items()})

@@ -1,0 +1,283 @@
+"""How batches get to a device: from arrays on the host, through pinned memory, or already there."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vd4rl_data.frames import FrameArray
+from vd4rl_data.pytorch.batches import (
+    FRAME_FIELDS,
+    host_tensors,
+    is_channels_first,
+    joined,
+    laid_out,
+)
+from vd4rl_data.sampling import Columns, SequenceSampler, TransitionSampler
+from vd4rl_data.sampling.stream import Plan
+
+Sampler: TypeAlias = TransitionSampler | SequenceSampler
+Tensors: TypeAlias = dict[str, Tensor]
+
+STORAGES: Final = ("auto", "device", "stream")
+FREE_DEVICE_BYTES: Final = 4 * 2**30
+"""What ``storage="auto"`` leaves free on the device, for networks and optimizers."""
+
+_UPLOAD_BYTES: Final = 2**26
+_BATCHES_AHEAD: Final = 2
+_STOP_POLL_SECONDS: Final = 0.05
+_LOGGER: Final = logging.getLogger("vd4rl_data")
+
+
+def make_feed(
+    sampler: Sampler,
+    episodes: NDArray[np.integer[Any]],
+    device: torch.device,
+    storage: str,
+    layout: str,
+) -> Iterator[Tensors]:
+    """An iterator of the sampler's batches on ``device``, as tensors by name.
+
+    Raises:
+        ValueError: unknown storage.
+    """
+    if storage not in STORAGES:
+        raise ValueError(f"storage: expected one of {', '.join(STORAGES)}, got {storage!r}")
+    if device == torch.device("cuda"):  # without a number; another thread has another current one
+        device = torch.device("cuda", torch.cuda.current_device())
+    rows = episode_rows(sampler.columns, episodes)
+    if storage == "auto":
+        storage = choose_storage(sampler.columns.frames, len(rows), device)
+    if storage == "device":
+        return ResidentFeed(sampler, rows, device, layout)
+    if device.type == "cuda":
+        return PinnedFeed(sampler, device, layout)
+    return HostFeed(sampler, device, layout)
+
+
+def choose_storage(frames: FrameArray, count: int, device: torch.device) -> str:
+    """``"device"`` if ``count`` frames fit there beside :data:`FREE_DEVICE_BYTES`, on CUDA."""
+    if device.type != "cuda":
+        return "stream"
+    needed = frames.nbytes // max(len(frames), 1) * count
+    free, _ = torch.cuda.mem_get_info(device)
+    fits = needed + FREE_DEVICE_BYTES <= free
+    _LOGGER.info(
+        "frames take %.1f GB of %.1f GB free on %s: %s",
+        needed / 1e9,
+        free / 1e9,
+        device,
+        "kept there" if fits else "streamed from the host, batch by batch",
+    )
+    return "device" if fits else "stream"
+
+
+def episode_rows(columns: Columns, episodes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """All rows of the given episodes, ascending."""
+    chosen = np.zeros(len(columns.frames), np.bool_)
+    for number in columns.checked_episodes(episodes):
+        chosen[columns.starts[number] : columns.starts[number + 1]] = True
+    return np.flatnonzero(chosen)
+
+
+class HostFeed:
+    """Batches made on the host; on the CPU they share the memory of the sampler's arrays."""
+
+    def __init__(self, sampler: Sampler, device: torch.device, layout: str) -> None:
+        """Use :func:`make_feed`."""
+        self._sampler = sampler
+        self._device = device
+        self._layout = layout
+
+    def __iter__(self) -> HostFeed:
+        return self
+
+    def __next__(self) -> Tensors:
+        tensors = host_tensors(next(self._sampler).as_dict())
+        moved = {name: tensor.to(self._device) for name, tensor in tensors.items()}
+        return laid_out(moved, self._layout)
+
+
+class ResidentFeed:
+    """Frames copied to the device once, batches picked there.
+
+    Rows and small arrays come from the host. On CUDA they go through pinned memory, so that nothing
+    here waits for the device.
+    """
+
+    def __init__(
+        self, sampler: Sampler, rows: NDArray[np.int64], device: torch.device, layout: str
+    ) -> None:
+        """Copy frames ``rows`` to the device; use :func:`make_feed`."""
+        self._sampler = sampler
+        self._device = device
+        self._layout = layout
+        frames = sampler.columns.frames
+        self._places = np.full(len(frames), -1, np.int64)
+        self._places[rows] = np.arange(len(rows))
+        self._frames = _upload(frames, rows, device, channels_first=is_channels_first(layout))
+
+    def __iter__(self) -> ResidentFeed:
+        return self
+
+    def __next__(self) -> Tensors:
+        plan = self._sampler.draw()
+        tensors = {
+            name: self._picked(values) if name in FRAME_FIELDS else self._to_device(values)
+            for name, values in plan.items()
+        }
+        if "mask" in tensors:
+            tensors["observations"][:, 1:] *= tensors["mask"][..., None, None, None]
+        return {
+            name: joined(tensor, self._layout) if name in FRAME_FIELDS else tensor
+            for name, tensor in tensors.items()
+        }
+
+    def _picked(self, rows: NDArray[np.int64]) -> Tensor:
+        places = self._to_device(self._places[rows])
+        frames = self._frames.index_select(0, places.flatten())
+        return frames.reshape(*places.shape, *self._frames.shape[1:])
+
+    def _to_device(self, values: NDArray[Any]) -> Tensor:
+        return _copied(torch.from_numpy(values), self._device)
+
+
+class PinnedFeed:
+    """Batches gathered into pinned memory by a background thread and copied on a stream of its own.
+
+    The copy of a batch overlaps with the work on the last one. CUDA only.
+    """
+
+    def __init__(self, sampler: Sampler, device: torch.device, layout: str) -> None:
+        """Use :func:`make_feed`."""
+        self._device = device
+        self._layout = layout
+        self._ahead = Prefetcher(_pinned_copies(sampler, device))
+
+    def __iter__(self) -> PinnedFeed:
+        return self
+
+    def __next__(self) -> Tensors:
+        tensors, copied = next(self._ahead)
+        stream = torch.cuda.current_stream(self._device)
+        stream.wait_event(copied)
+        for tensor in tensors.values():
+            # The tensor was made on the copying stream: its memory must outlive our use of it.
+            tensor.record_stream(stream)
+        return laid_out(tensors, self._layout)
+
+
+def _pinned_copies(sampler: Sampler, device: torch.device) -> Iterator[tuple[Tensors, Any]]:
+    """The batches on the device, each with the event after which its tensors hold them."""
+    torch.cuda.set_device(device)  # of this thread: pinned memory and events belong to a device
+    stream = torch.cuda.Stream(device)
+    frame_shape = sampler.columns.frames.shape[1:]
+    for plan in draws(sampler):
+        # torch gives a pinned block to nobody else until the copies that read it are done.
+        pinned = [
+            torch.empty((*rows.shape, *frame_shape), dtype=torch.uint8, pin_memory=True)
+            for rows in (plan[name] for name in FRAME_FIELDS if name in plan)
+        ]
+        batch = sampler.assemble(plan, [tensor.numpy() for tensor in pinned])
+        tensors = host_tensors(batch.as_dict()) | dict(zip(FRAME_FIELDS, pinned, strict=False))
+        with torch.cuda.stream(stream):
+            copies = {name: _copied(tensor, device) for name, tensor in tensors.items()}
+            copied = stream.record_event()
+        yield copies, copied
+
+
+def _copied(tensor: Tensor, device: torch.device) -> Tensor:
+    """A copy on the device; on CUDA through pinned memory, without waiting for it."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def draws(sampler: Sampler) -> Iterator[Plan]:
+    """All batches, without their pixels."""
+    while True:
+        try:
+            plan = sampler.draw()
+        except StopIteration:
+            return
+        yield plan
+
+
+class Prefetcher:
+    """Runs an iterator in a background thread, a few items ahead of its reader.
+
+    An exception of the iterator is raised where its item would have come. The thread ends with the
+    iterator, or when the prefetcher is garbage-collected.
+    """
+
+    def __init__(self, source: Iterator[Any]) -> None:
+        """Start the thread."""
+        self._items: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(_BATCHES_AHEAD)
+        self._ended: BaseException | None = None
+        stop = threading.Event()
+        thread = threading.Thread(
+            target=_pump, args=(source, self._items, stop), name="vd4rl_prefetch", daemon=True
+        )
+        weakref.finalize(self, _stop, thread, stop)
+        thread.start()
+
+    def __iter__(self) -> Prefetcher:
+        return self
+
+    def __next__(self) -> Any:
+        if self._ended is None:
+            item, self._ended = self._items.get()
+            if self._ended is None:
+                return item
+        raise self._ended
+
+
+def _pump(
+    source: Iterator[Any],
+    items: queue.Queue[tuple[Any, BaseException | None]],
+    stop: threading.Event,
+) -> None:
+    while not stop.is_set():
+        ended: BaseException | None = None
+        item: Any = None
+        try:
+            item = next(source)
+        except BaseException as error:  # noqa: BLE001 - raised again in the reader's thread
+            ended = error
+        while not stop.is_set():
+            try:
+                items.put((item, ended), timeout=_STOP_POLL_SECONDS)
+                break
+            except queue.Full:
+                continue
+        if ended is not None:
+            return
+
+
+def _stop(thread: threading.Thread, stop: threading.Event) -> None:
+    stop.set()
+    if thread is not threading.current_thread():  # which may be the one that collects garbage
+        thread.join()
+
+
+def _upload(
+    frames: FrameArray, rows: NDArray[np.int64], device: torch.device, *, channels_first: bool
+) -> Tensor:
+    """Frames ``rows`` on the device, uint8 (M, H, W, 3) or (M, 3, H, W), copied piece by piece."""
+    height, width, channels = frames.shape[1:]
+    shape = (channels, height, width) if channels_first else (height, width, channels)
+    uploaded = torch.empty((len(rows), *shape), dtype=torch.uint8, device=device)
+    step = max(1, _UPLOAD_BYTES // (height * width * channels))
+    for begin in range(0, len(rows), step):
+        piece = torch.from_numpy(frames.take(rows[begin : begin + step])).to(device)
+        uploaded[begin : begin + step] = piece.permute(0, 3, 1, 2) if channels_first else piece
+    return uploaded

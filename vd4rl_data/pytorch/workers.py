@@ -1,0 +1,128 @@
+"""Batches made by the worker processes of a ``DataLoader``."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from vd4rl_data.pytorch.batches import (
+    SEQUENCE_LAYOUTS,
+    TRANSITION_LAYOUTS,
+    TensorSequences,
+    TensorTransitions,
+    host_tensors,
+    laid_out,
+)
+from vd4rl_data.pytorch.feeds import Sampler, draws
+from vd4rl_data.pytorch.samplers import Data, check_layout, columns_of
+from vd4rl_data.sampling import SequenceSampler, TransitionSampler
+from vd4rl_data.sampling.stream import Rng
+
+
+class IterableTransitions(IterableDataset[TensorTransitions]):
+    """Transitions for the worker processes of a ``DataLoader``, forked or spawned.
+
+    Items are whole batches: pass ``batch_size=None`` to the ``DataLoader``. Every worker draws the
+    same stream from the same seed, and worker w of W assembles the batches w, w + W, w + 2W, … of
+    it. So no batch is made twice, an epoch shows every start once, and the ``DataLoader`` returns
+    the very batches of a single process, in their order, whatever the number of workers.
+
+    Each ``iter()`` starts the stream again: pass ``epochs=k`` instead of iterating k times over one
+    epoch, which would show the same permutation k times.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        batch_size: int,
+        frame_stack: int = 1,
+        n_step: int = 1,
+        discount_factor: float = 0.99,
+        rng: Rng = None,
+        *,
+        layout: str = "BKHWC",
+        split: str = "all",
+        **options: Any,
+    ) -> None:
+        """Take the arguments of :class:`~vd4rl_data.pytorch.TorchTransitions`, without a device.
+
+        Raises:
+            ValueError: an argument is out of range, or no window fits into any episode.
+        """
+        super().__init__()
+        check_layout(layout, TRANSITION_LAYOUTS)
+        self._columns, self._episodes = columns_of(data, split)
+        self._options = _checked_options(options)
+        self._arguments = (batch_size, frame_stack, n_step, discount_factor)
+        self._rng = np.random.default_rng(rng)
+        self._layout = layout
+        self._sampler()  # an argument that is wrong is reported here, not in a worker
+
+    def __iter__(self) -> Iterator[TensorTransitions]:
+        for tensors in _own_batches(self._sampler(), self._layout):
+            yield TensorTransitions(**tensors)
+
+    def _sampler(self) -> TransitionSampler:
+        rng = copy.deepcopy(self._rng)
+        return TransitionSampler(
+            self._columns, self._episodes, *self._arguments, rng, **self._options
+        )
+
+
+class IterableSequences(IterableDataset[TensorSequences]):
+    """Sequences for the worker processes of a ``DataLoader``; see :class:`IterableTransitions`."""
+
+    def __init__(
+        self,
+        data: Data,
+        batch_size: int,
+        length: int,
+        rng: Rng = None,
+        *,
+        layout: str = "BLHWC",
+        split: str = "all",
+        **options: Any,
+    ) -> None:
+        """Take the arguments of :class:`~vd4rl_data.pytorch.TorchSequences`, without a device.
+
+        Raises:
+            ValueError: an argument is out of range, or no window fits into any episode.
+        """
+        super().__init__()
+        check_layout(layout, SEQUENCE_LAYOUTS)
+        self._columns, self._episodes = columns_of(data, split)
+        self._options = _checked_options(options)
+        self._arguments = (batch_size, length)
+        self._rng = np.random.default_rng(rng)
+        self._layout = layout
+        self._sampler()
+
+    def __iter__(self) -> Iterator[TensorSequences]:
+        for tensors in _own_batches(self._sampler(), self._layout):
+            yield TensorSequences(**tensors)
+
+    def _sampler(self) -> SequenceSampler:
+        rng = copy.deepcopy(self._rng)
+        return SequenceSampler(
+            self._columns, self._episodes, *self._arguments, rng, **self._options
+        )
+
+
+def _own_batches(sampler: Sampler, layout: str) -> Iterator[dict[str, Tensor]]:
+    """The batches that fall to this worker process; all of them outside of a worker."""
+    worker = get_worker_info()
+    mine, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+    for number, plan in enumerate(draws(sampler)):
+        if number % workers == mine:
+            yield laid_out(host_tensors(sampler.assemble(plan).as_dict()), layout)
+
+
+def _checked_options(options: dict[str, Any]) -> dict[str, Any]:
+    if options.get("reuse_buffers"):
+        raise ValueError("reuse_buffers: expected False, as a worker's batches wait in a queue")
+    return options

@@ -1,0 +1,9 @@
+"""Batches of transitions and of sequences, gathered from unstacked frames at sampling time."""
+
+from vd4rl_data.sampling.columns import Columns as Columns
+from vd4rl_data.sampling.sequences import DreamerSequences as DreamerSequences
+from vd4rl_data.sampling.sequences import Sequences as Sequences
+from vd4rl_data.sampling.sequences import SequenceSampler as SequenceSampler
+from vd4rl_data.sampling.sequences import dreamer_alignment as dreamer_alignment
+from vd4rl_data.sampling.transitions import Transitions as Transitions
+from vd4rl_data.sampling.transitions import TransitionSampler as TransitionSampler

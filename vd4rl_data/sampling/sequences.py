@@ -1,0 +1,281 @@
+"""Shuffled batches of sequences: windows of consecutive transitions of one episode."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from numpy.typing import NDArray
+
+from vd4rl_data.sampling.columns import Columns
+from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
+from vd4rl_data.sampling.indices import sequence_rows, window_starts
+from vd4rl_data.sampling.stream import Plan, PlanStream, Records, Rng
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """A batch of windows of L transitions and L + 1 observations, never across episodes.
+
+    ``actions[:, t]`` is taken at ``observations[:, t]``; rewards, discounts and flags at t come
+    back with ``observations[:, t + 1]``.
+
+    Attributes:
+        observations: uint8 (B, L+1, H, W, 3).
+        actions: float32 (B, L, A).
+        rewards: float32 (B, L).
+        discounts: float32 (B, L), the environment's own, and 0 where it terminated.
+        is_first: bool (B, L+1), the observation is the first of its episode.
+        terminated: bool (B, L), the transition ended the task.
+        truncated: bool (B, L), the transition met a time limit.
+        mask: bool (B, L), false where a transition is padding; ``None`` unless the sampler pads.
+            Padding is zero (false) everywhere, in ``observations[:, t + 1]`` too.
+    """
+
+    observations: UInt8[np.ndarray, "B L1 H W 3"]
+    actions: Float32[np.ndarray, "B L A"]
+    rewards: Float32[np.ndarray, "B L"]
+    discounts: Float32[np.ndarray, "B L"]
+    is_first: Bool[np.ndarray, "B L1"]
+    terminated: Bool[np.ndarray, "B L"]
+    truncated: Bool[np.ndarray, "B L"]
+    mask: Bool[np.ndarray, "B L"] | None = None
+
+    def as_dict(self) -> dict[str, NDArray[Any]]:
+        """The same arrays by name; without ``mask`` if there is none."""
+        return _present(self)
+
+
+@dataclass(frozen=True, slots=True)
+class DreamerSequences:
+    """Sequences in the alignment of Dreamer: row t holds what led to observation t.
+
+    Attributes:
+        observations: uint8 (B, L+1, H, W, 3).
+        actions: float32 (B, L+1, A); row 0 is zero.
+        rewards: float32 (B, L+1); row 0 is zero.
+        discounts: float32 (B, L+1); row 0 is one, 0 where the observation is terminal.
+        is_first: bool (B, L+1), the observation is the first of its episode.
+        is_terminal: bool (B, L+1), the task ended with this observation.
+        is_last: bool (B, L+1), the episode ended with it, for either reason.
+        mask: bool (B, L+1), false where the row is padding; ``None`` unless the sampler pads.
+    """
+
+    observations: UInt8[np.ndarray, "B L1 H W 3"]
+    actions: Float32[np.ndarray, "B L1 A"]
+    rewards: Float32[np.ndarray, "B L1"]
+    discounts: Float32[np.ndarray, "B L1"]
+    is_first: Bool[np.ndarray, "B L1"]
+    is_terminal: Bool[np.ndarray, "B L1"]
+    is_last: Bool[np.ndarray, "B L1"]
+    mask: Bool[np.ndarray, "B L1"] | None = None
+
+    def as_dict(self) -> dict[str, NDArray[Any]]:
+        """The same arrays by name; without ``mask`` if there is none."""
+        return _present(self)
+
+
+def dreamer_alignment(sequences: Sequences) -> DreamerSequences:
+    """Shift actions, rewards, discounts and flags by one row, to the observation they led to.
+
+    V-D4RL's files and the Dreamer family store data so. Observations are shared, not copied. The
+    action that led to the first observation of a window lies outside of it: row 0 is zero (its
+    discount one), whether or not the window begins with its episode.
+    """
+    mask = sequences.mask
+    return DreamerSequences(
+        observations=sequences.observations,
+        actions=_shifted(sequences.actions, 0.0),
+        rewards=_shifted(sequences.rewards, 0.0),
+        discounts=_shifted(sequences.discounts, 1.0),
+        is_first=sequences.is_first,
+        is_terminal=_shifted(sequences.terminated, False),
+        is_last=_shifted(sequences.terminated | sequences.truncated, False),
+        mask=None if mask is None else _shifted(mask, True),
+    )
+
+
+WINDOW: Final = np.dtype([(name, np.int64) for name in ("row", "steps", "first_row", "last_row")])
+"""A window: the row of its first observation, its number of real transitions, and the rows of the
+first and of the last observation of its episode."""
+
+
+class SequenceSampler:
+    """An iterator of :class:`Sequences`, drawn uniformly over all windows of all episodes.
+
+    Picklable, between two batches: a copy continues with the same batches. Not thread-safe.
+
+    Attributes:
+        columns: the rows that are sampled.
+        length: L.
+        pad: whether batches carry a mask.
+        table: all windows, ascending by row: V records (:data:`WINDOW`).
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        episodes: NDArray[np.integer],
+        batch_size: int,
+        length: int,
+        rng: Rng = None,
+        *,
+        pad: bool = False,
+        epochs: int | None = None,
+        drop_last: bool = False,
+        reuse_buffers: bool = False,
+        threads: int = 1,
+    ) -> None:
+        """Find all windows.
+
+        Args:
+            columns: the rows to sample from.
+            episodes: numbers of the episodes to use.
+            batch_size: B.
+            length: L, transitions per window.
+            rng: a generator, a seed, or ``None`` for fresh entropy.
+            pad: without it a window starts at each transition that at least L - 1 others follow, so
+                that an episode of T transitions has T - L + 1 windows, or none if it is shorter
+                than L. With it a window starts at every transition; where fewer than L remain, the
+                rest of the window is zero and the mask false.
+            epochs: ``None`` samples for ever with replacement; k walks through k permutations of
+                all windows, each window exactly once an epoch.
+            drop_last: leave out the smaller last batch of an epoch.
+            reuse_buffers: write the frames of every batch to the same memory, so that a batch is
+                valid only until the next.
+            threads: how many threads copy frames.
+
+        Raises:
+            ValueError: an argument is out of range, or no window fits into any episode.
+        """
+        if length < 1:
+            raise ValueError(f"length: expected at least 1, got {length}")
+        self.columns = columns
+        self.length = length
+        self.pad = pad
+        self.table = _make_windows(columns, episodes, length, pad=pad)
+        self._stream = PlanStream(
+            self.table,
+            batch_size,
+            rng,
+            epochs=epochs,
+            drop_last=drop_last,
+            alternate=wants_alternation(math.prod(columns.frames.shape[1:]), length + 1),
+            plan=partial(_plan_sequences, columns, length, pad),
+            span=length,
+        )
+        self._gatherer = FrameGatherer(
+            columns.frames,
+            batch_size * (length + 1),
+            phases=(0,),
+            threads=threads,
+            reuse_buffers=reuse_buffers,
+        )
+
+    @property
+    def num_starts(self) -> int:
+        """The number of windows, V: the samples of an epoch."""
+        return len(self.table)
+
+    def __iter__(self) -> SequenceSampler:
+        return self
+
+    def __next__(self) -> Sequences:
+        return self.assemble(self.draw())
+
+    def sample(self, rng: Rng = None) -> Sequences:
+        """One full batch, uniform with replacement.
+
+        Args:
+            rng: a generator or a seed; ``None`` uses the sampler's own generator.
+        """
+        return self.assemble(self._stream.sample(rng))
+
+    def gather(self, rows: NDArray[Any] | Sequence[int]) -> Sequences:
+        """The windows that start at the given rows of the dataset, in that order.
+
+        Raises:
+            ValueError: a row starts no window.
+        """
+        return self.assemble(self._stream.of_rows(rows))
+
+    def draw(self) -> Plan:
+        """The next batch without its pixels.
+
+        The fields of :class:`Sequences` by name; ``observations`` holds the rows of the frames,
+        int64 (B, L+1), and for padding the row of the last observation.
+        """
+        return next(self._stream)
+
+    def assemble(self, plan: Plan, frames: Sequence[NDArray[np.uint8]] | None = None) -> Sequences:
+        """Fetch the pixels of a batch.
+
+        Args:
+            plan: what :meth:`draw` returned.
+            frames: where to write the observations, one C-contiguous uint8 (B, L+1, H, W, 3), e.g.
+                in pinned memory.
+        """
+        (observations,) = self._gatherer.gather([plan["observations"]], frames)
+        if self.pad:
+            for window, step in np.argwhere(~plan["mask"]):
+                observations[window, step + 1] = 0
+        return Sequences(**{**plan, "observations": observations})
+
+
+def _make_windows(
+    columns: Columns, episodes: NDArray[np.integer], length: int, *, pad: bool
+) -> Records:
+    numbers = columns.checked_episodes(episodes)
+    rows, steps, owners = window_starts(columns.starts, numbers, length, shorten=pad)
+    if not len(rows):
+        longest = int((np.diff(columns.starts)[numbers] - 1).max())
+        raise ValueError(
+            f"length: no episode has {length} transitions, the longest has {longest}; lower length "
+            "or pass pad=True"
+        )
+    windows = np.empty(len(rows), WINDOW)
+    windows["row"], windows["steps"] = rows, steps
+    windows["first_row"] = columns.starts[owners]
+    windows["last_row"] = columns.starts[owners + 1] - 1
+    return windows
+
+
+def _plan_sequences(columns: Columns, length: int, pad: bool, windows: Records) -> Plan:
+    rows = sequence_rows(windows["row"], windows["steps"], length)
+    at = rows[:, :-1]  # (B, L)
+    real = np.arange(length) < windows["steps"][:, None]
+    terminated = columns.terminals[at] & real
+    is_first = np.zeros(rows.shape, np.bool_)
+    is_first[:, 0] = windows["row"] == windows["first_row"]
+    plan = {
+        "observations": rows,
+        "actions": columns.actions[at],
+        "rewards": columns.rewards[at],
+        "discounts": np.where(terminated, np.float32(0.0), columns.discounts[at]),
+        "is_first": is_first,
+        "terminated": terminated,
+        "truncated": (at == windows["last_row"][:, None] - 1) & ~terminated,
+    }
+    if not pad:
+        return plan
+    for name in ("actions", "rewards", "discounts"):
+        plan[name][~real] = 0.0
+    return {**plan, "mask": real}
+
+
+def _shifted(values: NDArray[Any], first: float | bool) -> NDArray[Any]:
+    """(B, L, …) → (B, L+1, …): the same values one row later, ``first`` in row 0."""
+    shifted = np.empty((values.shape[0], values.shape[1] + 1, *values.shape[2:]), values.dtype)
+    shifted[:, 0] = first
+    shifted[:, 1:] = values
+    return shifted
+
+
+def _present(batch: Sequences | DreamerSequences) -> dict[str, NDArray[Any]]:
+    arrays = {item.name: getattr(batch, item.name) for item in fields(batch)}
+    return {name: values for name, values in arrays.items() if values is not None}

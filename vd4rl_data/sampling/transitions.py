@@ -1,0 +1,263 @@
+"""Shuffled batches of (n-step) transitions with frame stacks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from numpy.typing import NDArray
+
+from vd4rl_data.sampling.columns import Columns
+from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
+from vd4rl_data.sampling.indices import (
+    N_STEP_ENDS,
+    n_step_returns,
+    stack_rows,
+    window_starts,
+)
+from vd4rl_data.sampling.stream import Plan, PlanStream, Records, Rng
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """A batch of transitions from observation t to observation t + m, m ≤ n.
+
+    Attributes:
+        observations: uint8 (B, K, H, W, 3), the stack of K frames that ends at observation t,
+            oldest first; at the start of an episode its first frame is repeated.
+        actions: float32 (B, A), taken at t.
+        rewards: float32 (B,), ``sum_{k<m} γ^k (Π_{j<k} d_{t+j}) r_{t+k}``.
+        next_observations: uint8 (B, K, H, W, 3), the stack that ends at observation t + m.
+        discounts: float32 (B,), ``γ^m Π_{j<m} d_{t+j}``, and 0 after termination: the factor of the
+            bootstrapped value.
+        terminated: bool (B,), the last of the m transitions ended the task.
+        truncated: bool (B,), it met a time limit instead; its value is still bootstrapped.
+    """
+
+    observations: UInt8[np.ndarray, "B K H W 3"]
+    actions: Float32[np.ndarray, "B A"]
+    rewards: Float32[np.ndarray, " B"]
+    next_observations: UInt8[np.ndarray, "B K H W 3"]
+    discounts: Float32[np.ndarray, " B"]
+    terminated: Bool[np.ndarray, " B"]
+    truncated: Bool[np.ndarray, " B"]
+
+    def as_dict(self) -> dict[str, NDArray[Any]]:
+        """The same arrays by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+RECORD: Final = np.dtype(
+    [
+        ("row", np.int64),
+        ("next_row", np.int64),
+        ("first_row", np.int64),
+        ("reward", np.float32),
+        ("discount", np.float32),
+        ("terminated", np.bool_),
+        ("truncated", np.bool_),
+    ],
+    align=True,
+)
+"""What is known of a valid start before sampling: the rows of observation t, of observation t + m
+and of the episode's first observation, and the values of :class:`Transitions`.
+
+One record instead of seven arrays: a random sample then costs one cache miss instead of seven.
+"""
+
+
+class TransitionSampler:
+    """An iterator of :class:`Transitions`, drawn uniformly over all valid starts of all episodes.
+
+    Picklable, between two batches: a copy continues with the same batches. Not thread-safe.
+
+    Attributes:
+        columns: the rows that are sampled.
+        table: the valid starts, ascending by row: V records (:data:`RECORD`).
+        frame_stack: K.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        episodes: NDArray[np.integer],
+        batch_size: int,
+        frame_stack: int = 1,
+        n_step: int = 1,
+        discount_factor: float = 0.99,
+        rng: Rng = None,
+        *,
+        n_step_end: str = "drop",
+        epochs: int | None = None,
+        drop_last: bool = False,
+        reuse_buffers: bool = False,
+        threads: int = 1,
+    ) -> None:
+        """Find all valid starts and their n-step returns.
+
+        Args:
+            columns: the rows to sample from.
+            episodes: numbers of the episodes to use.
+            batch_size: B.
+            frame_stack: K, frames per observation.
+            n_step: n, transitions that a reward sums up.
+            discount_factor: γ, in [0, 1].
+            rng: a generator, a seed, or ``None`` for fresh entropy.
+            n_step_end: windows that reach over the end of their episode are dropped (``"drop"``,
+                what the papers do: 500 transitions and n = 3 leave 498 starts) or keep the
+                transitions that remain (``"shorten"``).
+            epochs: ``None`` samples for ever with replacement; k walks through k permutations of
+                all starts, each start exactly once an epoch.
+            drop_last: leave out the smaller last batch of an epoch.
+            reuse_buffers: write the frames of every batch to the same memory, so that a batch is
+                valid only until the next.
+            threads: how many threads copy frames.
+
+        Raises:
+            ValueError: an argument is out of range, or no window fits into any episode.
+        """
+        _check_arguments(frame_stack, n_step, discount_factor, n_step_end)
+        self.columns = columns
+        self.frame_stack = frame_stack
+        shorten = n_step_end == "shorten"
+        self.table = _make_table(columns, episodes, n_step, discount_factor, shorten=shorten)
+        self._stream = PlanStream(
+            self.table,
+            batch_size,
+            rng,
+            epochs=epochs,
+            drop_last=drop_last,
+            alternate=wants_alternation(math.prod(columns.frames.shape[1:]), frame_stack),
+            plan=partial(_plan_transitions, columns, frame_stack),
+        )
+        self._gatherer = FrameGatherer(
+            columns.frames,
+            2 * batch_size * frame_stack,
+            phases=(0, n_step),
+            threads=threads,
+            reuse_buffers=reuse_buffers,
+        )
+
+    @property
+    def num_starts(self) -> int:
+        """The number of valid starts, V: the samples of an epoch."""
+        return len(self.table)
+
+    def __iter__(self) -> TransitionSampler:
+        return self
+
+    def __next__(self) -> Transitions:
+        return self.assemble(self.draw())
+
+    def sample(self, rng: Rng = None) -> Transitions:
+        """One full batch, uniform with replacement.
+
+        Args:
+            rng: a generator or a seed; ``None`` uses the sampler's own generator.
+        """
+        return self.assemble(self._stream.sample(rng))
+
+    def gather(self, rows: NDArray[Any] | Sequence[int]) -> Transitions:
+        """The transitions that start at the given rows of the dataset, in that order.
+
+        Raises:
+            ValueError: a row is no valid start.
+        """
+        return self.assemble(self._stream.of_rows(rows))
+
+    def draw(self) -> Plan:
+        """The next batch without its pixels.
+
+        The fields of :class:`Transitions` by name; ``observations`` and ``next_observations`` hold
+        the rows of the frames, int64 (B, K).
+        """
+        return next(self._stream)
+
+    def assemble(
+        self, plan: Plan, frames: Sequence[NDArray[np.uint8]] | None = None
+    ) -> Transitions:
+        """Fetch the pixels of a batch.
+
+        Args:
+            plan: what :meth:`draw` returned.
+            frames: where to write observations and next observations, C-contiguous uint8
+                (B, K, H, W, 3) each, e.g. in pinned memory.
+        """
+        groups = (plan["observations"], plan["next_observations"])
+        observations, next_observations = self._gatherer.gather(groups, frames)
+        return Transitions(
+            observations=observations,
+            actions=plan["actions"],
+            rewards=plan["rewards"],
+            next_observations=next_observations,
+            discounts=plan["discounts"],
+            terminated=plan["terminated"],
+            truncated=plan["truncated"],
+        )
+
+
+def _plan_transitions(columns: Columns, frame_stack: int, records: Records) -> Plan:
+    rows, firsts = records["row"], records["first_row"]
+    return {
+        "observations": stack_rows(rows, firsts, frame_stack),
+        "actions": columns.actions[rows],
+        "rewards": records["reward"].copy(),
+        "next_observations": stack_rows(records["next_row"], firsts, frame_stack),
+        "discounts": records["discount"].copy(),
+        "terminated": records["terminated"].copy(),
+        "truncated": records["truncated"].copy(),
+    }
+
+
+def _check_arguments(
+    frame_stack: int, n_step: int, discount_factor: float, n_step_end: str
+) -> None:
+    if frame_stack < 1:
+        raise ValueError(f"frame_stack: expected at least 1, got {frame_stack}")
+    if n_step < 1:
+        raise ValueError(f"n_step: expected at least 1, got {n_step}")
+    if not 0.0 <= discount_factor <= 1.0:
+        raise ValueError(f"discount_factor: expected a number in [0, 1], got {discount_factor}")
+    if n_step_end not in N_STEP_ENDS:
+        raise ValueError(
+            f"n_step_end: expected one of {', '.join(N_STEP_ENDS)}, got {n_step_end!r}"
+        )
+
+
+def _make_table(
+    columns: Columns,
+    episodes: NDArray[np.integer],
+    n_step: int,
+    discount_factor: float,
+    *,
+    shorten: bool,
+) -> Records:
+    numbers = columns.checked_episodes(episodes)
+    rows, steps, owners = window_starts(columns.starts, numbers, n_step, shorten=shorten)
+    if not len(rows):
+        longest = int((np.diff(columns.starts)[numbers] - 1).max())
+        raise ValueError(
+            f"n_step: no episode has {n_step} transitions, the longest has {longest}; lower n_step "
+            'or pass n_step_end="shorten"'
+        )
+    returns, discounts = n_step_returns(
+        columns.rewards, columns.discounts, rows, steps, discount_factor
+    )
+    next_rows = rows + steps
+    terminated = columns.terminals[next_rows - 1]
+    # Some environments keep discount 1 when they terminate; there is no next value all the same.
+    discounts[terminated] = 0.0
+    table = np.empty(len(rows), RECORD)
+    table["row"] = rows
+    table["next_row"] = next_rows
+    table["first_row"] = columns.starts[owners]
+    table["reward"] = returns
+    table["discount"] = discounts
+    table["terminated"] = terminated
+    table["truncated"] = (next_rows == columns.starts[owners + 1] - 1) & ~terminated
+    return table
