@@ -136,13 +136,7 @@ def transition_ratios(dataset: Dataset, pairs: int) -> list[Ratio]:
         "transitions, one epoch": stepper(transitions(dataset, epochs=10**6)),
     }
     if importlib.util.find_spec("torch") is not None:
-        from vd4rl_data.pytorch import TorchTransitions
-
-        cases["torch tensors (B, 9, 84, 84)"] = stepper(
-            TorchTransitions(
-                dataset, BATCH_SIZE, FRAME_STACK, N_STEP, rng=0, layout="stacked", device="cpu"
-            )
-        )
+        cases["torch, (B, 9, 84, 84)"] = stepper(stacked_tensors(dataset, "stream"))
     return [compare(name, step, "copy", copy, size, pairs) for name, step in cases.items()]
 
 
@@ -175,8 +169,22 @@ def in_memory_ratios(dataset: Dataset, pairs: int) -> list[Ratio]:
         rows = rng.integers(FRAME_STACK, len(held) - N_STEP, BATCH_SIZE)[:, None] + offsets
         return held[rows], held[rows + N_STEP]
 
-    name, reference = "transitions, from the file", "array in memory"
-    return [compare(name, stepper(transitions(dataset)), reference, index, size, pairs)]
+    cases: dict[str, Step] = {"transitions, from the file": stepper(transitions(dataset))}
+    if importlib.util.find_spec("torch") is not None:
+        cases["torch, (B, 9, 84, 84), in memory"] = stepper(stacked_tensors(dataset, "device"))
+    reference = "array in memory"
+    return [compare(name, step, reference, index, size, pairs) for name, step in cases.items()]
+
+
+def stacked_tensors(dataset: Dataset, storage: str) -> Iterator[Any]:
+    """The same batches as channels-first tensors, on the CPU and on one thread."""
+    import torch
+
+    from vd4rl_data.pytorch import TorchTransitions
+
+    torch.set_num_threads(1)
+    options: dict[str, Any] = {"device": "cpu", "storage": storage, "layout": "stacked"}
+    return TorchTransitions(dataset, BATCH_SIZE, FRAME_STACK, N_STEP, rng=0, **options)
 
 
 def transitions(dataset: Dataset, **options: Any) -> TransitionSampler:

@@ -252,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", type=int, help="make and read this file alone")
-    parser.add_argument("--keep", type=Path, default=Path("fuzz_failures"))
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "vd4rl_fuzz")
     options = parser.parse_args(arguments)
     begun = time.monotonic()
     findings = run(
@@ -265,6 +265,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(
             f"{finding.outcome}: {finding.kind}: {finding.detail[:200]}\n    {command}\n"
         )
+    if any(finding.outcome in _KEPT for finding in findings):
+        sys.stdout.write(f"these files are kept in {options.keep}\n")
     seconds = time.monotonic() - begun
     sys.stdout.write(f"{len(findings)} files in {seconds:.0f} s, {len(failed)} failures\n")
     return 1 if failed else 0

@@ -88,11 +88,20 @@ def test_places_lie_like_their_source(make_painted: Any, size: int, phase: int) 
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_gather_refuses_places_it_cannot_write_to(painted: Any, threads: int) -> None:
-    gatherer = FrameGatherer(
-        painted.columns.frames, 4, phases=(0,), threads=threads, reuse_buffers=False
-    )
-    out = np.zeros((2, 2, 4, 4, 3), np.uint8).transpose(1, 0, 2, 3, 4)
+@pytest.mark.parametrize(
+    "out",
+    [
+        np.zeros((2, 2, 4, 4, 3), np.uint8).transpose(1, 0, 2, 3, 4),
+        np.zeros((4, 4, 4, 3), np.uint8),
+        np.zeros((2, 2, 4, 4, 3), np.int8),
+    ],
+    ids=["strided", "shape", "dtype"],
+)
+def test_gather_refuses_places_it_cannot_write_to(
+    painted: Any, out: np.ndarray, threads: int
+) -> None:
+    frames = painted.columns.frames
+    gatherer = FrameGatherer(frames, 4, phases=(0,), threads=threads, reuse_buffers=False)
     with pytest.raises(ValueError, match="frames: expected C-contiguous"):
         gatherer.gather([np.arange(4).reshape(2, 2)], [out])
 

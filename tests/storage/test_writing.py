@@ -173,6 +173,9 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, flat: Path) -> None:
     crowded = {f"x{number}": np.zeros(2) for number in range(400)}
     with pytest.raises(DatasetFormatError, match="too many arrays: the header takes"):
         tiny.write(path, [dataclasses.replace(tiny.episode_of(2), infos=crowded)])
+    crowded = {f"x{number}": np.zeros(2) for number in range(1001)}
+    with pytest.raises(InvalidEpisodeError, match="infos: expected at most 1000 arrays, got 1001"):
+        tiny.write(path, [dataclasses.replace(tiny.episode_of(2), infos=crowded)], layout="packed")
     assert not path.exists()
     with pytest.raises(DatasetFormatError, match="expected a target other than the source"):
         unpack(flat, flat)

@@ -64,7 +64,7 @@ class FrameGatherer:
     def gather(
         self,
         groups: Sequence[NDArray[np.int64]],
-        outs: Sequence[NDArray[np.uint8]] | None = None,
+        outs: Sequence[NDArray[Any]] | None = None,
     ) -> Sequence[NDArray[np.uint8]]:
         """Copy groups of frames.
 
@@ -85,7 +85,7 @@ class FrameGatherer:
         return outs
 
     def _check_outs(
-        self, groups: Sequence[NDArray[np.int64]], outs: Sequence[NDArray[np.uint8]]
+        self, groups: Sequence[NDArray[np.int64]], outs: Sequence[NDArray[Any]]
     ) -> None:
         for rows, out in zip(groups, outs, strict=True):
             shape = rows.shape + self._frame_shape

@@ -108,7 +108,8 @@ first and of the last observation of its episode."""
 class SequenceSampler:
     """An iterator of :class:`Sequences`, drawn uniformly over all windows of all episodes.
 
-    Picklable, between two batches: a copy continues with the same batches. Not thread-safe.
+    Samples are independent of each other; their order inside a batch has no meaning. Picklable
+    between two batches: a copy continues with the same batches. Not thread-safe.
 
     Attributes:
         columns: the rows that are sampled.

@@ -74,7 +74,8 @@ One record instead of seven arrays: a random sample then costs one cache miss in
 class TransitionSampler:
     """An iterator of :class:`Transitions`, drawn uniformly over all valid starts of all episodes.
 
-    Picklable, between two batches: a copy continues with the same batches. Not thread-safe.
+    Samples are independent of each other; their order inside a batch has no meaning. Picklable
+    between two batches: a copy continues with the same batches. Not thread-safe.
 
     Attributes:
         columns: the rows that are sampled.

@@ -14,6 +14,7 @@ from vd4rl_data.errors import InvalidEpisodeError
 from vd4rl_data.storage.format import INFO_GROUP, ROW_KEYS
 
 ROW_KINDS: Final = ("observation", "transition")
+MOST_INFOS: Final = 1000
 _LARGEST_NUMBER: Final = 8
 
 
@@ -47,9 +48,13 @@ def columns_of(episode: Episode) -> tuple[Column, ...]:
     """The arrays that hold episodes like this one, in the order in which they are hashed.
 
     Raises:
-        InvalidEpisodeError: rows that hold no number, or numbers of more than 64 bits, whose bytes
-            are not the same everywhere.
+        InvalidEpisodeError: too many infos, rows that hold no number, or numbers of more than 64
+            bits, whose bytes are not the same everywhere.
     """
+    if len(episode.infos) > MOST_INFOS:
+        raise InvalidEpisodeError(
+            f"infos: expected at most {MOST_INFOS} arrays, got {len(episode.infos)}"
+        )
     kinds = {
         info_key(name): rows_kind(values, len(episode)) for name, values in episode.infos.items()
     }

@@ -21,7 +21,7 @@ from vd4rl_data.storage.format import (
     Header,
     read_header,
 )
-from vd4rl_data.storage.rows import ROW_KINDS, info_key
+from vd4rl_data.storage.rows import MOST_INFOS, ROW_KINDS, info_key
 
 _ATTRIBUTES: Final = (
     "format",
@@ -33,7 +33,6 @@ _ATTRIBUTES: Final = (
     "num_shards",
     "first_episode",
 )
-_MOST_INFOS: Final = 1000
 _INDEX_DTYPES: Final = {"episode_starts": "int64", "episode_crc32": "uint32"}
 _ROW_NDIM: Final = {"observations": 4, "actions": 2}
 _MOST_EXPANSION: Final = 1032
@@ -174,8 +173,8 @@ def _info_group(path: Path, file: Any) -> Any:
         return {}
     if not isinstance(link, h5py.HardLink) or not isinstance(file[INFO_GROUP], h5py.Group):
         _fail(path, INFO_GROUP, "a group in this file", f"{link}")
-    if len(file[INFO_GROUP]) > _MOST_INFOS:
-        _fail(path, INFO_GROUP, f"at most {_MOST_INFOS} arrays", f"{len(file[INFO_GROUP])}")
+    if len(file[INFO_GROUP]) > MOST_INFOS:
+        _fail(path, INFO_GROUP, f"at most {MOST_INFOS} arrays", f"{len(file[INFO_GROUP])}")
     return file[INFO_GROUP]
 
 

@@ -105,3 +105,19 @@ def raw() -> Callable[[Any, bytes], bytes]:
             return answer
 
     return exchange
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder to mirror, with one repository."""
+    folder = tmp_path / "mirror" / "datasets" / "lab" / "pixels"
+    (folder / "train").mkdir(parents=True)
+    (folder / "a.txt").write_text("a")
+    (folder / "train" / "b.bin").write_bytes(b"\0b")
+    return tmp_path / "mirror"
+
+
+@pytest.fixture
+def pixels(root: Path) -> Path:
+    """That repository."""
+    return root / "datasets" / "lab" / "pixels"

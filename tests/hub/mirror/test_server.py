@@ -121,6 +121,12 @@ def test_many_clients_get_their_own_ranges(make_mirror: Any, ask: Any) -> None:
     counters = mirror.server.counters
     assert (counters.requests, counters.errors) == (300, 0)
     assert counters.bytes_sent == 300 * 50_000
+    assert ask(mirror, TARGET + "no")[0] == 404
+    mirror.faults.drop("a.bin")
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(mirror, TARGET + "a.bin")
+    mirror.requests()
+    assert mirror.server.counters.errors == 2
 
 
 def test_too_many_connections_are_turned_away(

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
-from tests.hub.publish.fake_hub import WRITER, FakeHub, running
+
+from tests.hub.publish.fake_hub import WRITER, FakeHub
+from tests.hub.publish.fake_server import running
 from tests.storage import tiny
 from vd4rl_data.hub.publish import PreparedRepository, prepare, shards
 from vd4rl_data.registry import DATASETS

@@ -1,7 +1,7 @@
-"""The part of a hub's REST interface that publishing writes to, in memory, on the loopback interface.
+"""The part of a hub's REST interface that publishing writes to: in memory, on this machine.
 
-Small files are kept in commits, large ones by their SHA-256 in a store that listens on a port of its own, as
-on a real hub: nobody may send the token there.
+Small files are kept in commits, large ones by their SHA-256 in a store that listens on a port of
+its own, as on a real hub: nobody may send the token there.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -57,7 +55,7 @@ class Seen:
     size: int
 
 
-class Refuse(Exception):
+class RefusedError(Exception):
     def __init__(self, status: int, message: str, code: str = "") -> None:
         super().__init__(message)
         self.status, self.code = status, code
@@ -127,7 +125,7 @@ class FakeHub:
             try:
                 handle = self._store if seen.origin == "store" else self._api
                 return 200, handle(seen, body), {}
-            except Refuse as error:
+            except RefusedError as error:
                 headers = {"X-Error-Message": str(error)}
                 if error.code:
                     headers["X-Error-Code"] = error.code
@@ -136,11 +134,11 @@ class FakeHub:
     def _store(self, seen: Seen, body: bytes) -> Any:
         oid = seen.path.rpartition("/")[2]
         if hashlib.sha256(body).hexdigest() != oid:
-            raise Refuse(400, "other bytes than announced")
+            raise RefusedError(400, "other bytes than announced")
         self.objects[oid] = body
         return {}
 
-    def _api(self, seen: Seen, body: bytes) -> Any:
+    def _api(self, seen: Seen, body: bytes) -> Any:  # noqa: PLR0911 - one line for each page
         parts = [unquote(part) for part in urlsplit(seen.path).path.strip("/").split("/")]
         match parts:
             case ["api", "repos", "create"]:
@@ -163,21 +161,21 @@ class FakeHub:
                 self._user(seen, write=True)
                 return {} if json.loads(body)["oid"] in self.objects else {"error": "missing"}
             case _:
-                raise Refuse(404, "no such page")
+                raise RefusedError(404, "no such page")
 
     def _user(self, seen: Seen, *, write: bool) -> None:
         if seen.token not in (None, WRITER, READER):
-            raise Refuse(401, "Invalid credentials in Authorization header")
+            raise RefusedError(401, "Invalid credentials in Authorization header")
         if write and seen.token is None:
-            raise Refuse(401, "Invalid username or password.")
+            raise RefusedError(401, "Invalid username or password.")
         if write and seen.token != WRITER:
-            raise Refuse(403, "You don't have the rights to write here")
+            raise RefusedError(403, "You don't have the rights to write here")
 
     def _find(self, seen: Seen, repo_id: str, *, write: bool) -> Repo:
         repo = self.repos.get(repo_id)
         if repo is None or (repo.private and seen.token is None):
             status = 401 if seen.token is None else 404
-            raise Refuse(status, "Repository not found", "RepoNotFound")
+            raise RefusedError(status, "Repository not found", "RepoNotFound")
         self._user(seen, write=write)
         return repo
 
@@ -186,7 +184,7 @@ class FakeHub:
         repo_id = f"{request['organization']}/{request['name']}"
         assert request["type"] == "dataset"
         if repo_id in self.repos:
-            raise Refuse(409, "You already created this dataset repo")
+            raise RefusedError(409, "You already created this dataset repo")
         private = request.get("private") is True or request.get("visibility") == "private"
         self.repos[repo_id] = Repo(private)
         content = b"*.h5 filter=lfs diff=lfs merge=lfs -text\n"
@@ -209,7 +207,7 @@ class FakeHub:
         for commit in repo.commits:
             if commit.sha == revision:
                 return commit
-        raise Refuse(404, "Invalid rev id", "RevisionNotFound")
+        raise RefusedError(404, "Invalid rev id", "RevisionNotFound")
 
     def _tree(self, seen: Seen, repo_id: str, revision: str) -> Any:
         repo = self._find(seen, repo_id, write=False)
@@ -264,7 +262,9 @@ class FakeHub:
                 case "header":
                     message = value["summary"]
                     if value.get("parentCommit", repo.head.sha) != repo.head.sha:
-                        raise Refuse(412, "A commit has happened since. Please refresh and retry")
+                        raise RefusedError(
+                            412, "A commit has happened since. Please refresh and retry"
+                        )
                 case "file":
                     content = base64.b64decode(value["content"])
                     self.blobs[git_id(content)] = content
@@ -283,69 +283,3 @@ class FakeHub:
         text = json.dumps([len(repo.commits), sorted(files.items()), message])
         repo.commits.append(Commit(hashlib.sha1(text.encode()).hexdigest(), files, message))
         return repo.head.sha
-
-
-def _handler(hub: FakeHub, origin: str) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def exchange(self) -> None:
-            body = self._body()
-            token = self.headers.get("Authorization")
-            seen = Seen(
-                origin,
-                self.command,
-                self.path,
-                None if token is None else token.removeprefix("Bearer "),
-                len(body),
-            )
-            status, content, headers = hub.answer(seen, body)
-            data = json.dumps(content).encode()
-            self.send_response(status)
-            for name, text in {"Content-Type": "application/json", **headers}.items():
-                self.send_header(name, text)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = do_PUT = exchange  # noqa: N815
-
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding") != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            pieces: list[bytes] = []
-            while size := int(self.rfile.readline(), 16):
-                pieces.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(pieces)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    return Handler
-
-
-@contextmanager
-def running(hub: FakeHub) -> Iterator[FakeHub]:
-    """Serve both origins."""
-    servers = [
-        ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub, origin)) for origin in ("api", "store")
-    ]
-    threads = [
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        for server in servers
-    ]
-    for server, thread in zip(servers, threads, strict=True):
-        server.daemon_threads = True
-        thread.start()
-    hub.url, hub.store_url = (f"http://127.0.0.1:{server.server_port}" for server in servers)
-    try:
-        yield hub
-    finally:
-        for server, thread in zip(servers, threads, strict=True):
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
-

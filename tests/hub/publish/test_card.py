@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.hub.publish.conftest import REPO_ID
 from tests.storage import tiny
 from vd4rl_data.hub.publish import PreparedRepository, prepare

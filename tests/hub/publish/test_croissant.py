@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
+
 from tests.hub.publish.conftest import REPO_ID
 from tests.storage import tiny
 from vd4rl_data.hub.publish import PreparedRepository, prepare

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from tests.hub.publish.conftest import REPO_ID
 from tests.storage import tiny
 from vd4rl_data.errors import (
@@ -56,7 +57,9 @@ def test_shards_are_those_of_pack(prepared: PreparedRepository, flat: Path, tmp_
     assert verify_dataset(prepared.folder / prepared.datasets[0].shards[0].path).ok
 
 
-def test_same_input_same_bytes(prepared: PreparedRepository, flat: Path, tmp_path: Path, tree: Tree):
+def test_same_input_same_bytes(
+    prepared: PreparedRepository, flat: Path, tmp_path: Path, tree: Tree
+):
     again = prepare([flat], tmp_path / "elsewhere", REPO_ID)
     assert tree(again.folder) == tree(prepared.folder)
     assert again.files == prepared.files
@@ -148,9 +151,7 @@ def test_killed_and_run_again(
     expected = prepare([flat], tmp_path / "whole", REPO_ID)
     folder = tmp_path / "upload"
     arguments = [str(flat), str(folder), REPO_ID, what, str(episode)]
-    run = subprocess.run(
-        [sys.executable, "-c", _PREPARE, *arguments], cwd=repository, check=False
-    )
+    run = subprocess.run([sys.executable, "-c", _PREPARE, *arguments], cwd=repository, check=False)
     assert run.returncode == -signal.SIGKILL
     done = {path: path.stat() for path in folder.rglob("*.h5")}
     assert len(done) == kept

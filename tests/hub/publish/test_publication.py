@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.hub.publish.conftest import REPO_ID
 from tests.hub.publish.fake_hub import FakeHub
 from tests.storage import tiny

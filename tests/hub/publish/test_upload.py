@@ -1,4 +1,4 @@
-"""Uploading with the hub's own client: what arrives, what is not sent twice, and what goes wrong."""
+"""Uploading with the hub's own client: what arrives, what is not sent twice, what goes wrong."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.hub.publish.conftest import REPO_ID
 from tests.hub.publish.fake_hub import READER, WRITER, FakeHub, git_id
 from tests.storage import tiny
@@ -142,7 +143,7 @@ def test_no_right_to_make_it(token: str, hub: FakeHub, prepared: PreparedReposit
 
 def test_no_right_to_write(hub: FakeHub, prepared: PreparedRepository) -> None:
     hub.commit(REPO_ID, {"a": b"b"})
-    with pytest.raises(RemoteAccessError, match="403.*rights to write here"):
+    with pytest.raises(RemoteAccessError, match=r"403.*rights to write here"):
         upload(prepared, token=READER)
     assert len(hub.repos[REPO_ID].commits) == 1
 
@@ -209,7 +210,7 @@ def test_trouble_that_the_client_mends(
 
 def test_trouble_that_stays(hub: FakeHub, prepared: PreparedRepository) -> None:
     hub.fail("commit/main", *[500] * 9, says="the disk is on fire")
-    with pytest.raises(TransferError, match="500 again and again.*the disk is on fire"):
+    with pytest.raises(TransferError, match=r"500 again and again.*the disk is on fire"):
         upload(prepared, hub=QUICK)
     assert len(hub.faults) == 9 - QUICK.patience.attempts
 
@@ -304,7 +305,7 @@ def test_offline(
 def test_no_server(prepared: PreparedRepository, hub: FakeHub) -> None:
     """Nothing listens at port 9 of this machine."""
     nobody = dataclasses.replace(QUICK, endpoint="http://127.0.0.1:9", token=WRITER)
-    with pytest.raises(TransferError, match="127.0.0.1:9"):
+    with pytest.raises(TransferError, match=r"127\.0\.0\.1:9"):
         upload(prepared, hub=nobody)
 
 

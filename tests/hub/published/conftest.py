@@ -9,11 +9,28 @@ from typing import Any
 
 import huggingface_hub.constants
 import pytest
+
 from tests.storage import tiny
 from vd4rl_data.hub.publish import PreparedRepository, prepare, shards
+from vd4rl_data.hub.published import acquire_published
 from vd4rl_data.registry import DATASETS
 
 REPO_ID = "lab/pixels"
+NAME = tiny.SPEC.name
+SOURCE = f"hf://{REPO_ID}"
+SIDECAR = f"{NAME}.packed.manifest.json"
+SHARDS = [f"{NAME}.packed-0000{number}-of-00002.h5" for number in range(2)]
+MakeMirror = Callable[..., Any]
+
+
+def acquire(root: Path, source: str = SOURCE, name: str = NAME, **options: Any) -> Path:
+    """Acquire the tiny dataset, quietly."""
+    return acquire_published(source, name, root, progress=False, **options)
+
+
+def installed(root: Path) -> list[Path]:
+    """Everything in place below a data folder, but hidden files."""
+    return list(root.glob("hf/*/*/*/*/[!.]*"))
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +82,7 @@ def files(prepared: PreparedRepository) -> dict[str, bytes]:
 
 @pytest.fixture
 def mirror(
-    make_mirror: Callable[..., Any], files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    make_mirror: MakeMirror, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> Any:
     """A mirror that serves it, and that the client takes for the hub."""
     running = make_mirror(files, REPO_ID)

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hub.published.conftest import REPO_ID
+
+from tests.hub.published.conftest import (
+    NAME,
+    REPO_ID,
+    SHARDS,
+    SIDECAR,
+    SOURCE,
+    MakeMirror,
+    acquire,
+    installed,
+)
 from tests.storage import tiny
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.errors import (
@@ -26,25 +36,10 @@ from vd4rl_data.errors import (
 from vd4rl_data.hub import published
 from vd4rl_data.hub.publish import PreparedRepository
 from vd4rl_data.hub.published import acquire_published, list_published
-from vd4rl_data.storage import pack
-
-NAME = tiny.SPEC.name
-SOURCE = f"hf://{REPO_ID}"
-SIDECAR = f"{NAME}.packed.manifest.json"
-SHARDS = [f"{NAME}.packed-0000{number}-of-00002.h5" for number in range(2)]
-MakeMirror = Callable[..., Any]
 
 
 def _revision(mirror: Any) -> str:
     return list_published(SOURCE, endpoint=mirror.url)[NAME].revision
-
-
-def _acquire(root: Path, source: str = SOURCE, name: str = NAME, **options: Any) -> Path:
-    return acquire_published(source, name, root, progress=False, **options)
-
-
-def _installed(root: Path) -> list[Path]:
-    return list(root.glob("hf/*/*/*/*/[!.]*"))
 
 
 # --- listing ---------------------------------------------------------------------------------
@@ -72,12 +67,14 @@ def test_list_of_a_repository_without_datasets(make_mirror: MakeMirror) -> None:
 
 def test_acquired_file_is_the_published_one(mirror: Any, flat: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
-    path = _acquire(root)
+    path = acquire(root)
     revision = _revision(mirror)
     assert path == root / "hf" / "lab" / "pixels" / revision / f"{NAME}.h5"
     assert path.read_bytes() == flat.read_bytes()
     assert not list(path.parent.rglob("*.packed-*")), "downloads are gone"
-    assert sorted(item.name for item in _installed(root)) == [f"{path.stem}.{end}" for end in ("h5", "manifest.json", "source.json")]
+    assert sorted(item.name for item in installed(root)) == [
+        f"{path.stem}.{end}" for end in ("h5", "manifest.json", "source.json")
+    ]
     record = json.loads((path.parent / f"{path.stem}.source.json").read_text())
     assert record["source"] == f"{SOURCE}@{revision}"
     assert [file["path"] for file in record["files"]] == SHARDS
@@ -85,39 +82,37 @@ def test_acquired_file_is_the_published_one(mirror: Any, flat: Path, tmp_path: P
 
 def test_second_call_with_a_commit_asks_nobody(mirror: Any, tmp_path: Path) -> None:
     source = f"{SOURCE}@{_revision(mirror)}"
-    first = _acquire(tmp_path, source)
+    first = acquire(tmp_path, source)
     mirror.server.stop()
     before = len(mirror.log)
-    assert _acquire(tmp_path, source) == first
+    assert acquire(tmp_path, source) == first
     assert len(mirror.log) == before
 
 
 def test_second_call_with_a_branch_fetches_nothing(mirror: Any, tmp_path: Path) -> None:
-    first = _acquire(tmp_path)
+    first = acquire(tmp_path)
     before = mirror.bytes_sent(".h5")
     count = len(mirror.requests())
-    assert _acquire(tmp_path) == first
+    assert acquire(tmp_path) == first
     assert mirror.bytes_sent(".h5") == before
     assert [exchange.path for exchange in mirror.requests()[count:]] == [
         f"/api/datasets/{REPO_ID}/revision/main"
     ]
 
 
-def test_new_commit_goes_beside_the_old(mirror: Any, tmp_path: Path) -> None:
-    old = _acquire(tmp_path)
-    (mirror.folder / "README.md").write_text("other words")
-    deadline = 200
-    while _revision(mirror) in old.parts and deadline:
-        deadline -= 1
-        threading.Event().wait(0.05)
-    new = _acquire(tmp_path)
+def test_new_commit_goes_beside_the_old(
+    mirror: Any, make_mirror: MakeMirror, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    old = acquire(tmp_path)
+    later = make_mirror({**files, "README.md": b"other words"}, REPO_ID)
+    new = acquire(tmp_path, endpoint=later.url)
     assert new != old
     assert new.read_bytes() == old.read_bytes()
 
 
 def test_never_taken_for_the_benchmark(mirror: Any, data_dir: Path) -> None:
     """Neither ``auto`` nor ``local`` looks where a third party's file lies; its path works."""
-    path = _acquire(data_dir)
+    path = acquire(data_dir)
     for source in ("auto", "local"):
         with pytest.raises(DatasetNotFoundError):
             load_dataset(NAME, source=source)
@@ -154,7 +149,7 @@ def test_bundled_sample_there_and_back(
     prepared = prepare([sample], tmp_path / "upload", REPO_ID)
     content = {file.path: (prepared.folder / file.path).read_bytes() for file in prepared.files}
     mirror = make_mirror(content, REPO_ID)
-    path = _acquire(tmp_path, name=name, endpoint=mirror.url)
+    path = acquire(tmp_path, name=name, endpoint=mirror.url)
     ours, theirs = load_dataset(path), load_dataset(sample)
     assert len(ours) == len(theirs) == 2
     for a, b in zip(ours, theirs, strict=True):
@@ -164,9 +159,7 @@ def test_bundled_sample_there_and_back(
 def test_two_at_once_fetch_once(mirror: Any, files: dict[str, bytes], tmp_path: Path) -> None:
     mirror.faults.slow(SHARDS[0], piece=4000, seconds=0.05)
     paths: list[Path] = []
-    threads = [
-        threading.Thread(target=lambda: paths.append(_acquire(tmp_path))) for _ in range(2)
-    ]
+    threads = [threading.Thread(target=lambda: paths.append(acquire(tmp_path))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -189,16 +182,16 @@ def test_killed_and_asked_again(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(published, step, die)
         with pytest.raises(KeyboardInterrupt):
-            _acquire(tmp_path)
-    assert not _installed(tmp_path)
-    assert _acquire(tmp_path).read_bytes() == flat.read_bytes()
+            acquire(tmp_path)
+    assert not installed(tmp_path)
+    assert acquire(tmp_path).read_bytes() == flat.read_bytes()
     for shard in SHARDS:
         assert mirror.bytes_sent(shard) == len(files[shard])
 
 
 def test_cut_connection(mirror: Any, flat: Path, tmp_path: Path) -> None:
     mirror.faults.cut(SHARDS[1], after=1000)
-    assert _acquire(tmp_path).read_bytes() == flat.read_bytes()
+    assert acquire(tmp_path).read_bytes() == flat.read_bytes()
 
 
 # --- offline ---------------------------------------------------------------------------------
@@ -213,11 +206,11 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_offline_branch_means_what_it_meant(
     mirror: Any, tmp_path: Path, offline: Callable[[], None]
 ) -> None:
-    path = _acquire(tmp_path)
+    path = acquire(tmp_path)
     count = len(mirror.requests())
     offline()
-    assert _acquire(tmp_path) == path
-    assert _acquire(tmp_path, f"{SOURCE}@{path.parts[-3]}") == path
+    assert acquire(tmp_path) == path
+    assert acquire(tmp_path, f"{SOURCE}@{path.parts[-3]}") == path
     assert len(mirror.requests()) == count
 
 
@@ -226,9 +219,9 @@ def test_offline_and_not_here(mirror: Any, tmp_path: Path, offline: Callable[[],
     count = len(mirror.requests())
     offline()
     with pytest.raises(OfflineError, match="never asked for"):
-        _acquire(tmp_path)
+        acquire(tmp_path)
     with pytest.raises(OfflineError, match="must not be used"):
-        _acquire(tmp_path, f"{SOURCE}@{revision}")
+        acquire(tmp_path, f"{SOURCE}@{revision}")
     with pytest.raises(OfflineError, match="HF_HUB_OFFLINE"):
         list_published(SOURCE)
     assert len(mirror.requests()) == count
@@ -239,24 +232,24 @@ def test_offline_and_not_here(mirror: Any, tmp_path: Path, offline: Callable[[],
 
 def test_unknown_names(mirror: Any, tmp_path: Path) -> None:
     with pytest.raises(InvalidIdError):
-        _acquire(tmp_path, name="walker")
+        acquire(tmp_path, name="walker")
     with pytest.raises(UnknownDatasetError):
-        _acquire(tmp_path, name="Tiny/dot_move-expert-8px-v0")
+        acquire(tmp_path, name="Tiny/dot_move-expert-8px-v0")
     with pytest.raises(DatasetNotFoundError, match=f"has no {tiny.EXPERT.name}; it has {NAME}"):
-        _acquire(tmp_path, name=tiny.EXPERT.name)
+        acquire(tmp_path, name=tiny.EXPERT.name)
 
 
 @pytest.mark.parametrize("source", ["hf://lab/other", f"{SOURCE}@v9", f"{SOURCE}@{'0' * 40}"])
 def test_no_such_repository_or_revision(source: str, mirror: Any, tmp_path: Path) -> None:
     with pytest.raises(RemoteFileNotFoundError, match=source.removeprefix("hf://").split("@")[0]):
-        _acquire(tmp_path, source)
+        acquire(tmp_path, source)
 
 
 def test_private(make_mirror: MakeMirror, files: dict[str, bytes], tmp_path: Path) -> None:
     mirror = make_mirror(files, REPO_ID, token="hf_secret")
     with pytest.raises(RemoteAccessError):
-        _acquire(tmp_path, endpoint=mirror.url)
-    assert _acquire(tmp_path, endpoint=mirror.url, token="hf_secret").is_file()
+        acquire(tmp_path, endpoint=mirror.url)
+    assert acquire(tmp_path, endpoint=mirror.url, token="hf_secret").is_file()
 
 
 def test_token_of_the_environment(
@@ -270,8 +263,8 @@ def test_token_of_the_environment(
     other = make_mirror(files, REPO_ID)
     monkeypatch.setenv("HF_ENDPOINT", own.url)
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    assert _acquire(tmp_path / "own").is_file()
-    assert _acquire(tmp_path / "other", endpoint=other.url).is_file()
+    assert acquire(tmp_path / "own").is_file()
+    assert acquire(tmp_path / "other", endpoint=other.url).is_file()
     assert {request.headers.get("authorization") for request in other.begun} == {None}
     assert {request.headers.get("authorization") for request in own.begun} == {"Bearer hf_secret"}
 
@@ -279,7 +272,7 @@ def test_token_of_the_environment(
 def test_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published, "Hub", _impatient)
     with pytest.raises(TransferError, match=r"127\.0\.0\.1:9"):
-        _acquire(tmp_path, endpoint="http://127.0.0.1:9")
+        acquire(tmp_path, endpoint="http://127.0.0.1:9")
 
 
 def _impatient(endpoint: str | None, token: str | None) -> Any:
@@ -291,99 +284,12 @@ def _impatient(endpoint: str | None, token: str | None) -> Any:
 def test_wrong_bytes_on_the_way(mirror: Any, tmp_path: Path) -> None:
     mirror.faults.corrupt(SHARDS[0], at=9000, times=None)
     with pytest.raises(CorruptFileError):
-        _acquire(tmp_path)
-    assert not _installed(tmp_path)
+        acquire(tmp_path)
+    assert not installed(tmp_path)
 
 
 def test_wrong_sidecar_on_the_way(mirror: Any, tmp_path: Path) -> None:
     """A small text has no SHA-256 in the hub's list, but git's own hash."""
     mirror.faults.corrupt(SIDECAR, at=40, times=None)
     with pytest.raises(CorruptFileError, match="manifest"):
-        _acquire(tmp_path)
-
-
-# --- publishers who err, or lie --------------------------------------------------------------
-
-
-def _altered(files: dict[str, bytes], change: Callable[[dict[str, Any]], None]) -> dict[str, bytes]:
-    content = json.loads(files[SIDECAR])
-    change(content)
-    return {**files, SIDECAR: json.dumps(content).encode()}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda content: content["files"].pop(),
-        lambda content: content["files"].reverse(),
-        lambda content: content["files"].clear(),
-        lambda content: content["files"][0].update(sha256="0" * 64),
-        lambda content: content["files"][0].update(num_bytes=7),
-        lambda content: content["files"][0].update(name="../../evil.h5"),
-        lambda content: content["manifest"].update(dataset_id=tiny.EXPERT.name),
-    ],
-)
-def test_sidecar_that_does_not_fit(
-    change: Callable[[dict[str, Any]], None],
-    make_mirror: MakeMirror,
-    files: dict[str, bytes],
-    tmp_path: Path,
-) -> None:
-    mirror = make_mirror(_altered(files, change), REPO_ID)
-    with pytest.raises(CorruptFileError, match=r"manifest\.json|sidecar"):
-        _acquire(tmp_path, endpoint=mirror.url)
-    assert not mirror.requests(".h5", "GET"), "refused before any data is fetched"
-
-
-def test_manifest_that_is_not_the_files_own(
-    make_mirror: MakeMirror, files: dict[str, bytes], tmp_path: Path
-) -> None:
-    def embellish(content: dict[str, Any]) -> None:
-        content["manifest"]["provenance"]["origin"] = "official"
-
-    mirror = make_mirror(_altered(files, embellish), REPO_ID)
-    with pytest.raises(CorruptFileError, match="not the one in its sidecar"):
-        _acquire(tmp_path, endpoint=mirror.url)
-    assert not _installed(tmp_path)
-
-
-def test_shard_is_missing(make_mirror: MakeMirror, files: dict[str, bytes], tmp_path: Path) -> None:
-    del files[SHARDS[1]]
-    mirror = make_mirror(files, REPO_ID)
-    with pytest.raises(CorruptFileError, match="publish it again"):
-        _acquire(tmp_path, endpoint=mirror.url)
-
-
-def test_files_of_another_dataset(make_mirror: MakeMirror, tmp_path: Path) -> None:
-    """Whole and well-formed, but another dataset's, under the name and sidecar of the one asked."""
-    path = tmp_path / "a" / f"{tiny.EXPERT.name}.h5"
-    tiny.write(path, tiny.episodes_of((3, 3, 3)), spec=tiny.EXPERT)
-    (shard,) = pack(path)
-    sidecar = shard.with_name(f"{Path(tiny.EXPERT.name).name}.packed.manifest.json").read_text()
-    new = Path(NAME).name
-    files = {
-        f"{NAME}.packed-00000-of-00001.h5": shard.read_bytes(),
-        SIDECAR: sidecar.replace(Path(tiny.EXPERT.name).name, new).encode(),
-    }
-    mirror = make_mirror(files, REPO_ID)
-    with pytest.raises(CorruptFileError, match="fails verification"):
-        _acquire(tmp_path / "root", endpoint=mirror.url)
-    assert not _installed(tmp_path / "root")
-
-
-def test_false_figures(
-    make_mirror: MakeMirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file that says it is complete, and holds three of four episodes."""
-    import dataclasses
-
-    from vd4rl_data.registry import DATASETS
-
-    path = tmp_path / "a" / f"{NAME}.h5"
-    tiny.write(path)
-    shards = pack(path)
-    files = {f"Tiny/{item.name}": item.read_bytes() for item in shards[0].parent.iterdir()}
-    monkeypatch.setitem(DATASETS, NAME, dataclasses.replace(tiny.SPEC, num_episodes=4))
-    mirror = make_mirror(files, REPO_ID)
-    with pytest.raises(CorruptFileError, match="complete"):
-        _acquire(tmp_path / "root", endpoint=mirror.url)
+        acquire(tmp_path)

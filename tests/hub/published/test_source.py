@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from vd4rl_data.errors import InvalidSourceError
 from vd4rl_data.hub.published import PublishedSource, parse_source
 

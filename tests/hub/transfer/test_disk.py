@@ -39,7 +39,7 @@ def test_too_little_space_is_an_error_before_anything_is_asked(
 ) -> None:
     files = {"a.bin": tools.content(1, SIZE), "b.bin": tools.content(2, SIZE)}
     mirror = make_mirror(files)
-    with pytest.raises(NoSpaceError, match=r"needs 1 MB, 1 MB are free"):
+    with pytest.raises(NoSpaceError, match=r"2 files need 1\.2 MB, 1\.0 MB are free"):
         tools.get(tools.remote(files), small_disk, mirror.url)
     assert not mirror.begun
 

@@ -346,6 +346,21 @@ def test_a_server_that_dies_halfway_is_left(
     assert first.bytes_sent() + second.bytes_sent() == 2 * SIZE
 
 
+def test_servers_that_name_the_content_differently_are_not_mixed(
+    tools: Any, make_mirror: Any, tmp_path: Path, files: Any
+) -> None:
+    """Nothing proves that the halves belong together, so the second server gives all of it."""
+    first, second = make_mirror(files), make_mirror({"a.bin": tools.content(7, SIZE)})
+    first.faults.header("a.bin", times=2, ETag='"one"', X_Linked_Etag=None, X_Repo_Commit=None)
+    first.faults.drop(".bin", times=FOREVER)
+    second.faults.header("a.bin", ETag='"two"', X_Linked_Etag=None, X_Repo_Commit=None)
+    wanted = tools.remote({"a.bin": files["a.bin"]}, sha256=False)
+    (fetched,) = tools.get(wanted, tmp_path, first.url, second.url, workers=1)
+    assert first.bytes_sent() == 2 * tools.chunk
+    assert (tmp_path / "a.bin").read_bytes() == tools.content(7, SIZE)
+    assert fetched.check == "first use"
+
+
 def test_a_default_policy_is_patient() -> None:
     policy = Policy()
     assert policy.attempts >= 5

@@ -165,8 +165,8 @@ def _dataset(dataset: PreparedDataset) -> str:
         _facts(dataset),
         "### Episode returns",
         _returns(manifest.returns, manifest.num_episodes, spec.published_returns, spec.num_episodes)
-        + "\n\n"
-        + comparison(spec, manifest.returns, manifest.num_episodes),
+        + "\n\nMean against the published one: "
+        + f"{comparison(spec, manifest.returns, manifest.num_episodes)}.",
         f"![Histogram of the episode returns of {spec.name}]({histogram})",
         "### Arrays",
         _arrays(dataset),

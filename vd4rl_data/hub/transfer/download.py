@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import queue
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from vd4rl_data.errors import OfflineError
+from vd4rl_data.errors import NoSpaceError, OfflineError
 from vd4rl_data.hub.transfer.arrived import find_arrived
 from vd4rl_data.hub.transfer.hosts import Hosts
 from vd4rl_data.hub.transfer.journal import Journal, Whole, bytes_there
@@ -19,7 +21,6 @@ from vd4rl_data.hub.transfer.model import FetchedFile, Policy, RemoteFile
 from vd4rl_data.hub.transfer.partial import Partial
 from vd4rl_data.hub.transfer.schedule import Schedule
 from vd4rl_data.hub.transfer.worker import Job, StoppedError, Worker
-from vd4rl_data.storage.atomic import check_free_space
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 _NUDGE: Final = 0.1
@@ -104,8 +105,14 @@ class Download:
         sizes = sorted((file.size or 0 for file in missing), reverse=True)
         if not self._consumer.keep:
             sizes = sizes[: self._setup.most_open]
-        there = bytes_there(self._folder, [file.path for file in missing])
-        check_free_space(self._folder / "download", max(0, sum(sizes) - there))
+        needed = sum(sizes) - bytes_there(self._folder, [file.path for file in missing])
+        free = shutil.disk_usage(self._folder).free
+        if needed > free:
+            raise NoSpaceError(
+                errno.ENOSPC,
+                f"{self._folder}: {len(missing)} files need {needed / 1e6:,.1f} MB, "
+                f"{free / 1e6:,.1f} MB are free; free some, or choose another folder",
+            )
 
     def _fetch(self, missing: Sequence[RemoteFile], arrived: Sequence[FetchedFile]) -> None:
         meter = Meter(files=len(self._files), show=self._setup.progress)

@@ -32,15 +32,12 @@ class RunningHash:
         return self._hashed
 
     def feed(self, offset: int, view: memoryview) -> None:
-        """Take bytes that were just written at ``offset``; bytes ahead of the hash are left."""
-        if offset > self._hashed:
-            return
-        with self._lock:
-            if offset < self._hashed:
-                # Bytes that are hashed already came a second time, maybe others: read all again.
-                self._digest = hashlib.sha256()
-                self._hashed = 0
-            elif offset == self._hashed:
+        """Take bytes that were just written at ``offset``; bytes ahead of the hash are left.
+
+        No byte is written twice: each piece has one thread at a time, which only goes forward.
+        """
+        if offset == self._hashed:
+            with self._lock:
                 self._digest.update(view)
                 self._hashed += len(view)
 

@@ -65,6 +65,7 @@ class Hosts:
             host.failures += 1
             if retry_after is not None:
                 host.ready_at = max(host.ready_at, time.monotonic() + retry_after)
+                _LOGGER.info("%s asks to wait for %.0f s", host.endpoint.url, retry_after)
             gave_up = host.failures == _PATIENCE and len(self._hosts) > 1
         if gave_up:
             _LOGGER.warning("%s does not deliver (%s); trying others", host.endpoint.url, reason)

@@ -9,6 +9,7 @@ journal says of another boot is checked against the bytes before it is believed.
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import logging
 import os
@@ -125,6 +126,7 @@ def bytes_there(folder: Path, paths: list[str]) -> int:
     return total
 
 
+@functools.cache
 def boot_id() -> str:
     """Names this boot of this machine; empty where the system does not tell."""
     try:

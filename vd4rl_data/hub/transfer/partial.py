@@ -23,6 +23,10 @@ class WrongContentError(Exception):
     """The bytes, or what the server says of them, are not those of the file asked for."""
 
 
+class ChangedError(WrongContentError):
+    """Two answers speak of different contents, and nobody knows which of them is right."""
+
+
 class StaleError(Exception):
     """The file was started anew meanwhile; the thread's part of it no longer counts."""
 
@@ -99,7 +103,8 @@ class Partial:
         """Take what a server says of the file; prepare the disk on the first answer.
 
         Raises:
-            WrongContentError: size or content differ from what is known or was said before.
+            WrongContentError: size or content differ from what is known.
+            ChangedError: they differ from what was said before.
             StaleError: the file was started anew.
             NoSpaceError: the disk has no room for the file.
         """
@@ -120,7 +125,7 @@ class Partial:
             if self._pieces.size is None:
                 self._begin(answer.size, identity)
             elif self._pieces.size != answer.size or self._identity != identity:
-                raise WrongContentError("the server's file changed while it was downloaded")
+                raise ChangedError("the servers' file changed while it was downloaded")
 
     def claim(self, share: int = PIECES_PER_CHUNK) -> Cursor | None:
         """See :meth:`Pieces.claim`."""

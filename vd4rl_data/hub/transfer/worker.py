@@ -17,7 +17,12 @@ from vd4rl_data.hub.transfer.meter import Meter
 from vd4rl_data.hub.transfer.model import Policy, RemoteFile
 from vd4rl_data.hub.transfer.names import STATE_FOLDER
 from vd4rl_data.hub.transfer.outcome import RefusedError, TransientError
-from vd4rl_data.hub.transfer.partial import Partial, StaleError, WrongContentError
+from vd4rl_data.hub.transfer.partial import (
+    ChangedError,
+    Partial,
+    StaleError,
+    WrongContentError,
+)
 from vd4rl_data.hub.transfer.pieces import Cursor
 from vd4rl_data.hub.transfer.schedule import Schedule
 
@@ -81,7 +86,7 @@ class Worker:
                 self._job.schedule.finished(partial)
                 self._job.deliver(partial, whole)
         except WrongContentError as error:
-            self._start_anew(partial, str(error))
+            self._start_anew(partial, error)
         except StaleError:
             return
 
@@ -209,7 +214,7 @@ class Worker:
         delay = min(policy.longest_delay, policy.first_delay * 2.0 ** (failures - 1))
         self._job.schedule.wait(delay * self._random.uniform(0.5, 1.0))
 
-    def _start_anew(self, partial: Partial, reason: str) -> None:
+    def _start_anew(self, partial: Partial, reason: WrongContentError) -> None:
         """Throw a wrong file away and fetch it again, from another server if there is one.
 
         Raises:
@@ -224,7 +229,8 @@ class Worker:
         if partial.tries >= max(1, others):
             partial.discard()
             raise error
-        if self._job.schedule.replace(partial, partial.renewed(error if others else None)):
+        blamed = others > 0 and not isinstance(reason, ChangedError)
+        if self._job.schedule.replace(partial, partial.renewed(error if blamed else None)):
             _LOGGER.warning("%s: %s; fetching it again", partial.target, reason)
             self._job.meter.add(-partial.received)
             if partial.file.size is None:
