@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Set up, then run all tests. Arguments go to pytest.
+# Set up, then run all tests, two at a time. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh dev
 scripts/gl.sh
-exec "${VD4RL_VENV:-.venv}/bin/python" -m pytest "$@"
+exec "${VD4RL_VENV:-.venv}/bin/python" -m pytest -n 2 "$@"

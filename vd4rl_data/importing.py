@@ -25,7 +25,6 @@ from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import DatasetSpec, parse_id
 from vd4rl_data.storage import Manifest, PartStore, Provenance, open_dataset, write_dataset
 from vd4rl_data.storage.atomic import write_lock
-from vd4rl_data.storage.format import canonical_json
 from vd4rl_data.storage.naming import flat_path, sidecar_path
 from vd4rl_data.upstream import FolderListing, SourceFile, part_files, read_folder, scan_folder
 from vd4rl_data.version import __version__
@@ -214,10 +213,14 @@ def _remove_parts(path: Path, recipe: Mapping[str, Any]) -> None:
     folder = parts_folder(path)
     doomed = folder.with_name(f"{folder.name}.removed")
     shutil.rmtree(doomed, ignore_errors=True)
-    record = folder / "recipe.json"
-    if record.is_file() and record.read_text(encoding="utf-8") == canonical_json(recipe):
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+    if not folder.is_dir():
+        return
+    try:
+        PartStore(folder, recipe)
+    except DatasetFormatError:
+        return  # those of another import or collection, and worth hours
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
 
 
 @contextmanager

@@ -260,6 +260,21 @@ def test_a_changed_folder_is_not_mixed_in(
     assert "finish that work with its own settings, or delete the folder" in finished.err
 
 
+def test_parts_of_other_work_are_not_touched(run: Run, folder: Path, data_dir: Path) -> None:
+    path = import_folder(folder, get_dataset_spec(ID)).path
+    other = PartStore(parts_folder(path), {"command": "something else"})
+    other.write(0, make_episodes(get_dataset_spec(ID))[0])
+    finished = run("import", folder, "--id", ID)
+    assert finished.status == 0
+    assert "(was there already)" in finished.out
+    assert other.has(0)
+    path.unlink()
+    finished = run("import", folder, "--id", ID)
+    assert finished.status == 2
+    assert "something else" in finished.err
+    assert other.has(0)
+
+
 @pytest.mark.parametrize("other", ["regenerated", "imported"])
 def test_another_file_is_not_replaced(run: Run, folder: Path, data_dir: Path, other: str) -> None:
     if other == "regenerated":

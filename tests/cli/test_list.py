@@ -93,6 +93,10 @@ def test_what_is_here(run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch)
     assert _line(out, _EXPERT).endswith("3/200          imported")
     assert _line(out, _MEDIUM_EXPERT).endswith("composite 1/2  imported+official")
     assert _line(out, SAMPLE).endswith("bundled        sample")
+    rows = {row["name"]: row["local"] for row in json.loads(run("list", "--json").out)}
+    composite = rows[_MEDIUM_EXPERT]
+    assert (composite["state"], composite["num_episodes"]) == ("incomplete", 203)
+    assert [part["state"] for part in composite["parts"]] == ["complete", "incomplete"]
 
 
 def test_a_damaged_file_is_told(run: Run, dataset: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from itertools import pairwise
@@ -69,3 +70,37 @@ def test_bad_arguments(tmp_path: Path, name: str, fps: int) -> None:
     with pytest.raises(ValueError, match=r"a path ending in \.gif or \.mp4 and 1 or more frames"):
         animate(painted(2), tmp_path / name, fps=fps)
     assert not list(tmp_path.iterdir())
+
+
+def _gif_frames(path: Path) -> list[np.ndarray]:
+    with Image.open(path) as animation:
+        return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(animation)]
+
+
+def test_enlarged_pixels_stay_squares_of_one_color(tmp_path: Path) -> None:
+    episode = painted(3)
+    noise = np.random.default_rng(0).integers(0, 256, episode.observations.shape, np.uint8)
+    animate(dataclasses.replace(episode, observations=noise), tmp_path / "a.gif")
+    for shown, frame in zip(_gif_frames(tmp_path / "a.gif"), noise, strict=True):
+        squares = shown[:256].reshape(64, 4, 64, 4, 3)
+        assert (squares == squares[:, :1, :, :1]).all()
+        error = np.abs(squares[:, 0, :, 0].astype(int) - frame).mean()
+        assert error < 25  # 256 colors for noise
+
+
+def test_the_caption_counts_time_and_return(tmp_path: Path) -> None:
+    rich = painted(5)
+    poor = dataclasses.replace(rich, rewards=np.zeros(5, np.float32))
+    late = dataclasses.replace(rich, rewards=np.array([0, 0, 0, 0, 2.5], np.float32))
+    captions: list[list[np.ndarray]] = []
+    for number, episode in enumerate((rich, poor, late)):
+        animate(episode, tmp_path / f"{number}.gif")
+        captions.append([frame[256:] for frame in _gif_frames(tmp_path / f"{number}.gif")])
+    earned, nothing, last = captions
+    assert [bool((a == b).all()) for a, b in zip(earned, nothing, strict=True)] == [True] + 5 * [
+        False
+    ]
+    assert [bool((a == b).all()) for a, b in zip(last, nothing, strict=True)] == 5 * [True] + [
+        False
+    ]
+    assert (earned[5] == last[5]).all()
