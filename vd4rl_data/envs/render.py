@@ -112,7 +112,7 @@ class _Canvas:
         from dm_control.mujoco import wrapper
 
         mujoco = self._mujoco = _mujoco()
-        self._thread = threading.get_ident()
+        self._thread = threading.current_thread()
         self._gl = make_gl_context(size, size)
         if threading.current_thread() is not threading.main_thread():
             # Registered after dm_control's own exit handler for this context, so called before it.
@@ -161,7 +161,7 @@ class _Canvas:
         self._mujoco.mjr_readPixels(self._pixels, None, self._rectangle, context)
 
     def __del__(self) -> None:
-        if hasattr(self, "_gl") and threading.get_ident() != self._thread:
+        if hasattr(self, "_gl") and threading.current_thread() is not self._thread:
             self.abandon()
 
     def abandon(self) -> None:
@@ -175,18 +175,20 @@ class _Canvases:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.digest = _model_digest(model)
-        self.by_use: dict[tuple[int, int], _Canvas] = {}
+        self.by_use: dict[tuple[int, threading.Thread], _Canvas] = {}
 
 
 _CANVASES_OF: Final[WeakKeyDictionary[Any, _Canvases]] = WeakKeyDictionary()
-_SHARED: Final[WeakValueDictionary[tuple[bytes, int, int], _Canvas]] = WeakValueDictionary()
+_SHARED: Final[WeakValueDictionary[tuple[bytes, int, threading.Thread], _Canvas]] = (
+    WeakValueDictionary()
+)
 
 
 def _canvas_for(physics: Any, size: int) -> _Canvas:
     canvases = _CANVASES_OF.get(physics)
     if canvases is None or canvases.model is not physics.model:
         canvases = _CANVASES_OF[physics] = _Canvases(physics.model)
-    use = size, threading.get_ident()
+    use = size, threading.current_thread()  # an ident may be used again by a later thread
     canvas = canvases.by_use.get(use)
     if canvas is None:
         canvas = _SHARED.get((canvases.digest, *use))
