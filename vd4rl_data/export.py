@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vd4rl_data.episode import Episode, validate
 from vd4rl_data.errors import InvalidEpisodeError, OutputExistsError
 from vd4rl_data.registry import TaskSpec
-from vd4rl_data.storage.atomic import atomic_path
+from vd4rl_data.storage.atomic import OutputFile, atomic_path, uninterrupted
 from vd4rl_data.upstream.hdf5 import FIRST, KEYS, LAST
 from vd4rl_data.upstream.rows import Rows, unshifted
 from vd4rl_data.upstream.state import STATE_LAYOUT
@@ -223,13 +223,25 @@ def _write_shard(
 ) -> None:
     import h5py
 
-    file: Any
-    with h5py.File(path, "w", libver=("earliest", "v110")) as file:
-        for number, episode in episodes:
-            for key, values in _shard_arrays(episode).items():
-                _append(file, key, values)
-            if progress is not None:
-                progress(number)
+    output = OutputFile(path)
+    try:
+        with uninterrupted():
+            file: Any = h5py.File(output, "w", libver=("earliest", "v110"))
+        try:
+            for number, episode in episodes:
+                arrays = _shard_arrays(episode)
+                with uninterrupted():
+                    for key, values in arrays.items():
+                        _append(file, key, values)
+                output.check()
+                if progress is not None:
+                    progress(number)
+        finally:
+            with uninterrupted():
+                file.close()
+        output.check()
+    finally:
+        output.close()
 
 
 def _append(file: Any, key: str, values: NDArray[Any]) -> None:

@@ -46,6 +46,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 _FILL = """
 from vd4rl_data.errors import NoSpaceError
+from vd4rl_data.export import export_dataset
 from vd4rl_data.storage import atomic, convert, writer
 if sys.argv[3] == "unforeseen":
     writer.check_free_space = convert.check_free_space = lambda *_: None
@@ -61,6 +62,7 @@ jobs = {
     "parts": parts,
     "pack": lambda: pack(other, folder, shard_raw_bytes=300_000),
     "unpack": lambda: unpack(other, folder / "y.h5"),
+    "export": lambda: export_dataset(big * 100, folder / "official", "vd4rl-hdf5"),
 }
 tiny.write(other, big * 40, layout="packed")
 try:
@@ -72,7 +74,7 @@ gc.collect()
 
 
 @pytest.mark.parametrize("foreseen", ["foreseen", "unforeseen"])
-@pytest.mark.parametrize("job", ["flat", "packed", "parts", "pack", "unpack"])
+@pytest.mark.parametrize("job", ["flat", "packed", "parts", "pack", "unpack", "export"])
 def test_a_small_disk(job: str, foreseen: str, small_disk: Path, tmp_path: Path) -> None:
     """In a process of its own: HDF5 left to itself crashes it when the disk is full."""
     tiny.write(small_disk / "kept.h5", [tiny.episode_of(1)])
