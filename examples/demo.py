@@ -1,7 +1,7 @@
 """From nothing to a normalized score: collect, open, sample, evaluate, draw.
 
-Everything lands in one folder (``--out``, default ``demo_output``), never in the data folder, so the
-demo cannot stand in for a benchmark dataset.
+Everything lands in one folder (``--out``, default ``demo_output``), never in the data folder, so
+the demo cannot stand in for a benchmark dataset.
 """
 
 from __future__ import annotations
