@@ -108,7 +108,9 @@ def test_auto_passes_over_an_incomplete_file_to_a_complete_one(
 
 
 def test_an_unknown_source_is_refused(stored: Path) -> None:
-    with pytest.raises(ValueError, match="source: expected one of auto, local, got 'remote'"):
+    with pytest.raises(
+        ValueError, match="source: expected auto, local or hf://USER/NAME, got 'remote'"
+    ):
         load_dataset(tiny.SPEC.name, source="remote")
 
 

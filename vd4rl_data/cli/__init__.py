@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "export": ("exporting", "write a dataset in the authors' own formats"),
     "pack": ("pack", "compress a dataset file into shards, for transport"),
     "unpack": ("unpack", "make shards one flat file, for training"),
+    "publish": ("publish", "put datasets into a repository of your own on the Hub"),
+    "mirror": ("mirror", "serve a folder of datasets to the machines around you"),
 }
 """Command → its module in this package, and one line about it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from vd4rl_data.dataset.dataset import Dataset
 from vd4rl_data.dataset.locate import find_local, has_usable, open_local
@@ -16,6 +16,8 @@ from vd4rl_data.storage.manifest import Provenance
 from vd4rl_data.storage.naming import flat_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 from vd4rl_data.storage.writer import write_dataset
+
+_HUB_SCHEME: Final = "hf://"
 
 
 def load_dataset(
@@ -31,7 +33,9 @@ def load_dataset(
 
     Args:
         dataset: a catalog id, or the path of a file (a ``Path``, or text ending in ``.h5``).
-        source: ``auto`` takes only complete files for an id; ``local`` takes whatever is here.
+        source: ``auto`` takes only complete files for an id; ``local`` takes whatever is here;
+            ``hf://USER/NAME[@REVISION]`` takes a third party's repository, fetched when it is not
+            here yet, and never mistaken for the benchmark's own.
         root: look in this folder alone, instead of in the data folders.
         max_episodes: keep at most so many episodes.
         fraction: keep this share of the episodes, in (0, 1]. Subsets are random, fixed and
@@ -43,6 +47,7 @@ def load_dataset(
         DatasetNotFoundError: nothing usable is here; the message prints the command that makes it.
         CorruptFileError, DatasetFormatError: a file is damaged or is not what it should be.
         ValueError: a bad ``source``, ``max_episodes`` or ``fraction``.
+        TransferError, OfflineError: of a third party's repository that cannot be fetched.
     """
     folder = None if root is None else Path(root)
     if isinstance(dataset, Path) or dataset.endswith(".h5"):
@@ -94,15 +99,24 @@ def dataset_id_of(env_or_id: Any) -> str:
 
 def _open_parts(spec: DatasetSpec, source: str, root: Path | None) -> list[StoredDataset]:
     """One stored dataset, or the parts of a composite that has no usable file of its own."""
-    if spec.parts and not has_usable(spec, source, root):
+    published = source.startswith(_HUB_SCHEME)
+    if spec.parts and (published or not has_usable(spec, source, root)):
         return [
             part
             for name in spec.parts
             for part in _open_parts(get_dataset_spec(name), source, root)
         ]
-    stored = open_local(spec, source, root)
+    stored = (
+        open_dataset(_acquire(source, spec, root)) if published else open_local(spec, source, root)
+    )
     _check_belongs(spec, stored)
     return [stored]
+
+
+def _acquire(source: str, spec: DatasetSpec, root: Path | None) -> Path:
+    from vd4rl_data.hub.published import acquire_published
+
+    return acquire_published(source, spec.name, root or data_dir())
 
 
 def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:

@@ -66,7 +66,7 @@ def open_local(spec: DatasetSpec, source: str, root: Path | None) -> StoredDatas
         CorruptFileError, DatasetFormatError: the file is damaged.
     """
     if source not in SOURCES:
-        raise ValueError(f"source: expected one of {', '.join(SOURCES)}, got {source!r}")
+        raise ValueError(f"source: expected {', '.join(SOURCES)} or hf://USER/NAME, got {source!r}")
     incomplete: list[str] = []
     for local in find_local(spec, root):
         stored = open_dataset(local.path)

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ import pytest
 
 from vd4rl_data.errors import RemoteAccessError, TransferError
 from vd4rl_data.hub.transfer import Endpoint, RemoteFile, fetch
+from vd4rl_data.hub.transfer.client import Client
 from vd4rl_data.hub.transfer.connection import Origin, find_proxy
 from vd4rl_data.hub.transfer.connection import _tls_context as tls_context
+from vd4rl_data.hub.transfer.outcome import TransientError
 
 SIZE = 9000
 
@@ -240,6 +243,45 @@ def test_a_plain_proxy_gets_the_whole_address_and_its_password(
     tools.assert_whole(tmp_path, files)
     whole = "http://hub.invalid:81/datasets/lab/pixels/resolve/main/a.bin"
     assert set(seen) == {(whole, "Basic bWU6cEBzcw==")}
+    assert not mirror.begun
+
+
+def test_a_kept_connection_that_the_server_closed_is_no_failure(
+    tools: Any, tmp_path: Path, files: Any
+) -> None:
+    class Closing(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            first, last = self.headers["Range"].removeprefix("bytes=").split("-")
+            part = files["a.bin"][int(first) : int(last) + 1]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{int(first) + len(part) - 1}/{SIZE}")
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            self.wfile.write(part)
+            self.close_connection = True
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with running(Closing) as address:
+        policy = replace(tools.policy, attempts=1)
+        tools.get(tools.remote(files), tmp_path, f"http://{address}", policy=policy)
+    tools.assert_whole(tmp_path, files)
+
+
+def test_a_client_that_was_aborted_opens_no_connection(
+    tools: Any, make_mirror: Any, files: Any
+) -> None:
+    mirror = make_mirror(files)
+    client = Client(tools.policy)
+    client.abort()
+    with (
+        pytest.raises(TransientError, match="aborted"),
+        client.get(Endpoint(mirror.url), mirror.file_url("a.bin"), 0, 9),
+    ):
+        pass
     assert not mirror.begun
 
 
