@@ -28,7 +28,7 @@ def _handler(hub: FakeHub, origin: str) -> type[BaseHTTPRequestHandler]:
                 len(body),
             )
             status, content, headers = hub.answer(seen, body)
-            data = json.dumps(content).encode()
+            data = (content if isinstance(content, str) else json.dumps(content)).encode()
             self.send_response(status)
             for name, text in {"Content-Type": "application/json", **headers}.items():
                 self.send_header(name, text)

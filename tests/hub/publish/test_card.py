@@ -163,7 +163,9 @@ def test_hostile_provenance_cannot_leave_its_place(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     provenance = Provenance("regenerated", {"a": evil}, evil, {"k": evil}, {"p": evil}, (), [evil])
     tiny.write(path, provenance=provenance)
-    card = prepare([path], tmp_path / "upload", REPO_ID).card
+    (dataset,) = prepare([path], tmp_path / "upload", REPO_ID).datasets
+    manifest = dataclasses.replace(dataset.manifest, citation=f"@article{{\n{evil}\n}}")
+    card = make_card(REPO_ID, [dataclasses.replace(dataset, manifest=manifest)])
     outside = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", card)
     outside = re.sub(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", outside)
     assert "Owned" in card

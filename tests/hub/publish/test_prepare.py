@@ -164,8 +164,11 @@ def test_killed_and_run_again(
 def test_nothing_is_packed_twice(
     prepared: PreparedRepository, flat: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[tuple[str, int, int]] = []
     monkeypatch.setattr(shards, "_write", pytest.fail)
-    assert prepare([flat], prepared.folder, REPO_ID) == prepared
+    again = prepare([flat], prepared.folder, REPO_ID, progress=lambda *news: told.append(news))
+    assert again == prepared
+    assert [done for what, done, _ in told if what.startswith("pack")] == [2, 3]
 
 
 def test_damaged_shard_is_made_again(prepared: PreparedRepository, flat: Path) -> None:
@@ -241,6 +244,13 @@ def test_unknown_dataset(flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.delitem(DATASETS, NAME)
     with pytest.raises(UnknownDatasetError):
         prepare([flat], tmp_path / "upload", REPO_ID)
+
+
+def test_composite_dataset(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    tiny.write(path, tiny.episodes_of((3,) * 5), spec=tiny.MEDIUM_EXPERT)
+    with pytest.raises(PublishError, match=f"{tiny.MEDIUM.name} followed by {tiny.EXPERT.name}"):
+        prepare([path], tmp_path / "upload", REPO_ID)
 
 
 def _two_licenses(tmp_path: Path, flat: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:

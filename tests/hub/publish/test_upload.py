@@ -199,6 +199,27 @@ def test_trouble_that_passes(
     assert len(hub.repos[REPO_ID].commits) == 2
 
 
+def test_page_of_a_gateway(hub: FakeHub, prepared: PreparedRepository) -> None:
+    hub.fail("validate-yaml", 502, says="<html>Bad gateway</html>")
+    assert upload(prepared, hub=QUICK).revision == hub.repos[REPO_ID].head.sha
+    assert not hub.faults
+
+
+def test_refusal_within_the_commit_is_not_repeated(
+    hub: FakeHub, prepared: PreparedRepository
+) -> None:
+    """Before it commits, it looks again whether the repository is what it was."""
+
+    def revoke(what: str, done: int, total: int) -> None:
+        if what == "upload: commit":
+            hub.seen.clear()
+            hub.fail("revision/main", 403, says="the token was revoked")
+
+    with pytest.raises(RemoteAccessError, match="the token was revoked"):
+        upload(prepared, hub=QUICK, progress=revoke)
+    assert len(hub.seen) == 1
+
+
 @pytest.mark.parametrize("path", ["preupload", "objects/batch", "verify"])
 def test_trouble_that_the_client_mends(
     path: str, hub: FakeHub, prepared: PreparedRepository

@@ -35,7 +35,7 @@ from vd4rl_data.errors import (
 )
 from vd4rl_data.hub import published
 from vd4rl_data.hub.publish import PreparedRepository
-from vd4rl_data.hub.published import acquire_published, list_published
+from vd4rl_data.hub.published import list_published
 
 
 def _revision(mirror: Any) -> str:
@@ -80,9 +80,14 @@ def test_acquired_file_is_the_published_one(mirror: Any, flat: Path, tmp_path: P
     assert [file["path"] for file in record["files"]] == SHARDS
 
 
-def test_second_call_with_a_commit_asks_nobody(mirror: Any, tmp_path: Path) -> None:
+def test_second_call_with_a_commit_asks_nobody(
+    mirror: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the hub's client is loaded."""
     source = f"{SOURCE}@{_revision(mirror)}"
     first = acquire(tmp_path, source)
+    monkeypatch.setattr(published, "is_offline", pytest.fail)
+    monkeypatch.setattr(published, "Hub", pytest.fail)
     mirror.server.stop()
     before = len(mirror.log)
     assert acquire(tmp_path, source) == first
@@ -119,15 +124,7 @@ def test_never_taken_for_the_benchmark(mirror: Any, data_dir: Path) -> None:
     assert len(load_dataset(path)) == 3
 
 
-def test_code_of_the_card_runs(
-    mirror: Any, prepared: PreparedRepository, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import vd4rl_data
-
-    def load(dataset: str, *, source: str) -> Dataset:
-        return load_dataset(acquire_published(source, dataset, data_dir, progress=False))
-
-    monkeypatch.setattr(vd4rl_data, "load_dataset", load)
+def test_code_of_the_card_runs(mirror: Any, prepared: PreparedRepository, data_dir: Path) -> None:
     blocks = re.findall(r"```python\n(.+?)```", prepared.card, re.DOTALL)
     names: dict[str, Any] = {}
     for block in blocks:
@@ -135,6 +132,25 @@ def test_code_of_the_card_runs(
     assert isinstance(names["dataset"], Dataset)
     assert names["dataset"].spec == tiny.SPEC
     assert len(names["dataset"]) == 3
+    assert list(data_dir.glob(f"hf/lab/pixels/*/{NAME}.h5"))
+
+
+def test_composite_id_loads_its_published_parts(
+    make_mirror: MakeMirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vd4rl_data.hub.publish import prepare
+
+    specs = {tiny.MEDIUM: (3, 3), tiny.EXPERT: (3, 3, 3)}
+    paths = [tmp_path / f"{spec.name}.h5" for spec in specs]
+    for path, (spec, lengths) in zip(paths, specs.items(), strict=True):
+        tiny.write(path, tiny.episodes_of(lengths, start=len(lengths)), spec=spec)
+    prepared = prepare(paths, tmp_path / "upload", REPO_ID)
+    content = {file.path: (prepared.folder / file.path).read_bytes() for file in prepared.files}
+    monkeypatch.setenv("HF_ENDPOINT", make_mirror(content, REPO_ID).url)
+    both = load_dataset(tiny.MEDIUM_EXPERT.name, source=SOURCE)
+    expected = [episode for path in paths for episode in load_dataset(path)]
+    assert len(both) == len(expected) == 5
+    assert all(tiny.same(a, b) for a, b in zip(both, expected, strict=True))
 
 
 def test_bundled_sample_there_and_back(

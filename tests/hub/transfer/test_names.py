@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vd4rl_data.errors import UnsafeNameError
@@ -70,6 +70,7 @@ def test_two_names_for_one_place_are_refused(paths: tuple[str, str], flip: bool)
         check_files(files[::-1] if flip else files)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_what_is_accepted_stays_below_the_folder(path: str) -> None:
     root = Path("/folder")

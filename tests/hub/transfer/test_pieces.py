@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vd4rl_data.hub.transfer.pieces import PIECES_PER_CHUNK, Pieces
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 300), st.integers(1, 20), st.data())
 def test_every_byte_is_claimed_once_and_never_more_than_a_chunk_at_a_time(
     size: int, piece_bytes: int, data: st.DataObject
@@ -43,6 +44,7 @@ def test_every_byte_is_claimed_once_and_never_more_than_a_chunk_at_a_time(
     ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 100), st.integers(1, 9), st.sets(st.integers(0, 100)))
 def test_the_frontier_is_the_first_gap(size: int, piece_bytes: int, here: set[int]) -> None:
     pieces = Pieces(piece_bytes)

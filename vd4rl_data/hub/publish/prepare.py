@@ -58,7 +58,7 @@ def prepare(
 
     Raises:
         PublishError: the name is not ``USER/NAME``, there are no files, two files hold the same
-            dataset, or the licenses differ.
+            dataset, one holds a dataset that is made of others, or the licenses differ.
         UnknownDatasetError: a file's dataset is not in the catalog.
         CorruptFileError: a file fails ``vd4rl verify``; nothing was written for it.
         OutputExistsError: something else stands in the folder.
@@ -114,7 +114,11 @@ def _open_all(files: Sequence[Path], stack: ExitStack) -> list[StoredDataset]:
     for path in files:
         stored = stack.enter_context(closing(open_dataset(path)))
         name = stored.manifest.dataset_id
-        get_dataset_spec(name)
+        parts = get_dataset_spec(name).parts
+        if parts:
+            raise PublishError(
+                f"{path}: {name} is {' followed by '.join(parts)}; publish those, and both ids load"
+            )
         if name in sources:
             raise PublishError(
                 f"{path} and {sources[name].path} both hold {name}; a repository has one file for "
@@ -132,7 +136,7 @@ def _check_licenses(sources: Sequence[StoredDataset], mixed_licenses: bool) -> N
         told = ", ".join(f"{name}: {text}" for name, text in names.items())
         raise PublishError(
             f"the datasets have different licenses ({told}); publish them apart, or say that you "
-            "mean it: mixed_licenses=True (--mixed-licenses)"
+            "mean it: mixed_licenses=True"
         )
 
 

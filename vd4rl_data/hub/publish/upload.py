@@ -112,7 +112,7 @@ def _deletions(
         raise PublishError(
             f"{prepared.repo_id} also holds {', '.join(others)}, of which the new card would not "
             "speak; prepare all of them together, choose another repository, or delete them with "
-            "replace=True (--replace)"
+            "replace=True"
         )
     return sorted(old)
 
