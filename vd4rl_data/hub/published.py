@@ -28,7 +28,7 @@ from vd4rl_data.errors import (
     InvalidSourceError,
     OfflineError,
 )
-from vd4rl_data.hub.publish.client import COMMIT, REPO_ID, Hub, RemoteEntry, is_offline
+from vd4rl_data.hub.client import COMMIT, REPO_ID, Hub, RemoteEntry, is_offline
 from vd4rl_data.hub.publish.upload import git_id
 from vd4rl_data.hub.transfer import Endpoint, RemoteFile, fetch
 from vd4rl_data.registry import get_dataset_spec

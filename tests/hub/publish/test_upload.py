@@ -205,19 +205,27 @@ def test_page_of_a_gateway(hub: FakeHub, prepared: PreparedRepository) -> None:
     assert not hub.faults
 
 
-def test_refusal_within_the_commit_is_not_repeated(
-    hub: FakeHub, prepared: PreparedRepository
+@pytest.mark.parametrize(
+    ("status", "kind", "requests"),
+    [(403, RemoteAccessError, 1), (500, TransferError, QUICK.patience.attempts)],
+)
+def test_trouble_within_the_commit(
+    status: int,
+    kind: type[Exception],
+    requests: int,
+    hub: FakeHub,
+    prepared: PreparedRepository,
 ) -> None:
-    """Before it commits, it looks again whether the repository is what it was."""
+    """Before it commits, it looks again at the repository; patience is not multiplied."""
 
-    def revoke(what: str, done: int, total: int) -> None:
+    def break_down(what: str, done: int, total: int) -> None:
         if what == "upload: commit":
             hub.seen.clear()
-            hub.fail("revision/main", 403, says="the token was revoked")
+            hub.fail("revision/main", *[status] * 20, says="out of order")
 
-    with pytest.raises(RemoteAccessError, match="the token was revoked"):
-        upload(prepared, hub=QUICK, progress=revoke)
-    assert len(hub.seen) == 1
+    with pytest.raises(kind, match="out of order"):
+        upload(prepared, hub=QUICK, progress=break_down)
+    assert len(hub.seen) == requests
 
 
 @pytest.mark.parametrize("path", ["preupload", "objects/batch", "verify"])

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from vd4rl_data.errors import CorruptFileError, PublishError
+from vd4rl_data.hub.client import REPO_ID
 from vd4rl_data.hub.publish.card import make_card
-from vd4rl_data.hub.publish.client import REPO_ID
 from vd4rl_data.hub.publish.croissant import make_croissant
 from vd4rl_data.hub.publish.model import (
     CARD,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vd4rl_data.errors import OfflineError, PublishError, RemoteFileNotFoundError, TransferError
-from vd4rl_data.hub.publish.client import Hub, RemoteEntry, RepositoryState, is_offline
+from vd4rl_data.hub.client import Hub, RemoteEntry, RepositoryState, is_offline
 from vd4rl_data.hub.publish.model import CommitInfo, PreparedFile, PreparedRepository, Progress
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
