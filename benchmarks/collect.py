@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rich.console import Console
 from rich.table import Table
 
+from collection.behaviors import UniformBehavior
 from collection.jobs import CollectJob
 from collection.versions import installed_versions
 from collection.workers import WorkerPool
@@ -58,7 +59,7 @@ class Pipeline:
 
     def __init__(self, spec: DatasetSpec, folder: Path, workers: int, stack: ExitStack) -> None:
         """Start the workers."""
-        job = CollectJob(spec, "random", seed=0, parts_folder=folder, part_recipe=_RECIPE)
+        job = CollectJob(spec, UniformBehavior(), seed=0, parts_folder=folder, part_recipe=_RECIPE)
         self._pool = stack.enter_context(WorkerPool(job, workers))
         self.renderer = str(self._pool.renderers[0])
         self._store = PartStore(folder, {**_RECIPE, "renderer": self.renderer})

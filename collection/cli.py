@@ -10,10 +10,12 @@ from typing import Annotated, Final
 
 import tyro
 
+from collection.behaviors import BehaviorOptions
 from collection.collect import collect
 from collection.fidelity import dataset_record, rollout_record
 from collection.report import print_deviations, print_made, print_returns, write_json
 from collection.rerender import rerender
+from collection.training_cli import Select, Train
 from collection.workers import available_workers
 from vd4rl_data.errors import Vd4rlError
 from vd4rl_data.paths import data_dir
@@ -37,7 +39,7 @@ class Collect:
     """
 
     id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
-    """Dataset id, e.g. VD4RL/walker_walk-random-64px-v0."""
+    """Dataset id, e.g. VD4RL/walker_walk-random-64px-v0. Of medium_expert, both parts are made."""
     episodes: OptionalCount = None
     """How many episodes; all of the dataset by default. Fewer are the first ones of more."""
     workers: OptionalCount = None
@@ -46,6 +48,10 @@ class Collect:
     """Data folder to write into; $VD4RL_DATA_DIR by default."""
     seed: Count = 0
     """Seed of all episodes."""
+    deterministic: bool = False
+    """Let a trained policy act by its mean; the published data are samples."""
+    source: JsonFile = None
+    """Policy (.safetensors) or replay (.h5) to use in place of the shipped one."""
     overwrite: bool = False
     """Make the file again although it is there."""
     no_progress: bool = False
@@ -54,16 +60,19 @@ class Collect:
     def run(self) -> None:
         """Run the command."""
         root = self.out or data_dir()
-        made = collect(
-            self.id,
-            root,
-            episodes=self.episodes,
-            seed=self.seed,
-            workers=_workers(self.workers),
-            overwrite=self.overwrite,
-            show_progress=not self.no_progress,
-        )
-        print_made(get_dataset_spec(self.id), made, root)
+        spec = get_dataset_spec(self.id)
+        for name in spec.parts or (spec.name,):
+            made = collect(
+                name,
+                root,
+                episodes=self.episodes,
+                seed=self.seed,
+                workers=_workers(self.workers),
+                options=BehaviorOptions(self.source, self.deterministic),
+                overwrite=self.overwrite,
+                show_progress=not self.no_progress,
+            )
+            print_made(get_dataset_spec(name), made, root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,10 @@ class RolloutStats:
     """Worker processes; one per core by default, at most 16."""
     seed: Count = 0
     """Seed of all episodes."""
+    deterministic: bool = False
+    """Let a trained policy act by its mean; the published data are samples."""
+    source: JsonFile = None
+    """Policy (.safetensors) or replay (.h5) to use in place of the shipped one."""
     json: JsonFile = None
     """Write statistics and the return of each episode to this file, too."""
     no_progress: bool = False
@@ -148,6 +161,7 @@ class RolloutStats:
             episodes=self.episodes,
             seed=self.seed,
             workers=_workers(self.workers),
+            options=BehaviorOptions(self.source, self.deterministic),
             show_progress=not self.no_progress,
         )
         print_returns(spec, episodes)
@@ -161,13 +175,15 @@ Command = (
     | Annotated[Render, tyro.conf.subcommand("render")]
     | Annotated[Stats, tyro.conf.subcommand("stats")]
     | Annotated[RolloutStats, tyro.conf.subcommand("rollout-stats")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Select, tyro.conf.subcommand("select")]
 )
 """What tyro chooses from."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 after an error, 130 after Ctrl-C."""
-    command: Collect | Render | Stats | RolloutStats = tyro.cli(
+    command: Collect | Render | Stats | RolloutStats | Train | Select = tyro.cli(
         Command,  # pyright: ignore[reportArgumentType] - an annotated union, which tyro understands
         prog="python -m collection",
         description="Make datasets of offline reinforcement learning from pixels.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from collection.behaviors import Behavior, BehaviorOptions, find_behavior
 from collection.checks import check_least
 from collection.jobs import CollectJob
 from collection.pipeline import Made, make_dataset
@@ -24,6 +25,7 @@ def collect(
     episodes: int | None = None,
     seed: int = 0,
     workers: int = 1,
+    options: BehaviorOptions = BehaviorOptions(),  # noqa: B008 - frozen
     overwrite: bool = False,
     show_progress: bool = True,
 ) -> Made:
@@ -38,12 +40,14 @@ def collect(
         episodes: how many; all of the catalog row by default.
         seed: of all episodes.
         workers: worker processes.
+        options: another policy or replay than the shipped one, or deterministic actions.
         overwrite: make the file again although it is there.
         show_progress: draw progress bars.
 
     Raises:
         InvalidIdError, UnknownDatasetError, NotCollectableError: the id cannot be collected.
-        InvalidSettingError: a number is out of range.
+        InvalidSettingError: a number is out of range, or an option does not fit the behavior.
+        PolicyFileError, ReplayFileError: a policy or replay is missing or damaged.
         Vd4rlError: see :func:`collection.pipeline.make_dataset`.
     """
     spec = get_dataset_spec(dataset_id)
@@ -52,17 +56,20 @@ def collect(
     check_least("episodes", count, 1)
     check_least("seed", seed, 0)
     check_least("workers", workers, 1)
-    work = plan(spec, recipe, root, episodes=count, seed=seed)
+    behavior = find_behavior(spec.task, recipe.behavior, options)
+    work = plan(spec, recipe, behavior, root, episodes=count, seed=seed)
     return make_dataset(work, workers=workers, overwrite=overwrite, show_progress=show_progress)
 
 
-def plan(spec: DatasetSpec, recipe: Recipe, root: Path, *, episodes: int, seed: int) -> Work:
+def plan(
+    spec: DatasetSpec, recipe: Recipe, behavior: Behavior, root: Path, *, episodes: int, seed: int
+) -> Work:
     """Everything that :func:`collection.pipeline.make_dataset` needs to collect a dataset."""
-    settings = _settings(spec, recipe, seed)
+    settings = _settings(spec, behavior, seed)
     versions = installed_versions()
     job = CollectJob(
         spec=spec,
-        policy=recipe.policy,
+        behavior=behavior,
         seed=seed,
         parts_folder=parts_folder(flat_path(root, spec.name)),
         part_recipe={**settings, "versions": versions},
@@ -72,18 +79,19 @@ def plan(spec: DatasetSpec, recipe: Recipe, root: Path, *, episodes: int, seed: 
         origin=recipe.origin,
         versions=versions,
         recipe={"command": command, "episodes": episodes, **settings},
-        behavior_policy=recipe.behavior_policy.description,
+        behavior_policy=behavior.description,
     )
-    return Work(spec, root, job, (spec.task.time_steps,) * episodes, provenance)
+    return Work(spec, root, job, behavior.lengths(spec.task, episodes), provenance)
 
 
-def _settings(spec: DatasetSpec, recipe: Recipe, seed: int) -> dict[str, Any]:
+def _settings(spec: DatasetSpec, behavior: Behavior, seed: int) -> dict[str, Any]:
     """What decides the bytes of an episode, but for versions and renderer."""
     task = spec.task
     return {
         "kind": "collect",
         "dataset_id": spec.name,
-        "behavior": recipe.policy,
+        "behavior": behavior.name,
+        **behavior.identity,
         "seed": seed,
         "seeding": SEEDING,
         "task": {

@@ -27,3 +27,15 @@ class RendererMismatchError(Vd4rlError, RuntimeError):
 
 class InvalidSettingError(Vd4rlError, ValueError):
     """A number given to a command is out of range."""
+
+
+class PolicyFileError(Vd4rlError, ValueError):
+    """A behavior policy's file is missing, damaged, or is not what its description says."""
+
+
+class TierNotReachedError(Vd4rlError, ValueError):
+    """A training run never got as far as a tier of behavior asks."""
+
+
+class ReplayFileError(Vd4rlError, ValueError):
+    """A replay's file is missing, damaged, or is none."""

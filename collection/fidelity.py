@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from collection.behaviors import BEHAVIORS
+from collection.behaviors import BehaviorOptions, find_behavior
 from collection.checks import check_least
-from collection.errors import NotCollectableError
 from collection.jobs import RolloutJob
 from collection.progress import EpisodeProgress
 from collection.report import returns_of
@@ -19,8 +18,8 @@ from vd4rl_data.errors import DatasetNotFoundError
 from vd4rl_data.registry import DatasetSpec, get_dataset_spec, get_task_spec, list_datasets
 from vd4rl_data.storage import open_dataset
 
-Result = tuple[DatasetSpec, list[EpisodeSummary], dict[str, Any]]
-"""The catalog row, each episode, and all of it as JSON."""
+Result = tuple[DatasetSpec | None, list[EpisodeSummary], dict[str, Any]]
+"""The catalog row if there is one, each episode, and all of it as JSON."""
 
 
 def dataset_record(dataset: str) -> Result:
@@ -58,21 +57,24 @@ def rollout_record(
     episodes: int = 200,
     seed: int = 0,
     workers: int = 1,
+    options: BehaviorOptions = BehaviorOptions(),  # noqa: B008 - frozen
     show_progress: bool = True,
 ) -> Result:
     """The returns of episodes that are simulated and not drawn.
 
     Raises:
         UnknownTaskError: there is no such task.
-        NotCollectableError: there is no such behavior policy, or no dataset to compare with.
-        InvalidSettingError: a number is out of range.
+        NotCollectableError: there is no such behavior, or none is shipped for the task.
+        InvalidSettingError: a number is out of range, or an option does not fit.
         WorkerError: a worker died.
     """
-    spec = _compared_with(task, behavior)
+    spec, task_spec = _compared_with(task, behavior), get_task_spec(task)
     check_least("episodes", episodes, 1)
     check_least("seed", seed, 0)
     check_least("workers", workers, 1)
-    job = RolloutJob(spec.task, behavior, seed)
+    player = find_behavior(task_spec, behavior, options)
+    player.lengths(task_spec, episodes)
+    job = RolloutJob(task_spec, player, seed)
     made: dict[int, EpisodeSummary] = {}
     with (
         WorkerPool(job, min(workers, episodes)) as pool,
@@ -91,6 +93,7 @@ def rollout_record(
             "command": command,
             "task": task,
             "behavior": behavior,
+            **player.identity,
             "seed": seed,
             "seeding": SEEDING,
         },
@@ -111,14 +114,7 @@ def _find(spec: DatasetSpec) -> Path:
     )
 
 
-def _compared_with(task: str, behavior: str) -> DatasetSpec:
+def _compared_with(task: str, behavior: str) -> DatasetSpec | None:
     """The first main dataset of this task and behavior; all sizes share the published returns."""
-    get_task_spec(task)
-    if behavior not in BEHAVIORS:
-        raise NotCollectableError(
-            f"behavior: expected one of {', '.join(BEHAVIORS)}, got {behavior!r}"
-        )
-    for spec in list_datasets(task=task, behavior=behavior):
-        if spec.id.variant is None:
-            return spec
-    raise NotCollectableError(f"the catalog has no dataset of {task} with behavior {behavior!r}")
+    rows = list_datasets(task=task, behavior=behavior)
+    return next((spec for spec in rows if spec.id.variant is None), None)

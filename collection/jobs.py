@@ -12,8 +12,7 @@ import filelock
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from collection.behaviors import BEHAVIORS
-from collection.rollout import rollout
+from collection.behaviors import Behavior
 from collection.statistics import EpisodeSummary, summarize
 from collection.workers import OnFrames
 from vd4rl_data.envs.render import configure_worker_rendering, renderer_name
@@ -58,14 +57,14 @@ class CollectJob:
 
     Attributes:
         spec: the catalog row.
-        policy: a name in :data:`collection.behaviors.BEHAVIORS`.
+        behavior: who acts.
         seed: of all episodes.
         parts_folder: where the parts go.
         part_recipe: see :class:`PartJob`.
     """
 
     spec: DatasetSpec
-    policy: str
+    behavior: Behavior
     seed: int
     parts_folder: Path
     part_recipe: Mapping[str, Any]
@@ -104,12 +103,12 @@ class RolloutJob:
 
     Attributes:
         task: the task.
-        policy: a name in :data:`collection.behaviors.BEHAVIORS`.
+        behavior: who acts.
         seed: of all episodes.
     """
 
     task: TaskSpec
-    policy: str
+    behavior: Behavior
     seed: int
 
     def open(self) -> RolloutSession:
@@ -129,8 +128,7 @@ class RolloutSession:
 
     def make(self, number: int, on_frames: OnFrames) -> EpisodeSummary:  # noqa: ARG002 - draws none
         """Play one episode."""
-        make_policy = BEHAVIORS[self._job.policy].make_policy
-        trajectory = rollout(self._simulation, make_policy, seed=self._job.seed, episode=number)
+        trajectory = self._job.behavior.play(self._simulation, seed=self._job.seed, episode=number)
         return summarize(trajectory.rewards)
 
     def close(self) -> None:
@@ -176,8 +174,7 @@ class _Collector:
         self._simulation = DMCSimulation(job.spec.task)
 
     def make(self, number: int, on_frames: OnFrames) -> Episode:
-        make_policy = BEHAVIORS[self._job.policy].make_policy
-        trajectory = rollout(self._simulation, make_policy, seed=self._job.seed, episode=number)
+        trajectory = self._job.behavior.play(self._simulation, seed=self._job.seed, episode=number)
         return Episode(
             observations=_draw(
                 self._simulation, trajectory.physics_states, self._job.spec.size, on_frames

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from collection.behaviors import BEHAVIORS, Behavior
 from collection.errors import NotCollectableError
 from vd4rl_data.registry import DATASETS, DatasetSpec
 
@@ -15,25 +14,22 @@ class Recipe:
     """How the datasets of one behavior and variant are made.
 
     Attributes:
-        behavior, variant: the parts of the dataset id that select this row.
-        policy: name of the behavior policy in :data:`collection.behaviors.BEHAVIORS`.
+        behavior, variant: the parts of the dataset id that select this row; the behavior is a
+            name in :data:`collection.behaviors.BEHAVIORS`.
         origin: what the manifest calls the result.
     """
 
     behavior: str
     variant: str | None
-    policy: str
     origin: str
-
-    @property
-    def behavior_policy(self) -> Behavior:
-        """The row of the behavior policy."""
-        return BEHAVIORS[self.policy]
 
 
 RECIPES: Final = (
-    Recipe("random", None, policy="random", origin="regenerated"),
-    Recipe("random", "sample", policy="random", origin="sample"),
+    Recipe("random", None, origin="regenerated"),
+    Recipe("random", "sample", origin="sample"),
+    Recipe("medium_replay", None, origin="regenerated"),
+    Recipe("medium", None, origin="regenerated"),
+    Recipe("expert", None, origin="regenerated"),
 )
 SIMULATORS: Final = ("dmc",)
 
@@ -48,7 +44,7 @@ def find_recipe(spec: DatasetSpec) -> Recipe:
     if recipe is not None:
         return recipe
     if spec.parts:
-        why = f"is {' followed by '.join(spec.parts)} and is never stored"
+        why = f"is {' followed by '.join(spec.parts)} and is never stored; collect these"
     else:
         why = "needs a behavior policy that this pipeline does not have"
     known = [other.name for other in DATASETS.values() if _match(other) is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,17 @@ def print_made(spec: DatasetSpec, made: Made, root: Path) -> None:
         print(f"{title:<{width}}  {text}")
 
 
-def print_returns(spec: DatasetSpec, episodes: list[EpisodeSummary]) -> None:
-    """Return statistics beside the published ones."""
+def print_returns(spec: DatasetSpec | None, episodes: list[EpisodeSummary]) -> None:
+    """Return statistics beside the published ones, if there are any."""
     returns = [episode.episode_return for episode in episodes]
-    table: Table = returns_table(spec, return_statistics(returns), len(returns))
-    Console().print(table)
+    statistics = return_statistics(returns)
+    if spec is not None:
+        table: Table = returns_table(spec, statistics, len(returns))
+        Console().print(table)
+        return
+    for name, value in asdict(statistics).items():
+        print(f"{name:<8}{value:10.1f}")
+    print(f"of {len(returns)} episodes; no dataset of the catalog to compare them with")
 
 
 def print_deviations(record: Mapping[str, Any]) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from collection.behaviors import Policy, PolicyFactory
 from collection.seeding import episode_seeds
 from vd4rl_data.envs.simulation import DMCSimulation
+from vd4rl_data.registry import TaskSpec
+
+Policy = Callable[[Float32[np.ndarray, " P"]], Float32[np.ndarray, " A"]]
+"""From the proprioceptive state, float32 (P,), to an action, float32 (A,), in [-1, 1]."""
+
+PolicyFactory = Callable[[TaskSpec, np.random.Generator], Policy]
+"""Makes the policy of one episode; all its randomness comes from the given generator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,11 @@ class Trajectory:
     states: Float32[np.ndarray, "T1 P"]
     terminated: bool
 
+    @property
+    def episode_return(self) -> float:
+        """Undiscounted; summed in float64."""
+        return float(self.rewards.sum(dtype=np.float64))
+
 
 def rollout(
     simulation: DMCSimulation, make_policy: PolicyFactory, *, seed: int, episode: int
@@ -40,16 +52,16 @@ def rollout(
     seeds = episode_seeds(seed, episode)
     policy = make_policy(simulation.task, seeds.actions)
     simulation.reset(seed=seeds.reset)
-    record = _Record()
+    record = TrajectoryRecord()
     record.observe(simulation)
     while not record.ended:
-        record.act(simulation, policy)
+        record.act(simulation, policy(record.states[-1]))
     return record.trajectory()
 
 
 @dataclass(slots=True)
-class _Record:
-    """A trajectory being written down."""
+class TrajectoryRecord:
+    """A trajectory being written down: :meth:`observe` once, then :meth:`act` until ``ended``."""
 
     actions: list[Float32[np.ndarray, " A"]] = field(default_factory=list)
     rewards: list[float] = field(default_factory=list)
@@ -60,11 +72,12 @@ class _Record:
     terminated: bool = False
 
     def observe(self, simulation: DMCSimulation) -> None:
+        """Note where the simulation is."""
         self.physics_states.append(simulation.physics_state)
         self.states.append(simulation.state)
 
-    def act(self, simulation: DMCSimulation, policy: Policy) -> None:
-        action = policy(self.states[-1])
+    def act(self, simulation: DMCSimulation, action: Float32[np.ndarray, " A"]) -> None:
+        """Take one time step and note what came of it."""
         step = simulation.step(action)
         self.actions.append(action)
         self.rewards.append(step.reward)
@@ -73,6 +86,7 @@ class _Record:
         self.observe(simulation)
 
     def trajectory(self) -> Trajectory:
+        """What was noted."""
         return Trajectory(
             actions=np.stack(self.actions),
             rewards=np.asarray(self.rewards, dtype=np.float32),

@@ -80,18 +80,18 @@ def std_deviation(
     return Deviation(std - theirs.std, error, (std - theirs.std) / error if error else None)
 
 
-def fidelity_record(spec: DatasetSpec, episodes: Sequence[EpisodeSummary]) -> dict[str, Any]:
+def fidelity_record(spec: DatasetSpec | None, episodes: Sequence[EpisodeSummary]) -> dict[str, Any]:
     """Statistics of some episodes, the published ones and how they compare, as JSON."""
     returns = [episode.episode_return for episode in episodes]
     statistics = return_statistics(returns)
     record: dict[str, Any] = {
-        "dataset_id": spec.name,
+        "dataset_id": None if spec is None else spec.name,
         "num_episodes": len(episodes),
         "statistics": asdict(statistics),
         "episodes": [asdict(episode) for episode in episodes],
     }
-    published = spec.published_returns
-    if published is not None:
+    published = None if spec is None else spec.published_returns
+    if spec is not None and published is not None:
         count = spec.num_episodes
         record["published"] = {"num_episodes": count, **asdict(published)}
         record["mean"] = asdict(mean_deviation(statistics, len(returns), published, count))

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from collection.actor import Actor
 from collection.collect import collect
 from collection.pipeline import Made
 from vd4rl_data.registry import (
@@ -28,6 +30,8 @@ TIME_STEPS = 10
 RANDOM = "Test/walker_walk_short-random-16px-v0"
 RANDOM_24PX = "Test/walker_walk_short-random-24px-v0"
 SAMPLE = "Test/walker_walk_short-random-sample-16px-v0"
+MEDIUM = "Test/walker_walk_short-medium-16px-v0"
+REPLAY = "Test/walker_walk_short-medium_replay-16px-v0"
 
 _CHILD = """
 import os, pickle, signal, sys
@@ -72,7 +76,13 @@ def _rows() -> list[DatasetSpec]:
             num_transitions=episodes * TIME_STEPS,
             published_returns=None,
         )
-        for name, episodes in ((RANDOM, EPISODES), (RANDOM_24PX, EPISODES), (SAMPLE, 2))
+        for name, episodes in (
+            (RANDOM, EPISODES),
+            (RANDOM_24PX, EPISODES),
+            (SAMPLE, 2),
+            (MEDIUM, EPISODES),
+            (REPLAY, 60),
+        )
     ]
 
 
@@ -98,6 +108,22 @@ def baseline(rows: list[DatasetSpec], tmp_path_factory: pytest.TempPathFactory) 
             patch.setitem(TASKS, spec.task.name, spec.task)
             patch.setitem(DATASETS, spec.name, spec)
         return collect(RANDOM, tmp_path_factory.mktemp("baseline"), show_progress=False)
+
+
+@pytest.fixture
+def make_actor() -> Callable[..., Actor]:
+    """Make a small policy of random weights, for walker unless told otherwise."""
+
+    def make(seed: int = 0, state_size: int = 24, action_size: int = 6) -> Actor:
+        rng = np.random.default_rng(seed)
+        sizes = (state_size, 8, 5, 2 * action_size)
+        shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
+        return Actor(
+            tuple(rng.normal(0, 0.5, shape).astype(np.float32) for shape in shapes),
+            tuple(rng.normal(0, 0.5, shape[0]).astype(np.float32) for shape in shapes),
+        )
+
+    return make
 
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collection.recipes import find_recipe
+from collection.behaviors import make_uniform_policy
 from collection.rollout import rollout
 from collection.seeding import episode_seeds
 from collection.statistics import EpisodeSummary, fidelity_record
@@ -52,10 +52,9 @@ def test_the_first_recorded_episode_is_what_we_simulate_today(task: str) -> None
     """Up to the rounding of another processor, which chaos lets grow: hence the tolerance."""
     recorded = _record(f"{task}-rollouts")
     spec = get_dataset_spec(recorded["dataset_id"])
-    make_policy = find_recipe(spec).behavior_policy.make_policy
     simulation = DMCSimulation(spec.task)
     try:
-        trajectory = rollout(simulation, make_policy, seed=0, episode=0)
+        trajectory = rollout(simulation, make_uniform_policy, seed=0, episode=0)
     finally:
         simulation.close()
     expected = recorded["episodes"][0]["episode_return"]
@@ -68,8 +67,7 @@ def test_a_bare_dm_control_loop_gives_the_same_rewards(task: str) -> None:
     short = dataclasses.replace(spec.task, horizon=100)
     simulation = DMCSimulation(short)
     try:
-        make_policy = find_recipe(spec).behavior_policy.make_policy
-        trajectory = rollout(simulation, make_policy, seed=0, episode=3)
+        trajectory = rollout(simulation, make_uniform_policy, seed=0, episode=3)
     finally:
         simulation.close()
     domain, _, goal = task.partition("_")
@@ -87,12 +85,11 @@ def test_a_bare_dm_control_loop_gives_the_same_rewards(task: str) -> None:
 
 def test_the_bundled_sample_is_what_we_simulate_today() -> None:
     sample = load_dataset("VD4RL/walker_walk-random-sample-64px-v0")
-    make_policy = find_recipe(sample.spec).behavior_policy.make_policy
     simulation = DMCSimulation(sample.spec.task)
     try:
         for number in range(2):
             episode = sample[number]
-            trajectory = rollout(simulation, make_policy, seed=0, episode=number)
+            trajectory = rollout(simulation, make_uniform_policy, seed=0, episode=number)
             np.testing.assert_array_equal(trajectory.actions, episode.actions)
             states = episode.infos["physics_state"]
             np.testing.assert_allclose(trajectory.physics_states[0], states[0], atol=1e-9)

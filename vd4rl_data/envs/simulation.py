@@ -6,6 +6,7 @@ renders the recorded physics states afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,8 +121,13 @@ class DMCSimulation:
     def state(self) -> Float32[np.ndarray, " P"]:
         """float32 (P,): proprioception, the suite's observations flattened in their order."""
         self._check_started()
-        parts = [np.ravel(values) for values in self._observation.values()]
-        return np.concatenate(parts).astype(np.float32)
+        return _flat(self._observation)
+
+    @property
+    def state_layout(self) -> tuple[tuple[str, int], ...]:
+        """Names and sizes of what :attr:`state` is made of, in order."""
+        self._check_started()
+        return tuple((name, int(np.size(part))) for name, part in self._observation.items())
 
     @property
     def seconds_per_time_step(self) -> float:
@@ -138,6 +144,26 @@ class DMCSimulation:
         """Draw a recorded state; ends a running episode. Raises what :func:`render_state` does."""
         self._steps_left, self._observation = 0, None
         return render_state(self._load().physics, physics_state, size, self.task.camera_id)
+
+    def state_at(self, physics_state: Float64[np.ndarray, " S"]) -> Float32[np.ndarray, " P"]:
+        """float32 (P,): :attr:`state` as it was at a recorded physics state.
+
+        The same bits where the task observes nothing but positions and velocities; touch sensors
+        (hopper) feel the forces of the step that led there, which no physics state holds. Ends a
+        running episode.
+
+        Raises:
+            ValueError: it is not a physics state of this task.
+        """
+        self._steps_left, self._observation = 0, None
+        environment = self._load()
+        physics = environment.physics
+        size = physics.get_state().shape
+        if physics_state.shape != size:
+            raise ValueError(f"physics state: expected shape {size}, got {physics_state.shape}")
+        with physics.reset_context():
+            physics.set_state(physics_state)
+        return _flat(environment.task.get_observation(physics))
 
     def close(self) -> None:
         """Free the physics and its OpenGL context. A later reset builds them anew."""
@@ -178,6 +204,11 @@ class DMCSimulation:
                 f"task {self.task.name!r}: expected actions in [-1, 1], the suite says"
                 f" {spec.minimum} to {spec.maximum}"
             )
+
+
+def _flat(observation: Mapping[str, Any]) -> Float32[np.ndarray, " P"]:
+    parts = [np.ravel(values) for values in observation.values()]
+    return np.concatenate(parts).astype(np.float32)
 
 
 def _mersenne_seed(seed: int) -> int | list[int]:

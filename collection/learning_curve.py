@@ -1,0 +1,62 @@
+"""The learning curve of a training run, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from collection.tiers import MEDIUM_LEVELS, Choice
+from vd4rl_data.storage.atomic import atomic_path
+
+_COLORS = {"evaluation": "#1f5fa8", "training": "#b8b8b8", "medium": "#d97706", "expert": "#15803d"}
+
+
+def draw_learning_curve(
+    path: Path, task: str, curve: Sequence[Mapping[str, Any]], choices: Sequence[Choice] = ()
+) -> None:
+    """Draw returns against environment steps to a PNG.
+
+    Args:
+        path: the picture.
+        task: for title and level.
+        curve: a record per checkpoint.
+        choices: checkpoints to mark.
+    """
+    from matplotlib.figure import Figure  # no window, no global state
+
+    figure = Figure(figsize=(7, 4), dpi=140, layout="constrained")
+    axes = figure.add_subplot()
+    steps = np.array([record["environment_steps"] for record in curve])
+    returns = [record["evaluation_returns"] for record in curve]
+    means = np.array([np.mean(values) for values in returns])
+    lows, highs = ([function(values) for values in returns] for function in (min, max))
+    trained = [
+        (s, r) for s, record in zip(steps, curve, strict=True) for r in record["training_returns"]
+    ]
+    axes.scatter(
+        *zip(*trained, strict=True), s=3, color=_COLORS["training"], label="training episodes"
+    )
+    axes.fill_between(steps, lows, highs, color=_COLORS["evaluation"], alpha=0.2, linewidth=0)
+    axes.plot(steps, means, color=_COLORS["evaluation"], label="evaluation, mean and range")
+    if task in MEDIUM_LEVELS:
+        axes.axhline(MEDIUM_LEVELS[task], color=_COLORS["medium"], linewidth=0.8, linestyle=":")
+    for choice in choices:
+        axes.plot(
+            choice.environment_steps,
+            choice.evaluation_mean,
+            "o",
+            color=_COLORS[choice.tier],
+            markersize=8,
+            markeredgecolor="white",
+            label=f"{choice.tier}: {choice.evaluation_mean:.0f} at {choice.environment_steps:,}",
+        )
+    axes.set(title=task, xlabel="environment steps", ylabel="episode return", ylim=(0, None))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="best", fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")

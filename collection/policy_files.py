@@ -1,0 +1,238 @@
+"""Behavior policies as files: weights in safetensors, and a JSON beside them that says all else.
+
+    walker_walk-medium.safetensors   the actor's layers, float32
+    walker_walk-medium.json          architecture, order of observations, training, returns, SHA-256
+
+Reading one needs numpy alone. The JSON names the hash of the weights, so that a file that was cut,
+altered or put beside the wrong description is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collection.actor import Actor
+from collection.errors import PolicyFileError
+from vd4rl_data.registry import get_task_spec
+from vd4rl_data.storage.atomic import atomic_path, write_text
+
+FORMAT: Final = "vd4rl-data behavior policy"
+VERSION: Final = 1
+FOLDER: Final = Path(__file__).parent / "policies"
+"""The policies that the repository ships."""
+
+_SUFFIX: Final = ".safetensors"
+_MAX_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What the weights are.
+
+    Attributes:
+        kind: ``tanh_gaussian_mlp``: rectified hidden layers, means and log deviations, squashed.
+        state_size, hidden, action_size: widths.
+        log_std_range: to what log deviations are clamped.
+    """
+
+    kind: str
+    state_size: int
+    hidden: tuple[int, ...]
+    action_size: int
+    log_std_range: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """A policy that was read and checked.
+
+    Attributes:
+        path: of the weights.
+        task: what it was trained on.
+        tier: ``medium`` or ``expert``.
+        sha256: of the weights file, 64 hexadecimal digits.
+        observations: names and sizes of what the state is made of, in order.
+        training: settings, versions and device, checkpoint, rule, returns.
+        actor: the weights.
+    """
+
+    path: Path
+    task: str
+    tier: str
+    sha256: str
+    observations: tuple[tuple[str, int], ...]
+    training: Mapping[str, Any]
+    actor: Actor
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a dataset says about the policy that made it."""
+        return {
+            "name": self.tier,
+            "task": self.task,
+            "file": self.path.name,
+            "sha256": self.sha256,
+            "training": dict(self.training),
+        }
+
+
+def shipped_policy(task: str, tier: str) -> Path | None:
+    """The policy that comes with the repository; ``None`` if there is none."""
+    path = FOLDER / f"{task}-{tier}{_SUFFIX}"
+    return path if path.is_file() else None
+
+
+def write_policy(
+    path: Path,
+    actor: Actor,
+    *,
+    task: str,
+    tier: str,
+    observations: tuple[tuple[str, int], ...],
+    training: Mapping[str, Any],
+) -> None:
+    """Write a policy: the weights, then the description that makes them valid.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    from safetensors.numpy import save
+
+    content = save(actor.tensors())
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "task": task,
+        "tier": tier,
+        "architecture": asdict(_architecture(actor)),
+        "observations": [{"name": name, "size": size} for name, size in observations],
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "training": dict(training),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+    write_text(description_path(path), json.dumps(description, indent=1) + "\n")
+
+
+def read_policy(path: Path) -> PolicyFile:
+    """Read a policy and check everything about it.
+
+    Args:
+        path: of the weights; the description lies beside them.
+
+    Raises:
+        PolicyFileError: a file is missing, cut, altered, of another format, or the weights are not
+            what the description says.
+    """
+    description = _read_description(description_path(path))
+    content = _read_bytes(path)
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        if digest != description["sha256"]:
+            raise PolicyFileError(
+                f"{path}: the weights were altered or cut, or belong to another description: "
+                f"expected SHA-256 {description['sha256']}, got {digest}; copy both files again"
+            )
+        actor = _read_actor(path, content, description["architecture"])
+        observations = tuple((str(o["name"]), int(o["size"])) for o in description["observations"])
+        task, tier = str(description["task"]), str(description["tier"])
+        training = description["training"]
+    except (KeyError, TypeError) as error:
+        raise _malformed(
+            description_path(path), f"field missing or of a wrong type: {error}"
+        ) from error
+    policy = PolicyFile(path, task, tier, digest, observations, training, actor)
+    _check_task(policy)
+    return policy
+
+
+def description_path(path: Path) -> Path:
+    """The JSON beside a weights file.
+
+    Raises:
+        PolicyFileError: the name is not that of a weights file.
+    """
+    if path.suffix != _SUFFIX:
+        raise PolicyFileError(f"{path}: expected a name that ends in {_SUFFIX}")
+    return path.with_suffix(".json")
+
+
+def _architecture(actor: Actor) -> Architecture:
+    return Architecture(
+        actor.KIND,
+        actor.state_size,
+        tuple(len(bias) for bias in actor.biases[:-1]),
+        actor.action_size,
+        actor.LOG_STD_RANGE,
+    )
+
+
+def _read_description(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(_read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise _malformed(path, f"not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise _malformed(path, f"expected a JSON object, got {type(found).__name__}")
+    expected = {"format": FORMAT, "version": VERSION}
+    for key, value in expected.items():
+        if found.get(key) != value:
+            raise _malformed(path, f"{key}: expected {value!r}, got {found.get(key)!r}")
+    return found
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise _malformed(path, f"expected at most {_MAX_BYTES} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise PolicyFileError(
+            f"{path}: cannot be read: {error.strerror}; a policy is a {_SUFFIX} file and a .json "
+            "file of the same name beside it"
+        ) from error
+
+
+def _read_actor(path: Path, content: bytes, stated: Mapping[str, Any]) -> Actor:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors: dict[str, NDArray[np.float32]] = load(content)
+        actor = Actor.from_tensors(tensors)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise PolicyFileError(f"{path}: not the layers of a policy: {error}") from error
+    found = json.loads(json.dumps(asdict(_architecture(actor))))
+    if found != dict(stated):
+        raise PolicyFileError(
+            f"{path}: another architecture than described: expected {dict(stated)}, got {found}"
+        )
+    return actor
+
+
+def _check_task(policy: PolicyFile) -> None:
+    task = get_task_spec(policy.task)
+    if policy.actor.action_size != task.action_size:
+        raise PolicyFileError(
+            f"{policy.path}: {policy.task} takes actions of {task.action_size} dimensions, the "
+            f"policy gives {policy.actor.action_size}"
+        )
+    total = sum(size for _, size in policy.observations)
+    if total != policy.actor.state_size:
+        raise PolicyFileError(
+            f"{policy.path}: the observations have {total} numbers, the policy takes "
+            f"{policy.actor.state_size}"
+        )
+
+
+def _malformed(path: Path, what: str) -> PolicyFileError:
+    return PolicyFileError(f"{path}: not the description of a behavior policy: {what}")

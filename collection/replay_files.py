@@ -1,0 +1,233 @@
+"""Replays as files: the physics states, actions and rewards of a training run, without pixels.
+
+Nobody can roll a replay out again from one policy, so it is kept whole: HDF5, bytes shuffled and
+deflated, with checksums; float64 physics states, float32 actions and rewards. Proprioception is in
+it only where the simulator does not give it back to the bit from the physics state, as it does for
+walker and cheetah, and not for hopper, whose touch sensors feel the forces of the step before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from collection.errors import ReplayFileError
+from collection.rollout import Trajectory
+from vd4rl_data.envs.simulation import DMCSimulation
+from vd4rl_data.storage.atomic import atomic_path
+
+FORMAT: Final = "vd4rl-data replay"
+VERSION: Final = 1
+FOLDER: Final = Path(__file__).parent / "replays"
+"""The replays that the repository ships."""
+
+_CHUNK_ROWS: Final = 2048
+_STATES: Final = "states"
+_PICKLED: Final = ("path", "task", "sha256", "lengths", "training", "stores_states")
+_ARRAYS: Final = {
+    "physics_states": (2, "<f8"),
+    "actions": (2, "<f4"),
+    "rewards": (1, "<f4"),
+    "lengths": (1, "<i8"),
+    "terminated": (1, "|b1"),
+    _STATES: (2, "<f4"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayFile:
+    """A replay that was opened and checked; its arrays are read when they are first asked for.
+
+    Attributes:
+        path: of the file.
+        task: what was trained on.
+        sha256: of the file, 64 hexadecimal digits.
+        lengths: time steps of each episode.
+        training: settings, versions and device, rule, learning curve.
+        stores_states: whether proprioception is in the file.
+    """
+
+    path: Path
+    task: str
+    sha256: str
+    lengths: tuple[int, ...]
+    training: Mapping[str, Any]
+    stores_states: bool
+    _loaded: dict[str, NDArray[Any]] = field(
+        default_factory=dict[str, NDArray[Any]], repr=False, compare=False
+    )
+
+    def __len__(self) -> int:
+        """How many episodes there are."""
+        return len(self.lengths)
+
+    def __getstate__(self) -> list[Any]:
+        """A worker reads the arrays itself."""
+        return [getattr(self, name) for name in _PICKLED]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """The opposite."""
+        for name, value in zip((*_PICKLED, "_loaded"), [*state, {}], strict=True):
+            object.__setattr__(self, name, value)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a dataset says about the replay that it was drawn from."""
+        return {
+            "task": self.task,
+            "file": self.path.name,
+            "sha256": self.sha256,
+            "training": dict(self.training),
+        }
+
+    @property
+    def returns(self) -> NDArray[np.float64]:
+        """Undiscounted return of each episode, float64 (E,)."""
+        rewards = self._array("rewards").astype(np.float64)
+        return np.array([part.sum() for part in np.split(rewards, np.cumsum(self.lengths)[:-1])])
+
+    def trajectory(self, number: int, simulation: DMCSimulation) -> Trajectory:
+        """One episode; the simulation gives the proprioception back."""
+        step = sum(self.lengths[:number])
+        length, row = self.lengths[number], step + number
+        rows = slice(row, row + length + 1)
+        physics_states = self._array("physics_states")[rows]
+        terminated = bool(self._array("terminated")[number])
+        discounts = np.ones(length, np.float32)
+        if terminated:
+            discounts[-1] = 0.0
+        return Trajectory(
+            actions=self._array("actions")[step : step + length],
+            rewards=self._array("rewards")[step : step + length],
+            discounts=discounts,
+            physics_states=physics_states,
+            states=self._states(rows, physics_states, simulation),
+            terminated=terminated,
+        )
+
+    def _states(
+        self, rows: slice, physics_states: NDArray[np.float64], simulation: DMCSimulation
+    ) -> NDArray[np.float32]:
+        if self.stores_states:
+            return self._array(_STATES)[rows]
+        return np.stack([simulation.state_at(state) for state in physics_states])
+
+    def _array(self, name: str) -> NDArray[Any]:
+        if name not in self._loaded:
+            try:
+                with h5py.File(self.path, "r") as file:
+                    self._loaded[name] = _read(file, name)
+            except (OSError, KeyError) as error:
+                raise _damaged(self.path, f"{name} cannot be read: {error}") from error
+        return self._loaded[name]
+
+
+def shipped_replay(task: str) -> Path | None:
+    """The replay that comes with the repository; ``None`` if there is none."""
+    path = FOLDER / f"{task}.h5"
+    return path if path.is_file() else None
+
+
+def write_replay(
+    path: Path, task: str, episodes: Sequence[Trajectory], training: Mapping[str, Any]
+) -> None:
+    """Write a replay; the file appears whole or not at all.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.concatenate([np.asarray(getattr(episode, name)) for episode in episodes])
+        for name in ("physics_states", "actions", "rewards", _STATES)
+    }
+    if _gives_states_back(task, (episodes[0], episodes[-1])):
+        del arrays[_STATES]
+    arrays["lengths"] = np.array([len(episode.actions) for episode in episodes])
+    arrays["terminated"] = np.array([episode.terminated for episode in episodes])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(format=FORMAT, version=VERSION, task=task)
+        file.attrs["training"] = json.dumps(training)
+        for name, array in arrays.items():
+            chunk = (min(_CHUNK_ROWS, len(array)), *array.shape[1:])
+            file.create_dataset(
+                name,
+                data=array.astype(_ARRAYS[name][1]),
+                chunks=chunk,
+                shuffle=True,
+                compression="gzip",
+                compression_opts=9,
+                fletcher32=True,
+                track_times=False,
+            )
+
+
+def open_replay(path: Path) -> ReplayFile:
+    """Open a replay and check its structure; checksums are checked when its arrays are read.
+
+    Raises:
+        ReplayFileError: it is missing, cut, damaged, or not a replay.
+    """
+    try:
+        with path.open("rb") as raw:
+            digest = hashlib.file_digest(raw, "sha256").hexdigest()
+        with h5py.File(path, "r") as file:
+            header = {name: file.attrs[name] for name in ("format", "version", "task")}
+            training = json.loads(str(file.attrs["training"]))
+            stores_states = _STATES in file
+            names = [name for name in _ARRAYS if stores_states or name != _STATES]
+            shapes = {name: _shape(path, file, name) for name in names}
+            lengths = tuple(int(length) for length in _read(file, "lengths"))
+    except (OSError, KeyError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if (header["format"], header["version"]) != (FORMAT, VERSION):
+        raise _damaged(path, f"expected {FORMAT} version {VERSION}, got {header}")
+    steps, episodes = sum(lengths), len(lengths)
+    expected = {"physics_states": steps + episodes, "actions": steps, "rewards": steps}
+    expected |= {"terminated": episodes}
+    expected |= {_STATES: steps + episodes} if stores_states else {}
+    for name, rows in expected.items():
+        if shapes[name][0] != rows:
+            raise _damaged(path, f"{name}: expected {rows} rows, got {shapes[name][0]}")
+    return ReplayFile(path, str(header["task"]), digest, lengths, training, stores_states)
+
+
+def _gives_states_back(task: str, episodes: Sequence[Trajectory]) -> bool:
+    simulation = DMCSimulation(task)
+    try:
+        return all(
+            np.array_equal(simulation.state_at(physics_state), state)
+            for episode in episodes
+            for physics_state, state in zip(episode.physics_states, episode.states, strict=True)
+        )
+    finally:
+        simulation.close()
+
+
+def _read(file: h5py.File, name: str) -> NDArray[Any]:
+    array: Any = file[name]
+    return array[()]
+
+
+def _shape(path: Path, file: h5py.File, name: str) -> tuple[int, ...]:
+    dimensions, kind = _ARRAYS[name]
+    array: Any = file[name]
+    if array.ndim != dimensions or array.dtype.str != kind:
+        raise _damaged(
+            path,
+            f"{name}: expected {dimensions} dimensions of {kind}, got {array.ndim} of "
+            f"{array.dtype.str}",
+        )
+    return tuple(array.shape)
+
+
+def _damaged(path: Path, what: str) -> ReplayFileError:
+    return ReplayFileError(f"{path}: not a sound replay: {what}")

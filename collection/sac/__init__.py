@@ -1,0 +1,1 @@
+"""Soft actor-critic on the proprioceptive state: how the behavior policies are trained."""

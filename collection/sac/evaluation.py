@@ -1,0 +1,33 @@
+"""How good an actor is, by its returns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from collection.actor import Actor
+from collection.sac.simulations import Simulations
+
+
+class Evaluator:
+    """Plays the same episodes with every actor it is given, side by side."""
+
+    def __init__(self, task: str, episodes: int, seed: int) -> None:
+        """Build so many simulations of a task; the seed decides how the episodes start."""
+        self._simulations = Simulations(task, episodes, seed)
+        self._episodes = episodes
+
+    def returns(self, actor: Actor) -> list[float]:
+        """Undiscounted returns of the episodes when the actor's mode acts."""
+        self._simulations.start()
+        returns: dict[int, float] = {}
+        totals = np.zeros(self._episodes)
+        while len(returns) < self._episodes:
+            steps = self._simulations.step(actor.mode(self._simulations.states))
+            totals += steps.rewards
+            for number in np.flatnonzero(steps.ended):
+                returns.setdefault(int(number), float(totals[number]))
+        return [returns[number] for number in range(self._episodes)]
+
+    def close(self) -> None:
+        """Free the simulations."""
+        self._simulations.close()

@@ -1,0 +1,62 @@
+"""The replay as files: every episode of the training run, with the physics states to render it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+from zipfile import BadZipFile
+
+import numpy as np
+
+from collection.rollout import Trajectory
+from collection.sac.simulations import Finished
+from vd4rl_data.errors import CorruptFileError
+from vd4rl_data.storage.atomic import atomic_path
+
+_BY_OBSERVATION: Final = ("physics_states", "states")
+_BY_STEP: Final = ("actions", "rewards", "discounts")
+
+
+def write_recording(path: Path, finished: Sequence[Finished]) -> None:
+    """Write episodes to one file, which appears whole or not at all.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    episodes = [item.trajectory for item in finished]
+    arrays: dict[str, Any] = {
+        name: np.concatenate([np.asarray(getattr(episode, name)) for episode in episodes])
+        for name in (*_BY_OBSERVATION, *_BY_STEP)
+    }
+    arrays["first_rows"] = np.array([item.first_row for item in finished], np.int64)
+    arrays["terminated"] = np.array([episode.terminated for episode in episodes])
+    arrays["lengths"] = np.array([len(episode.actions) for episode in episodes], np.int64)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_recording(path: Path) -> Iterator[Finished]:
+    """The episodes of a file, in order.
+
+    Raises:
+        CorruptFileError: it is not such a file.
+    """
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        lengths, first_rows, terminated = (
+            arrays.pop(name) for name in ("lengths", "first_rows", "terminated")
+        )
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise CorruptFileError(f"{path}: not a recording of episodes: {error}") from error
+    row = step = 0
+    for number, length in enumerate(lengths.tolist()):
+        trajectory = Trajectory(
+            **{name: arrays[name][row : row + length + 1] for name in _BY_OBSERVATION},
+            **{name: arrays[name][step : step + length] for name in _BY_STEP},
+            terminated=bool(terminated[number]),
+        )
+        yield Finished(trajectory, int(first_rows[number]))
+        row += length + 1
+        step += length

@@ -1,0 +1,117 @@
+"""Several simulations of one task that step together and record what they did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collection.rollout import Trajectory, TrajectoryRecord
+from collection.seeding import episode_seeds
+from vd4rl_data.envs.simulation import DMCSimulation
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An episode that ended.
+
+    Attributes:
+        trajectory: what happened.
+        first_row: where its first transition stands among the transitions of all simulations, in
+            the order of their making; the next ones follow at the distance of their number.
+    """
+
+    trajectory: Trajectory
+    first_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What one time step of N simulations brought.
+
+    Attributes:
+        states, next_states: float32 (N, P).
+        actions: float32 (N, A).
+        rewards: float32 (N,).
+        terminated: bool (N,).
+        ended: bool (N,), terminated or not.
+        finished: the episodes that ended.
+    """
+
+    states: NDArray[np.float32]
+    actions: NDArray[np.float32]
+    rewards: NDArray[np.float32]
+    next_states: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    ended: NDArray[np.bool_]
+    finished: list[Finished]
+
+
+class Simulations:
+    """N simulations; an episode that ends is followed by the next number's, in whoever is free.
+
+    How an episode starts depends on seed and number alone, whatever ran before.
+    """
+
+    def __init__(self, task: str, count: int, seed: int) -> None:
+        """Build ``count`` simulations; call :meth:`start` next."""
+        self._simulations = [DMCSimulation(task) for _ in range(count)]
+        self._seed = seed
+        self._next_episode = self._rows = 0
+        self._records: list[TrajectoryRecord] = []
+        self._first_rows: list[int] = []
+
+    def start(self, first_episode: int = 0, rows: int = 0) -> None:
+        """Start an episode in each, whatever ran before.
+
+        Args:
+            first_episode: number of the first of them.
+            rows: how many transitions were made before.
+        """
+        self._next_episode, self._rows = first_episode, rows
+        self._records = [self._start(simulation) for simulation in self._simulations]
+        self._first_rows = [rows + number for number in range(len(self._simulations))]
+
+    @property
+    def states(self) -> NDArray[np.float32]:
+        """float32 (N, P)."""
+        return np.stack([record.states[-1] for record in self._records])
+
+    @property
+    def all_fresh(self) -> bool:
+        """Every simulation is at the start of an episode."""
+        return all(not record.actions for record in self._records)
+
+    def step(self, actions: NDArray[np.float32]) -> Steps:
+        """One time step each; actions float32 (N, A)."""
+        states, finished = self.states, list[Finished]()
+        before = list(self._records)
+        self._rows += len(before)
+        for number, (simulation, record) in enumerate(zip(self._simulations, before, strict=True)):
+            record.act(simulation, actions[number])
+            if record.ended:
+                finished.append(Finished(record.trajectory(), self._first_rows[number]))
+                self._records[number] = self._start(simulation)
+                self._first_rows[number] = self._rows + number
+        return Steps(
+            states,
+            actions,
+            np.array([record.rewards[-1] for record in before], np.float32),
+            np.stack([record.states[-1] for record in before]),
+            np.array([record.terminated for record in before]),
+            np.array([record.ended for record in before]),
+            finished,
+        )
+
+    def close(self) -> None:
+        """Free the simulations."""
+        for simulation in self._simulations:
+            simulation.close()
+
+    def _start(self, simulation: DMCSimulation) -> TrajectoryRecord:
+        simulation.reset(episode_seeds(self._seed, self._next_episode).reset)
+        self._next_episode += 1
+        record = TrajectoryRecord()
+        record.observe(simulation)
+        return record

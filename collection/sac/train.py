@@ -1,0 +1,237 @@
+"""The training loop: simulate, remember, update; every now and then evaluate and save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from collection.actor import Actor
+from collection.sac.evaluation import Evaluator
+from collection.sac.memory import ReplayMemory
+from collection.sac.run_folder import RunFolder
+from collection.sac.settings import TrainSettings
+from collection.sac.simulations import Finished, Simulations
+from collection.sac.update import Hyperparameters, SACLearner
+from collection.sac.weights import initialize
+from vd4rl_data.registry import get_task_spec
+from vd4rl_data.storage.atomic import write_lock
+
+Progress = Callable[[int, float], None]
+"""Called with the environment steps so far and the mean return of the last evaluation."""
+
+_EXPLORATION, _BATCHES, _UPDATE_NOISE, _WEIGHTS, _EVALUATION = range(5)
+"""Streams of a run's seed. The episodes' own come from :mod:`collection.seeding`."""
+
+
+def train(
+    settings: TrainSettings, folder: Path, device: str = "cpu", progress: Progress | None = None
+) -> RunFolder:
+    """Train a policy, or go on with it where the last checkpoint was.
+
+    On one machine and device, with the same versions and number of threads, the same settings give
+    the same checkpoints, however often the run was interrupted.
+
+    Args:
+        settings: of the run.
+        folder: where it is saved.
+        device: of the updates, as torch names it.
+        progress: called after each episode.
+
+    Raises:
+        InvalidSettingError: the folder holds a run with other settings.
+        DatasetLockedError: another process trains into the folder.
+        NoSpaceError: the disk is full; the run goes on from its last checkpoint.
+    """
+    with write_lock(folder / "run"):
+        run = RunFolder(folder)
+        run.claim(settings)
+        run.note_machine(torch.device(device))
+        torch.set_flush_denormal(True)  # vanishing weights would slow everything down
+        trainer = Trainer(settings, run, torch.device(device))
+        try:
+            trainer.run(progress)
+        finally:
+            trainer.close()
+    return run
+
+
+class Trainer:
+    """One run in progress."""
+
+    def __init__(self, settings: TrainSettings, folder: RunFolder, device: torch.device) -> None:
+        """Start a run, or restore it from its folder."""
+        self._settings, self._folder, self._device = settings, folder, device
+        self._task = get_task_spec(settings.task)
+        self._time_steps = self._updates = self._episodes = 0
+        self._owed = 0.0
+        self._curve: list[dict[str, Any]] = []
+        self._recent: list[Finished] = []
+        self._seconds = 0.0
+        self._streams = {n: _stream(settings.seed, n) for n in (_EXPLORATION, _BATCHES)}
+        self._noise = torch.Generator(device).manual_seed(_word(settings.seed, _UPDATE_NOISE))
+        saved = folder.load_state()
+        self._simulations = Simulations(settings.task, settings.environments, settings.seed)
+        self._evaluator = Evaluator(
+            settings.task, settings.evaluation_episodes, _word(settings.seed, _EVALUATION)
+        )
+        if saved is None:
+            self._simulations.start()
+        else:
+            self._simulations.start(int(saved["episodes"]), int(saved["time_steps"]))
+        state_size = self._simulations.states.shape[1]
+        capacity = -(-settings.steps // self._task.action_repeat) + settings.environments
+        if saved is not None:
+            capacity = max(capacity, int(saved["time_steps"]))
+        self._memory = ReplayMemory(capacity, state_size, self._task.action_size, device)
+        self._learner = SACLearner(
+            state_size,
+            self._task.action_size,
+            settings.hidden,
+            Hyperparameters(
+                learning_rate=settings.learning_rate,
+                discount_factor=settings.discount_factor,
+                tau=settings.tau,
+                target_entropy=-float(self._task.action_size),
+                low_precision=settings.precision == "bfloat16",
+            ),
+            device,
+        )
+        if saved is None:
+            initialize(self._learner, _word(settings.seed, _WEIGHTS))
+        else:
+            self._restore(saved)
+
+    @property
+    def environment_steps(self) -> int:
+        """Taken so far."""
+        return self._time_steps * self._task.action_repeat
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Train to the end."""
+        while self.environment_steps < self._settings.steps:
+            started = time.perf_counter()
+            self._step()
+            self._seconds += time.perf_counter() - started
+            if not self._simulations.all_fresh:
+                continue
+            if self._is_due():
+                self._checkpoint()
+            if progress is not None:
+                progress(self.environment_steps, self._last_return())
+
+    def close(self) -> None:
+        """Free the simulations."""
+        self._simulations.close()
+        self._evaluator.close()
+
+    def _step(self) -> None:
+        steps = self._simulations.step(self._act())
+        self._memory.add(
+            steps.states, steps.actions, steps.rewards, steps.next_states, steps.terminated
+        )
+        self._recent += steps.finished
+        self._time_steps += len(steps.states)
+        if self._time_steps < self._settings.learning_starts:
+            return
+        self._owed += self._settings.updates_per_step * len(steps.states)
+        while self._owed >= 1:
+            self._owed -= 1
+            self._update()
+
+    def _act(self) -> NDArray[np.float32]:
+        rng, states = self._streams[_EXPLORATION], self._simulations.states
+        if self._time_steps < self._settings.random_steps:
+            shape = (len(states), self._task.action_size)
+            return rng.uniform(-1.0, 1.0, shape).astype(np.float32)
+        return self._actor().sample(states, rng)
+
+    def _update(self) -> None:
+        size = self._settings.batch_size
+        batch = self._memory.sample(size, self._streams[_BATCHES])
+        shape = (2 * size, self._task.action_size)
+        noise = torch.randn(shape, generator=self._noise, device=self._device)
+        self._learner.update(batch, noise)
+        self._updates += 1
+
+    def _actor(self) -> Actor:
+        """The policy now; on a CPU its arrays are the learner's own memory."""
+        layers = self._learner.actor.layers
+        return Actor(
+            tuple(layer.weight[0].cpu().numpy() for layer in layers),
+            tuple(layer.bias[0, 0].cpu().numpy() for layer in layers),
+        )
+
+    def _is_due(self) -> bool:
+        last = self._curve[-1]["environment_steps"] if self._curve else 0
+        reached = self.environment_steps
+        every = self._settings.checkpoint_steps
+        return reached // every > last // every or (
+            reached >= self._settings.steps and reached > last
+        )
+
+    def _last_return(self) -> float:
+        return float(self._curve[-1]["evaluation_mean"]) if self._curve else float("nan")
+
+    def _checkpoint(self) -> None:
+        actor = self._actor()
+        returns = self._evaluator.returns(actor)
+        self._episodes += len(self._recent)
+        self._curve.append(self._record(returns))
+        self._folder.save(
+            self.environment_steps, actor, self._recent, self._curve, self._resume_state()
+        )
+        self._recent = []
+
+    def _record(self, returns: list[float]) -> dict[str, Any]:
+        """One line of the learning curve."""
+        training = [item.trajectory.episode_return for item in self._recent]
+        temperature, critics, actor = self._learner.losses.tolist()
+        return {
+            "environment_steps": self.environment_steps,
+            "time_steps": self._time_steps,
+            "updates": self._updates,
+            "episodes": self._episodes,
+            "evaluation_mean": float(np.mean(returns)),
+            "evaluation_returns": returns,
+            "training_returns": training,
+            "alpha": float(self._learner.log_alpha.exp()),
+            "losses": {"temperature": temperature, "critics": critics, "actor": actor},
+            "seconds": round(self._seconds, 3),
+        }
+
+    def _resume_state(self) -> dict[str, Any]:
+        return {
+            "learner": self._learner.state_dict(),
+            "noise": self._noise.get_state(),
+            "streams": {n: rng.bit_generator.state for n, rng in self._streams.items()},
+            "time_steps": self._time_steps,
+            "updates": self._updates,
+            "episodes": self._episodes,
+            "owed": self._owed,
+            "seconds": self._seconds,
+        }
+
+    def _restore(self, saved: Any) -> None:
+        self._learner.load_state_dict(saved["learner"])
+        self._noise.set_state(saved["noise"])
+        for number, state in saved["streams"].items():
+            self._streams[number].bit_generator.state = state
+        self._time_steps, self._updates = saved["time_steps"], saved["updates"]
+        self._episodes, self._owed = saved["episodes"], saved["owed"]
+        self._seconds, self._curve = saved["seconds"], list(saved["curve"])
+        steps = [record["environment_steps"] for record in self._curve]
+        self._memory.restore(list(self._folder.episodes(steps)), self._settings.environments)
+
+
+def _stream(seed: int, number: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+
+
+def _word(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1)[0])

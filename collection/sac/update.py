@@ -1,0 +1,207 @@
+"""SAC's update (Haarnoja et al. 2018, second version), one gradient step of everything.
+
+The rule, its order and its constants are those of Stable-Baselines3's ``SAC.train``; a test holds
+both against each other. What differs is how it is computed, see :mod:`collection.sac.mlp`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from collection.actor import Actor
+from collection.sac.mlp import StackedMLP
+
+LOG_STD_RANGE: Final = Actor.LOG_STD_RANGE
+EPSILON: Final = 1e-6
+"""Added to 1 - tanh(u)^2 before the logarithm, as Stable-Baselines3 does."""
+
+_HALF_LOG_TWO_PI: Final = 0.5 * math.log(2 * math.pi)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Transitions as float32: states and next states (B, P), actions (B, A), rewards and
+    bootstraps (B, 1); a bootstrap is 0 after a termination, else 1.
+    """
+
+    states: Tensor
+    actions: Tensor
+    rewards: Tensor
+    next_states: Tensor
+    bootstraps: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """What the update depends on.
+
+    Attributes:
+        learning_rate: of all three Adam optimizers.
+        discount_factor: per time step.
+        tau: share of the online critics that enters the target critics after each update.
+        target_entropy: nats.
+        low_precision: hidden layers multiply in bfloat16.
+    """
+
+    learning_rate: float
+    discount_factor: float
+    tau: float
+    target_entropy: float
+    low_precision: bool = False
+
+
+class SACLearner:
+    """Actor, two critics, their targets, the temperature, and the optimizers."""
+
+    def __init__(
+        self,
+        state_size: int,
+        action_size: int,
+        hidden: tuple[int, ...],
+        settings: Hyperparameters,
+        device: torch.device,
+    ) -> None:
+        """Parameters are zero until :meth:`load_state_dict` or ``networks`` fills them."""
+        low = settings.low_precision
+        self.settings, self.action_size = settings, action_size
+        inputs = state_size + action_size
+        self.actor = StackedMLP(
+            1, (state_size, *hidden, 2 * action_size), device, low_precision=low
+        )
+        self.critics = StackedMLP(2, (inputs, *hidden, 1), device, low_precision=low)
+        self.targets = StackedMLP(2, (inputs, *hidden, 1), device, low_precision=low)
+        self.log_alpha = torch.zeros(1, device=device)
+        self._alpha_gradient = torch.zeros(1, device=device)
+        groups = (
+            (self.actor.parameters, self.actor.gradients),
+            (self.critics.parameters, self.critics.gradients),
+            (self.log_alpha, self._alpha_gradient),
+        )
+        self.optimizers = [self._adam(*group, device) for group in groups]
+        self.losses = torch.zeros(3, device=device)
+
+    def update(self, batch: Batch, noise: Tensor) -> None:
+        """One gradient step of temperature, critics and actor, and of the targets.
+
+        Args:
+            batch: B transitions.
+            noise: standard normal, (2B, A): for the actions at the states, then at the next ones.
+
+        Writes the losses of temperature, critics and actor to ``losses``; reads nothing back.
+        """
+        size = len(batch.states)
+        alpha = self.log_alpha.exp()
+        both = self.actor.forward(torch.cat((batch.states, batch.next_states))[None])
+        head = _Head(both[-1][0], noise, self.action_size)
+        here, there = head.log_prob[:size], head.log_prob[size:]
+        self._update_temperature(here)
+        with_next = torch.cat((batch.next_states, head.actions[size:]), 1)[None]
+        next_value = self.targets.forward(with_next)[-1].amin(0)
+        backup = batch.rewards + batch.bootstraps * self.settings.discount_factor * (
+            next_value - alpha * there
+        )
+        self._update_critics(torch.cat((batch.states, batch.actions), 1)[None], backup)
+        self._update_actor(batch.states, both, head, alpha)
+        self.targets.parameters.lerp_(self.critics.parameters, self.settings.tau)
+        self.targets.refresh()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next update depends on, but for batch and noise."""
+        return {
+            "actor": self.actor.parameters,
+            "critics": self.critics.parameters,
+            "targets": self.targets.parameters,
+            "log_alpha": self.log_alpha,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The opposite of :meth:`state_dict`."""
+        for name, network in self.networks().items():
+            network.parameters.copy_(state[name])
+            network.refresh()
+        self.log_alpha.copy_(state["log_alpha"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+
+    def networks(self) -> dict[str, StackedMLP]:
+        """By name."""
+        return {"actor": self.actor, "critics": self.critics, "targets": self.targets}
+
+    def _update_temperature(self, log_prob: Tensor) -> None:
+        surplus = (log_prob + self.settings.target_entropy).mean()
+        self.losses[0] = -(self.log_alpha[0] * surplus)
+        self._alpha_gradient[0] = -surplus
+        self.optimizers[2].step()
+
+    def _update_critics(self, inputs: Tensor, backup: Tensor) -> None:
+        activations = self.critics.forward(inputs)
+        error = activations[-1] - backup  # (2, B, 1)
+        self.losses[1] = 0.5 * error.square().mean(1).sum()
+        self.critics.backward(activations, error / error.shape[1], weights=True, inputs=False)
+        self.optimizers[1].step()
+        self.critics.refresh()
+
+    def _update_actor(self, states: Tensor, both: list[Tensor], head: _Head, alpha: Tensor) -> None:
+        size = len(states)
+        actions = head.actions[:size]
+        activations = self.critics.forward(torch.cat((states, actions), 1)[None])
+        values = activations[-1]  # (2, B, 1)
+        self.losses[2] = (alpha * head.log_prob[:size] - values.amin(0)).mean()
+        least = (values == values.amin(0)).float()
+        toward = -least / (least.sum(0) * size)
+        by_inputs = self.critics.backward(activations, toward, weights=False, inputs=True)
+        assert by_inputs is not None
+        by_actions = by_inputs.sum(0)[:, states.shape[1] :]
+        gradient = head.backward(by_actions, alpha / size, size)
+        first = [activation[:, :size] for activation in both]
+        self.actor.backward(first, gradient[None], weights=True, inputs=False)
+        self.optimizers[0].step()
+        self.actor.refresh()
+
+    def _adam(
+        self, parameters: Tensor, gradients: Tensor, device: torch.device
+    ) -> torch.optim.Optimizer:
+        parameters.grad = gradients
+        return torch.optim.Adam(
+            [parameters],
+            lr=self.settings.learning_rate,
+            fused=True,
+            capturable=device.type == "cuda",
+        )
+
+
+class _Head:
+    """A tanh-squashed Gaussian: actions (N, A), their log densities (N, 1), and the way back."""
+
+    def __init__(self, output: Tensor, noise: Tensor, action_size: int) -> None:
+        mean, raw = output.split(action_size, dim=1)
+        self.raw, self.noise = raw, noise
+        log_std = raw.clamp(*LOG_STD_RANGE)
+        self.std = log_std.exp()
+        self.actions = torch.tanh(mean + self.std * noise)
+        self.slope = 1 - self.actions.square()
+        density = -0.5 * noise.square() - log_std - _HALF_LOG_TWO_PI
+        self.log_prob = (density - torch.log(self.slope + EPSILON)).sum(1, keepdim=True)
+
+    def backward(self, by_actions: Tensor, weight: Tensor, size: int) -> Tensor:
+        """Gradient by the output of the first ``size`` rows, (size, 2A).
+
+        Args:
+            by_actions: gradient by the actions of everything but the log densities.
+            weight: gradient by each log density.
+            size: number of rows.
+        """
+        actions, slope, raw = self.actions[:size], self.slope[:size], self.raw[:size]
+        by_actions = by_actions + weight * 2 * actions / (slope + EPSILON)
+        by_mean = by_actions * slope
+        by_log_std = by_mean * self.std[:size] * self.noise[:size] - weight
+        low, high = LOG_STD_RANGE
+        inside = (raw >= low) & (raw <= high)
+        return torch.cat((by_mean, by_log_std * inside), 1)

@@ -1,0 +1,131 @@
+"""Which checkpoint of a training run is medium, and which is expert: by rule, never by hand.
+
+*Medium* is the first of three successive checkpoints whose deterministic evaluation is above the
+task's level ("consistently above 500", V-D4RL, appendix B.1). *Expert* is the converged policy: of
+the last quarter of training, the checkpoint in the middle of the five successive ones with the
+highest mean evaluation. Training counts as converged where that mean is not more than 2 % above
+the best such mean of the training before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from collection.errors import TierNotReachedError
+
+MEDIUM_LEVELS: Final[Mapping[str, float]] = {
+    "walker_walk": 500.0,
+    "cheetah_run": 500.0,
+    "humanoid_walk": 500.0,
+    "hopper_hop": 60.0,
+}
+"""Deterministic return above which a policy is medium. V-D4RL's B.1; hopper: the mean return of
+LQV-D4RL's medium dataset, 62.0 (SeMOPO, Table 3)."""
+
+SUCCESSIVE: Final = 3
+WINDOW: Final = 5
+LAST_SHARE: Final = 0.25
+CONVERGED_WITHIN: Final = 0.02
+TIERS: Final[tuple[Literal["medium", "expert"], ...]] = ("medium", "expert")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A checkpoint and why it was chosen.
+
+    Attributes:
+        tier: one of :data:`TIERS`.
+        environment_steps: the checkpoint.
+        evaluation_mean: its own deterministic evaluation.
+        rule: how it was chosen, with the numbers that decided, as JSON.
+    """
+
+    tier: str
+    environment_steps: int
+    evaluation_mean: float
+    rule: Mapping[str, Any]
+
+
+def medium_level(task: str) -> float:
+    """The level of :data:`MEDIUM_LEVELS`.
+
+    Raises:
+        TierNotReachedError: the task has none.
+    """
+    if task not in MEDIUM_LEVELS:
+        raise TierNotReachedError(
+            f"no level of a medium policy is known for {task}, only for "
+            f"{', '.join(MEDIUM_LEVELS)}; "
+            "give one with --level"
+        )
+    return MEDIUM_LEVELS[task]
+
+
+def choose(tier: str, level: float, curve: Sequence[Mapping[str, Any]]) -> Choice:
+    """Choose a checkpoint.
+
+    Args:
+        tier: one of :data:`TIERS`.
+        level: above which a policy is medium.
+        curve: a record per checkpoint, in order, with ``environment_steps`` and
+            ``evaluation_mean``.
+
+    Raises:
+        TierNotReachedError: the run never got there, or is too short.
+        ValueError: there is no such tier.
+    """
+    if tier == "medium":
+        return _choose_medium(level, curve)
+    if tier == "expert":
+        return _choose_expert(curve)
+    raise ValueError(f"tier: expected one of {', '.join(TIERS)}, got {tier!r}")
+
+
+def _choose_medium(level: float, curve: Sequence[Mapping[str, Any]]) -> Choice:
+    returns = [float(record["evaluation_mean"]) for record in curve]
+    for number in range(len(returns) - SUCCESSIVE + 1):
+        window = returns[number : number + SUCCESSIVE]
+        if min(window) > level:
+            rule = {
+                "rule": f"first of {SUCCESSIVE} successive evaluations above {level:g}",
+                "level": level,
+                "evaluations": window,
+            }
+            return _choice("medium", curve[number], rule)
+    best = max(returns, default=float("nan"))
+    raise TierNotReachedError(
+        f"no {SUCCESSIVE} successive evaluations above {level:g} in {len(returns)} "
+        f"checkpoints, the best was {best:.1f}; train for longer (a run goes on where it ended)"
+    )
+
+
+def _choose_expert(curve: Sequence[Mapping[str, Any]]) -> Choice:
+    returns = np.array([float(record["evaluation_mean"]) for record in curve])
+    last = max(WINDOW, int(np.ceil(len(returns) * LAST_SHARE)))
+    if len(returns) < last + WINDOW:
+        raise TierNotReachedError(
+            f"expected at least {last + WINDOW} checkpoints, got {len(returns)}; train for longer"
+        )
+    means = np.convolve(returns, np.full(WINDOW, 1 / WINDOW), "valid")
+    start = len(returns) - last  # the first window that lies in the last part
+    number = start + int(np.argmax(means[start:]))
+    before = float(means[: start - WINDOW + 1].max())
+    best = float(means[number])
+    rule = {
+        "rule": (
+            f"middle of the {WINDOW} successive evaluations with the highest mean in the last "
+            f"{LAST_SHARE:.0%} of training"
+        ),
+        "window_mean": best,
+        "best_window_mean_before": before,
+        "converged": best <= before * (1 + CONVERGED_WITHIN),
+    }
+    return _choice("expert", curve[number + WINDOW // 2], rule)
+
+
+def _choice(tier: str, record: Mapping[str, Any], rule: Mapping[str, Any]) -> Choice:
+    return Choice(tier, int(record["environment_steps"]), float(record["evaluation_mean"]), rule)

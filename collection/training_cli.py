@@ -1,0 +1,123 @@
+"""Commands that train behavior policies: ``train`` and ``select``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tqdm import tqdm
+
+from collection.sac.settings import Precision
+from collection.tiers import TIERS
+from vd4rl_data.paths import data_dir
+
+Count = Annotated[int, tyro.conf.arg(metavar="N")]
+Number = Annotated[float, tyro.conf.arg(metavar="X")]
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Train a behavior policy: soft actor-critic on the proprioceptive state.
+
+    Checkpoints, evaluations and the whole replay are saved every 10,000 environment steps. A run
+    that was stopped or killed goes on from the last one when the same command is given again; more
+    steps prolong it. The other settings of the algorithm are those of collection/sac/settings.py.
+    """
+
+    task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
+    """Task, e.g. walker_walk."""
+    steps: Count = 1_000_000
+    """Environment steps in all."""
+    seed: Count = 0
+    """Seed of everything random."""
+    out: Folder = None
+    """Folder of the run; $VD4RL_DATA_DIR/training/TASK-seedN by default."""
+    device: str = "cpu"
+    """Where updates are computed: cpu, cuda, cuda:1, ..."""
+    threads: Count = 1
+    """Threads of torch; the layers are too small for many."""
+    precision: Precision = "float32"
+    """Of the products of hidden layers; bfloat16 is faster."""
+    updates_per_step: Number = 0.5
+    """Updates per time step."""
+    learning_rate: Number = 3e-4
+    """Of all three Adam optimizers."""
+    environments: Count = 1
+    """Simulations that step together."""
+    no_progress: bool = False
+    """Draw no progress bar."""
+
+    def run(self) -> None:
+        """Run the command."""
+        import torch
+
+        from collection.learning_curve import draw_learning_curve
+        from collection.sac.settings import TrainSettings
+        from collection.sac.train import train
+
+        torch.set_num_threads(self.threads)
+        settings = TrainSettings(
+            task=self.task,
+            steps=self.steps,
+            seed=self.seed,
+            precision=self.precision,
+            updates_per_step=self.updates_per_step,
+            learning_rate=self.learning_rate,
+            environments=self.environments,
+        )
+        folder = self.out or data_dir() / "training" / f"{self.task}-seed{self.seed}"
+        with tqdm(
+            total=self.steps, unit=" steps", disable=self.no_progress, dynamic_ncols=True
+        ) as bar:
+
+            def report(steps: int, last_return: float) -> None:
+                bar.set_description(f"{self.task}: return {last_return:.0f}", refresh=False)
+                bar.update(steps - bar.n)
+
+            run = train(settings, folder, self.device, report)
+        curve = run.curve()
+        picture = folder / "learning_curve.png"
+        draw_learning_curve(picture, self.task, curve)
+        last = curve[-1]
+        print(f"returns   {last['evaluation_mean']:.1f} at {last['environment_steps']:,} steps")
+        print(f"updates   {last['updates']:,} in {last['seconds']:,.0f} s")
+        print(f"curve     {picture}")
+        print(f"next      python -m collection select {folder}")
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Choose the medium and the expert policy of a training run by rule, and cut the replay."""
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder that train wrote."""
+    out: Folder = None
+    """Where policies, replay and picture go; RUN/tiers by default."""
+    tiers: tuple[Literal["medium", "expert"], ...] = TIERS
+    """Which policies to choose; the replay comes with medium."""
+    level: Annotated[float | None, tyro.conf.arg(metavar="X")] = None
+    """Deterministic return above which a policy is medium; the task's own by default."""
+
+    def run(self) -> None:
+        """Run the command."""
+        from collection.sac.run_folder import RunFolder
+        from collection.selection import select_tiers
+
+        run = RunFolder(self.run_folder)
+        selected = select_tiers(
+            run, self.out or self.run_folder / "tiers", tiers=self.tiers, level=self.level
+        )
+        for choice in selected.choices:
+            print(
+                f"{choice.tier:<8}  {choice.evaluation_mean:.1f} at "
+                f"{choice.environment_steps:,} steps: {choice.rule['rule']}"
+            )
+        if selected.replay_returns:
+            returns = selected.replay_returns
+            low, high = min(returns), max(returns)
+            print(f"replay    {len(returns)} episodes, returns {low:.1f} to {high:.1f}")
+        for file in selected.files:
+            print(f"wrote     {file}")

@@ -1,0 +1,231 @@
+"""Each behavior plays and is collected; from training to a dataset file, all of it real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from collection.actor import Actor
+from collection.behaviors import BEHAVIORS, BehaviorOptions, PolicyBehavior, find_behavior
+from collection.cli import main
+from collection.collect import collect
+from collection.errors import DatasetExistsError, InvalidSettingError, NotCollectableError
+from collection.fidelity import rollout_record
+from collection.policy_files import read_policy, shipped_policy, write_policy
+from collection.replay_files import open_replay, shipped_replay
+from collection.sac.run_folder import RunFolder
+from collection.sac.settings import TrainSettings
+from collection.sac.train import train
+from collection.selection import select_tiers
+from collection.tiers import TIERS
+from vd4rl_data.dataset import load_dataset
+from vd4rl_data.envs.simulation import DMCSimulation
+from vd4rl_data.registry import TASKS, DatasetSpec, get_task_spec, list_datasets
+from vd4rl_data.storage import open_dataset
+
+MEDIUM = "Test/walker_walk_short-medium-16px-v0"
+REPLAY = "Test/walker_walk_short-medium_replay-16px-v0"
+LAYOUT = (("orientations", 14), ("height", 1), ("velocity", 9))
+SHIPPED = [(task, tier) for task in ("walker_walk", "cheetah_run", "hopper_hop") for tier in TIERS]
+
+
+@pytest.fixture
+def policy(tmp_path: Path, make_actor: Callable[..., Actor]) -> Path:
+    path = tmp_path / "policy.safetensors"
+    write_policy(
+        path,
+        make_actor(),
+        task="walker_walk_short",
+        tier="medium",
+        observations=LAYOUT,
+        training={"algorithm": "SAC"},
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(rows: list[DatasetSpec], tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A short training run, and levels low enough for it to reach."""
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TASKS, rows[0].task.name, rows[0].task)
+        settings = TrainSettings(
+            task=rows[0].task.name,
+            steps=2000,
+            hidden=(16, 16),
+            batch_size=16,
+            random_steps=60,
+            learning_starts=40,
+            evaluation_episodes=2,
+            checkpoint_steps=200,
+        )
+        return train(settings, tmp_path_factory.mktemp("run"))
+
+
+def test_behaviors_have_the_registry_s_names() -> None:
+    assert set(BEHAVIORS) == {"random", "medium_replay", "medium", "expert"}
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_policy_acts(policy: Path, deterministic: bool) -> None:
+    task = get_task_spec("walker_walk_short")
+    behavior = find_behavior(task, "medium", BehaviorOptions(policy, deterministic))
+    assert behavior.description["sha256"] == read_policy(policy).sha256
+    simulation = DMCSimulation(task)
+    first, again, other = (behavior.play(simulation, seed=seed, episode=1) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.actions, again.actions)
+    assert not np.array_equal(first.actions, other.actions)
+    actor = read_policy(policy).actor
+    modes = actor.mode(first.states[:-1])
+    assert np.allclose(first.actions, modes, atol=1e-5) == deterministic
+    simulation.close()
+
+
+@pytest.mark.render
+def test_a_policy_is_collected(policy: Path, tmp_path: Path) -> None:
+    options = BehaviorOptions(policy)
+    made = collect(MEDIUM, tmp_path, options=options, workers=2, show_progress=False)
+    about = made.manifest.provenance.behavior_policy
+    assert about["sha256"] == read_policy(policy).sha256
+    assert about["deterministic"] is False
+    assert made.manifest.origin == "regenerated"
+    episode = load_dataset(made.path)[0]
+    simulation = DMCSimulation("walker_walk_short")
+    behavior = PolicyBehavior(read_policy(policy))
+    played = behavior.play(simulation, seed=0, episode=0)
+    np.testing.assert_array_equal(episode.actions, played.actions)
+    np.testing.assert_array_equal(
+        episode.observations[-1], simulation.render_state(played.physics_states[-1], 16)
+    )
+    simulation.close()
+    other = BehaviorOptions(policy, deterministic=True)
+    with pytest.raises(DatasetExistsError, match="deterministic: expected True, got False"):
+        collect(MEDIUM, tmp_path, options=other, show_progress=False)
+
+
+@pytest.mark.render
+def test_from_training_to_datasets(run: RunFolder, tmp_path: Path, rows: list[DatasetSpec]) -> None:
+    task = rows[0].task.name
+    selected = select_tiers(run, tmp_path / "tiers", level=0.0)
+    policies = {tier: tmp_path / f"tiers/policies/{task}-{tier}.safetensors" for tier in TIERS}
+    replay = tmp_path / f"tiers/replays/{task}.h5"
+    assert set(policies.values()) | {replay} < set(selected.files)
+    for choice in selected.choices:
+        read = read_policy(policies[choice.tier])
+        assert read.training["checkpoint"]["environment_steps"] == choice.environment_steps
+        assert read.training["checkpoint"]["rule"] == dict(choice.rule)
+        assert len(read.training["curve"]) == 10
+        expected = run.actor(choice.environment_steps)
+        np.testing.assert_array_equal(read.actor.weights[0], expected.weights[0])
+    recorded = [item.trajectory for item in run.episodes(range(200, 2200, 200))]
+    assert len(open_replay(replay)) == 60
+    options = BehaviorOptions(replay)
+    made = collect(REPLAY, tmp_path, options=options, episodes=3, show_progress=False)
+    stored = open_dataset(made.path)
+    simulation = DMCSimulation(task)
+    for number, episode in enumerate(stored.episodes()):
+        trajectory = recorded[number]
+        np.testing.assert_array_equal(episode.actions, trajectory.actions)
+        np.testing.assert_array_equal(episode.rewards, trajectory.rewards)
+        np.testing.assert_array_equal(episode.infos["state"], trajectory.states)
+        frame = simulation.render_state(trajectory.physics_states[4], 16)
+        np.testing.assert_array_equal(episode.observations[4], frame)
+    about = stored.manifest.provenance.behavior_policy
+    assert about["training"]["medium"]["tier"] == "medium"
+    stored.close()
+    simulation.close()
+
+
+def test_options_that_do_not_fit(policy: Path, tmp_path: Path) -> None:
+    short, walker = get_task_spec("walker_walk_short"), get_task_spec("walker_walk")
+    for name, options, message in (
+        ("random", BehaviorOptions(policy), "source: random takes no such option"),
+        ("random", BehaviorOptions(deterministic=True), "deterministic: random takes no"),
+        ("medium_replay", BehaviorOptions(deterministic=True), "deterministic: medium_replay"),
+        ("expert", BehaviorOptions(policy), "expected a policy of tier expert, got medium"),
+    ):
+        with pytest.raises(InvalidSettingError, match=message):
+            find_behavior(short, name, options)
+    behavior = find_behavior(walker, "medium", BehaviorOptions(policy))
+    with pytest.raises(InvalidSettingError, match="walker_walk_short cannot act in walker_walk"):
+        behavior.play(DMCSimulation(walker), seed=0, episode=0)
+    with pytest.raises(NotCollectableError, match="expected one of random, medium_replay"):
+        find_behavior(short, "scripted")
+
+
+def test_what_is_not_shipped_says_how_to_make_it() -> None:
+    with pytest.raises(NotCollectableError) as told:
+        find_behavior(get_task_spec("humanoid_walk"), "expert")
+    assert "python -m collection train humanoid_walk" in str(told.value)
+    assert "python -m collection select" in str(told.value)
+
+
+@pytest.mark.parametrize(("task", "tier"), SHIPPED)
+def test_shipped_policies_are_sound_and_good(task: str, tier: str) -> None:
+    """Sound files, and in three episodes roughly the return that they promise."""
+    path = shipped_policy(task, tier)
+    assert path is not None
+    policy = read_policy(path)
+    assert (policy.task, policy.tier) == (task, tier)
+    assert policy.training["settings"]["task"] == task
+    _, summaries, _ = rollout_record(
+        task,
+        behavior=tier,
+        episodes=3,
+        options=BehaviorOptions(deterministic=True),
+        show_progress=False,
+    )
+    mean = float(np.mean([summary.episode_return for summary in summaries]))
+    promised = policy.training["checkpoint"]["evaluation_mean"]
+    assert mean == pytest.approx(promised, rel=0.5)
+
+
+@pytest.mark.parametrize("task", ["walker_walk", "cheetah_run"])
+def test_shipped_replays_make_whole_datasets(task: str) -> None:
+    path = shipped_replay(task)
+    assert path is not None
+    replay = open_replay(path)
+    rows = list_datasets(task=task, behavior="medium_replay")
+    assert rows
+    for spec in rows:
+        assert len(replay) == spec.num_episodes
+        assert sum(replay.lengths) == spec.num_transitions
+    simulation = DMCSimulation(task)
+    first = replay.trajectory(0, simulation)
+    assert abs(float(first.actions.mean())) < 0.1  # the random warm-up
+    assert replay.returns[:5].max() < 100
+    assert replay.returns.max() > 300
+    simulation.close()
+
+
+def test_commands(
+    policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[DatasetSpec]
+) -> None:
+    task = rows[0].task.name
+    out = tmp_path / "run"
+    arguments = ["train", task, "--steps", "400", "--out", str(out), "--no-progress"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert f"python -m collection select {out}" in printed
+    assert (out / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["select", str(out)]) == 1
+    assert "--level" in capsys.readouterr().err
+    assert main(["select", str(out), "--level", "0"]) == 1
+    assert "train for longer" in capsys.readouterr().err
+    stats = ["rollout-stats", task, "--behavior", "medium", "--source", str(policy)]
+    assert main([*stats, "--episodes", "3", "--workers", "1", "--no-progress"]) == 0
+    assert "mean" in capsys.readouterr().out
+
+
+def test_a_composite_is_collected_part_by_part(
+    policy: Path, rows: list[DatasetSpec], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("collection.cli.collect", lambda name, *_, **__: asked.append(name))
+    monkeypatch.setattr("collection.cli.print_made", lambda *_: None)
+    assert main(["collect", "VD4RL/walker_walk-medium_expert-64px-v0", "--out", str(tmp_path)]) == 0
+    assert asked == ["VD4RL/walker_walk-medium-64px-v0", "VD4RL/walker_walk-expert-64px-v0"]

@@ -1,0 +1,132 @@
+"""Replays as files: every bit back, the proprioception from the simulator, damage refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from collection.behaviors import make_uniform_policy
+from collection.errors import ReplayFileError
+from collection.replay_files import open_replay, write_replay
+from collection.rollout import Trajectory, rollout
+from vd4rl_data.envs.simulation import DMCSimulation
+from vd4rl_data.registry import DatasetSpec, get_task_spec
+
+TASK = "walker_walk_short"
+
+
+@pytest.fixture
+def episodes(rows: list[DatasetSpec]) -> list[Trajectory]:
+    simulation = DMCSimulation(TASK)
+    made = [rollout(simulation, make_uniform_policy, seed=0, episode=n) for n in range(3)]
+    simulation.close()
+    return made
+
+
+@pytest.fixture
+def path(episodes: list[Trajectory], tmp_path: Path) -> Path:
+    path = tmp_path / "replay.h5"
+    write_replay(path, TASK, episodes, {"algorithm": "SAC"})
+    return path
+
+
+def test_round_trip(path: Path, episodes: list[Trajectory]) -> None:
+    replay = open_replay(path)
+    assert (len(replay), replay.lengths, replay.task) == (3, (10, 10, 10), TASK)
+    assert replay.description["training"] == {"algorithm": "SAC"}
+    np.testing.assert_array_equal(replay.returns, [e.episode_return for e in episodes])
+    for opened in (replay, pickle.loads(pickle.dumps(replay))):
+        simulation = DMCSimulation(TASK)
+        for number, expected in enumerate(episodes):
+            got = opened.trajectory(number, simulation)
+            for name in ("physics_states", "states", "actions", "rewards", "discounts"):
+                ours, theirs = getattr(got, name), getattr(expected, name)
+                assert ours.dtype == theirs.dtype, name
+                np.testing.assert_array_equal(ours, theirs, err_msg=name)
+            assert got.terminated == expected.terminated
+        simulation.close()
+
+
+@pytest.mark.parametrize(
+    ("task", "stored"), [("walker_walk", False), ("cheetah_run", False), ("hopper_hop", True)]
+)
+def test_states_are_stored_only_where_the_simulator_forgets(
+    task: str, stored: bool, tmp_path: Path
+) -> None:
+    short = dataclasses.replace(get_task_spec(task), horizon=80)
+    simulation = DMCSimulation(short)
+    episode = rollout(simulation, make_uniform_policy, seed=0, episode=0)
+    write_replay(tmp_path / "r.h5", task, [episode], {})
+    replay = open_replay(tmp_path / "r.h5")
+    assert replay.stores_states == stored
+    np.testing.assert_array_equal(replay.trajectory(0, simulation).states, episode.states)
+    with pytest.raises(ValueError, match="physics state: expected shape"):
+        simulation.state_at(np.zeros(3))
+    simulation.reset(0)
+    assert sum(size for _, size in simulation.state_layout) == len(simulation.state)
+    simulation.close()
+
+
+def test_same_episodes_same_bytes(path: Path, episodes: list[Trajectory]) -> None:
+    other = path.with_name("other.h5")
+    write_replay(other, TASK, episodes, {"algorithm": "SAC"})
+    assert other.read_bytes() == path.read_bytes()
+    assert open_replay(other).sha256 == open_replay(path).sha256
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _without_rewards(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        del file["rewards"]
+
+
+def _other_version(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        file.attrs["version"] = 2
+
+
+def _fewer_rows(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        actions = file["actions"][()]
+        del file["actions"]
+        file["actions"] = actions[:-1]
+
+
+def _other_type(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        states = file["physics_states"][()]
+        del file["physics_states"]
+        file["physics_states"] = states.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "damage", [_cut, _empty, _without_rewards, _other_version, _fewer_rows, _other_type]
+)
+def test_damage_is_seen_when_opening(path: Path, damage: Callable[[Path], None]) -> None:
+    damage(path)
+    with pytest.raises(ReplayFileError, match=f"{path}: not a sound replay"):
+        open_replay(path)
+
+
+def test_an_altered_byte_is_seen_when_reading(path: Path) -> None:
+    with h5py.File(path, "r") as file:
+        info = file["physics_states"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[info.byte_offset + info.size // 2] ^= 4
+    path.write_bytes(content)
+    replay = open_replay(path)
+    with pytest.raises(ReplayFileError, match="physics_states cannot be read"):
+        replay.trajectory(0, DMCSimulation(TASK))
