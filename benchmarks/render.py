@@ -1,6 +1,6 @@
 """Frames per second of our renderer against dm_control's own, on the very same physics states.
 
-    python benchmarks/render.py [--frames 200] [--size 64] [--json FILE]
+    python benchmarks/render.py [--frames 200] [--size 64] [--quick] [--json FILE]
 
 Blocks of frames alternate between the contestants, so that a busy machine slows all of them alike;
 the figures are medians over frames. "one thread" sets LP_NUM_THREADS=0, as parallel workers do;
@@ -122,16 +122,27 @@ def main() -> None:
     """Parse arguments, measure, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--frames", type=int, default=200, help="frames per task and contestant")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one block of frames: checks that it runs, not how fast",
+    )
     parser.add_argument("--size", type=int, default=64, help="height and width in pixels")
     parser.add_argument("--json", type=Path, default=None, help="also write the figures here")
     arguments = parser.parse_args()
-    result = measure(arguments.size, arguments.frames)
+    frames = BLOCK if arguments.quick else arguments.frames
+    result = measure(arguments.size, frames)
     print(f"{arguments.size} px, {result['renderer']}, {os.cpu_count()} cores; frames per second\n")
     print(table(result["frames_per_second"]))
     if arguments.json is not None:
         about = {name: version(name) for name in ("mujoco", "dm_control")}
         about["vd4rl-data"] = vd4rl_data.__version__
-        result |= {"size": arguments.size, "frames": arguments.frames, "cores": os.cpu_count()}
+        result |= {
+            "size": arguments.size,
+            "frames": frames,
+            "quick": arguments.quick,
+            "cores": os.cpu_count(),
+        }
         result |= {"python": platform.python_version(), "versions": about}
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
 

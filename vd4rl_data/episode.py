@@ -95,6 +95,8 @@ def validate(
         _fail(where, "actions", f"{action_size} dimensions", f"{episode.actions.shape[1]}")
     check_values(where, episode.actions, episode.rewards, episode.discounts)
     _check_end(where, episode)
+    if not isinstance(episode.infos, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        _fail(where, "infos", "a mapping from names to arrays", type(episode.infos).__name__)
     for name, values in episode.infos.items():
         _check_info(where, name, values, len(episode))
 
@@ -179,15 +181,21 @@ def _check_range(where: str, name: str, values: NDArray[Any], low: float, high: 
 
 def _check_end(where: str, episode: Episode) -> None:
     if not isinstance(episode.terminated, bool) or not isinstance(episode.truncated, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-        kinds = f"{type(episode.terminated).__name__}, {type(episode.truncated).__name__}"
+        kinds = f"{_type_name(episode.terminated)}, {_type_name(episode.truncated)}"
         _fail(where, "terminated, truncated", "bool, bool", kinds)
     if episode.terminated == episode.truncated:
         got = f"terminated={episode.terminated}, truncated={episode.truncated}"
         _fail(where, "end", "exactly one of terminated and truncated", got)
 
 
-def _check_info(where: str, name: str, values: object, transitions: int) -> None:
-    if not name.isidentifier():
+def _type_name(value: object) -> str:
+    """With the module where it is not Python's own: numpy has a ``bool`` too."""
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def _check_info(where: str, name: object, values: object, transitions: int) -> None:
+    if not isinstance(name, str) or not name.isidentifier():
         _fail(where, "infos", "names that are Python identifiers", repr(name))
     if not isinstance(values, np.ndarray):
         raise InvalidEpisodeError(

@@ -58,10 +58,6 @@ class ForkAfterRenderError(Vd4rlError, RuntimeError):
     """A forked process tried to render after its parent did, which would hang for ever."""
 
 
-class UnsupportedScoreError(Vd4rlError, ValueError):
-    """A suite never published the constants that a normalized score needs."""
-
-
 class RenderDriftWarning(UserWarning):
     """The machine at hand renders other pixels than the machine that made the dataset."""
 
@@ -102,6 +98,10 @@ class OfflineError(TransferError):
     """Files are missing here, and the network must not be used."""
 
 
+class DatasetUnavailableError(DatasetNotFoundError, TransferError):
+    """A known dataset is not here and could not be fetched; what arrived of it is kept."""
+
+
 class UnsafeNameError(Vd4rlError, ValueError):
     """A remote file has a name that must not be written to a disk."""
 
@@ -116,3 +116,15 @@ class InvalidSourceError(Vd4rlError, ValueError):
 
 class PublishError(Vd4rlError, RuntimeError):
     """A dataset must not be published like this, or the hub did not take it."""
+
+
+class InvalidResultError(Vd4rlError, ValueError):
+    """A result file breaks its schema or contradicts itself; ``problems`` lists every finding."""
+
+    def __init__(self, where: str, problems: tuple[str, ...]) -> None:
+        """Args:
+        where: the file, or what else was read.
+        problems: one line each.
+        """
+        self.problems = problems
+        super().__init__(f"{where} is not a valid result:\n  " + "\n  ".join(problems))

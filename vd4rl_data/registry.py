@@ -25,12 +25,13 @@ BEHAVIORS: Final = (
 _WORDS = r"[a-z0-9]+(?:_[a-z0-9]+)*"
 _UNVERSIONED = (
     rf"(?P<suite>[A-Za-z][A-Za-z0-9]*)/(?P<task>{_WORDS})-(?P<behavior>{_WORDS})"
-    rf"(?:-(?P<variant>{_WORDS}))?-(?P<size>[1-9][0-9]*)px"
+    rf"(?:-(?P<variant>{_WORDS}))?-(?P<size>[1-9][0-9]{{0,8}})px"
 )
-_ID_PATTERN = re.compile(rf"{_UNVERSIONED}-v(?P<version>0|[1-9][0-9]*)", re.ASCII)
+_ID_PATTERN = re.compile(rf"{_UNVERSIONED}-v(?P<version>0|[1-9][0-9]{{0,8}})", re.ASCII)
 _UNVERSIONED_PATTERN = re.compile(_UNVERSIONED, re.ASCII)
 _GRAMMAR = "<Suite>/<task>-<behavior>[-<variant>]-<size>px-v<version>"
 _EXAMPLE = "VD4RL/walker_walk-medium_expert-64px-v0"
+_LONGEST_ID = 200  # characters of a wrong id in messages; no real one comes near
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,14 +267,15 @@ def _did_you_mean(name: str, known: dict[str, TaskSpec] | dict[str, DatasetSpec]
 
 
 def _why_not_an_id(text: str) -> str:
+    shown = text if len(text) <= _LONGEST_ID else f"{text[:_LONGEST_ID]}..."
     if _UNVERSIONED_PATTERN.fullmatch(text):
         versions = [
             spec.id.version for name, spec in DATASETS.items() if name.rpartition("-v")[0] == text
         ]
         if versions:
             return f"{text!r} names no version; the newest is {text}-v{max(versions)!s}."
-        return f"{text!r} names no version; expected {_GRAMMAR}, e.g. {_EXAMPLE!r}."
+        return f"{shown!r} names no version; expected {_GRAMMAR}, e.g. {_EXAMPLE!r}."
     return (
-        f"{text!r} is not a dataset id; expected {_GRAMMAR}, e.g. {_EXAMPLE!r}."
-        f"{_did_you_mean(text, DATASETS)}"
+        f"{shown!r} is not a dataset id; expected {_GRAMMAR}, e.g. {_EXAMPLE!r}."
+        f"{_did_you_mean(shown, DATASETS)}"
     )

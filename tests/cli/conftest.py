@@ -14,6 +14,7 @@ import pytest
 
 from vd4rl_data.cli import main
 from vd4rl_data.episode import Episode
+from vd4rl_data.export import export_dataset
 from vd4rl_data.registry import DatasetSpec, get_dataset_spec
 from vd4rl_data.storage import Provenance, write_dataset
 from vd4rl_data.storage.naming import flat_path
@@ -21,6 +22,7 @@ from vd4rl_data.storage.naming import flat_path
 ID = "VD4RL/walker_walk-random-64px-v0"
 SAMPLE = "VD4RL/walker_walk-random-sample-64px-v0"
 LENGTHS = (4, 3, 6, 5)
+OFFICIAL_FORMATS = ("vd4rl-npz", "vd4rl-hdf5")
 
 _TERMINAL_SETTINGS = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
@@ -42,6 +44,12 @@ def plain_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the terminal that the tests run in reaches the commands."""
     for name in (*_TERMINAL_SETTINGS, "VD4RL_DEBUG"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command asks the hub for anything."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture
@@ -117,6 +125,20 @@ def write(
 def dataset(data_dir: Path) -> Path:
     """Four short episodes of :data:`ID` in the data folder: incomplete."""
     return write(data_dir)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of official npz files."""
+    export_dataset(make_episodes(get_dataset_spec(ID)), tmp_path / "official", "vd4rl-npz")
+    return tmp_path / "official"
+
+
+@pytest.fixture(params=OFFICIAL_FORMATS)
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder of official files, in either format."""
+    export_dataset(make_episodes(get_dataset_spec(ID)), tmp_path / "either", request.param)
+    return tmp_path / "either"
 
 
 def flip_byte(path: Path, position: int) -> None:

@@ -158,7 +158,7 @@ _BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an end that is a numpy bool": (
         {"terminated": np.True_, "truncated": False},
-        r"terminated, truncated: expected bool, bool, got bool, bool",
+        r"terminated, truncated: expected bool, bool, got numpy.bool_?, bool",
     ),
     "an end that is a number": (
         {"terminated": 0, "truncated": True},
@@ -199,6 +199,14 @@ _BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "an info without a name": (
         {"infos": {"": np.zeros(_T)}},
         r"infos: expected names that are Python identifiers, got ''",
+    ),
+    "an info whose name is a number": (
+        {"infos": {7: np.zeros(_T)}},
+        r"infos: expected names that are Python identifiers, got 7",
+    ),
+    "infos that are no mapping": (
+        {"infos": [np.zeros(_T)]},
+        r"infos: expected a mapping from names to arrays, got list",
     ),
 }
 

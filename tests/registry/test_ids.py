@@ -64,6 +64,22 @@ def test_parse_rejects_whatever_it_would_not_write_itself(text: str) -> None:
     assert format_id(parsed) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"VD4RL/walker_walk-random-1{'0' * 5_000}px-v0",
+        f"VD4RL/walker_walk-random-64px-v1{'0' * 5_000}",
+        f"VD4RL/{'w' * 100_000}",
+        f"VD4RL/{'w' * 100_000}-random-64px",
+    ],
+    ids=["size", "version", "suite", "task"],
+)
+def test_an_endless_id_is_refused_in_a_short_message(text: str) -> None:
+    with pytest.raises(InvalidIdError) as caught:
+        parse_id(text)
+    assert len(str(caught.value)) < 500
+
+
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_every_catalog_row_round_trips(name: str) -> None:
     spec = DATASETS[name]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-from itertools import chain
 from typing import Any
 
 import gymnasium
@@ -13,6 +11,11 @@ from gymnasium.wrappers import FrameStackObservation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.sampling.references import (
+    reference,
+    reference_starts,
+    start_rows,
+)
 from vd4rl_data.sampling import Transitions, TransitionSampler
 
 FIELDS = (
@@ -24,58 +27,6 @@ FIELDS = (
     "terminated",
     "truncated",
 )
-
-
-def reference_stack(episode: Any, step: int, frame_stack: int) -> np.ndarray:
-    steps = [max(0, step - back) for back in reversed(range(frame_stack))]
-    return np.stack([episode.observations[k] for k in steps])
-
-
-def reference(
-    episode: Any, step: int, frame_stack: int, n_step: int, discount_factor: float
-) -> dict[str, Any]:
-    """The transition that starts at ``step``, shortened at the episode's end."""
-    last = min(step + n_step, len(episode))
-    total, weight = 0.0, 1.0
-    for k in range(step, last):
-        total += weight * float(episode.rewards[k])
-        weight *= discount_factor * float(episode.discounts[k])
-    ended = last == len(episode)
-    return {
-        "observations": reference_stack(episode, step, frame_stack),
-        "actions": episode.actions[step],
-        "rewards": total,
-        "next_observations": reference_stack(episode, last, frame_stack),
-        "discounts": 0.0 if ended and episode.terminated else weight,
-        "terminated": ended and episode.terminated,
-        "truncated": ended and not episode.terminated,
-    }
-
-
-def reference_starts(painted: Any, n_step: int, n_step_end: str) -> list[tuple[Any, int]]:
-    return [
-        (episode, step)
-        for episode in painted.episodes
-        for step in range(len(episode))
-        if n_step_end == "shorten" or step + n_step <= len(episode)
-    ]
-
-
-def painted_row(painted: Any, frame: np.ndarray) -> int:
-    """Read which row a painted frame belongs to."""
-    low, high, number = (int(value) for value in frame[0, 0])
-    return painted.episodes[number].start + low + 256 * high
-
-
-def start_rows(painted: Any, batch: Any) -> list[int]:
-    """The row of each transition of a batch, as its newest frame says."""
-    return [painted_row(painted, stack[-1]) for stack in batch.observations]
-
-
-def assert_equal_batches(a: Any, b: Any) -> None:
-    assert a.as_dict().keys() == b.as_dict().keys()
-    for name, values in a.as_dict().items():
-        np.testing.assert_array_equal(values, b.as_dict()[name], err_msg=name)
 
 
 @pytest.mark.parametrize("frame_stack", [1, 3, 4])
@@ -180,150 +131,6 @@ def test_stacks_are_gymnasiums(painted: Any, frame_stack: int) -> None:
             np.testing.assert_array_equal(batch.observations[0], observation)
             observation, *_ = env.step(0)
             np.testing.assert_array_equal(batch.next_observations[0], observation)
-
-
-def test_a_batch_is_shuffled_over_episodes(many_episodes: Any) -> None:
-    batch = next(TransitionSampler(many_episodes.columns, many_episodes.numbers, 256, 3, 3, rng=0))
-    episodes = batch.observations[:, -1, 0, 0, 2]
-    assert len(np.unique(episodes)) == 40  # of 40; one is missed once in 16 batches or so
-    assert (np.diff(episodes.astype(int)) < 0).mean() > 0.4  # no order either
-    halves = [len(np.unique(half)) for half in np.split(episodes, 2)]
-    assert min(halves) > 30
-
-
-@pytest.mark.parametrize("size", [4, 8])  # rows alternate at 4 x 4 x 3 = 48 bytes, not at 192
-def test_endless_sampling_is_uniform_over_starts(make_painted: Any, size: int) -> None:
-    painted = make_painted([3, 6, 1], [True, False, True], size=size)
-    sampler = TransitionSampler(painted.columns, painted.numbers, 100, rng=0)
-    counts: dict[int, int] = {}
-    for _ in range(100):
-        for row in start_rows(painted, next(sampler)):
-            counts[row] = counts.get(row, 0) + 1
-    assert len(counts) == sampler.num_starts == 10
-    assert min(counts.values()) > 850  # of 1000 each; four standard deviations are 120
-    assert max(counts.values()) < 1150
-
-
-@pytest.mark.parametrize("size", [4, 8])
-@pytest.mark.parametrize("batch_size", [1, 7, 64, 5000])
-def test_an_epoch_shows_every_start_once(make_painted: Any, batch_size: int, size: int) -> None:
-    painted = make_painted([101, 1, 2, 60], [False, True, False, False], size=size)
-    expected = [e.start + step for e, step in reference_starts(painted, 2, "drop")]
-    sampler = TransitionSampler(
-        painted.columns, painted.numbers, batch_size, n_step=2, rng=3, epochs=3
-    )
-    batches = [start_rows(painted, batch) for batch in sampler]
-    assert next(sampler, None) is None
-    per_epoch = -(-len(expected) // batch_size)
-    assert len(batches) == 3 * per_epoch
-    epochs = [list(chain(*batches[k * per_epoch : (k + 1) * per_epoch])) for k in range(3)]
-    assert all(sorted(epoch) == expected for epoch in epochs)
-    assert epochs[0] != epochs[1]
-    assert epochs[0] != expected
-
-
-def test_drop_last_leaves_out_the_smaller_batch(painted: Any) -> None:
-    sampler = TransitionSampler(
-        painted.columns, painted.numbers, 100, rng=3, epochs=2, drop_last=True
-    )
-    sizes = [len(batch.actions) for batch in sampler]
-    assert sizes == [100] * (2 * (sampler.num_starts // 100))
-
-
-def test_only_the_given_episodes_are_sampled(painted: Any) -> None:
-    sampler = TransitionSampler(painted.columns, np.array([3, 1]), 64, rng=0, epochs=1)
-    rows = sorted(chain(*(start_rows(painted, batch) for batch in sampler)))
-    assert rows == [painted.episodes[1].start, *range(*_span(painted.episodes[3]))]
-
-
-def _span(episode: Any) -> tuple[int, int]:
-    return episode.start, episode.start + len(episode)
-
-
-def test_one_seed_repeats_and_two_differ(painted: Any) -> None:
-    def stream(rng: Any) -> list[int]:
-        sampler = TransitionSampler(painted.columns, painted.numbers, 16, 3, rng=rng)
-        return [row for _ in range(40) for row in start_rows(painted, next(sampler))]
-
-    assert stream(0) == stream(0) == stream(np.random.default_rng(0))
-    assert stream(0) != stream(1)
-    assert stream(None) != stream(None)
-
-
-def test_composite_frames_give_the_same_batches(painted: Any, composite: Any) -> None:
-    for options in ({}, {"epochs": 1}):
-        samplers = [
-            TransitionSampler(data.columns, data.numbers, 16, 3, 3, rng=5, **options)
-            for data in (painted, composite)
-        ]
-        for _ in range(5):
-            assert_equal_batches(next(samplers[0]), next(samplers[1]))
-
-
-@pytest.mark.parametrize("threads", [2, 3, 8])
-@pytest.mark.parametrize("batch_size", [1, 5, 64])
-def test_threads_do_not_change_batches(composite: Any, batch_size: int, threads: int) -> None:
-    one, many = (
-        TransitionSampler(
-            composite.columns, composite.numbers, batch_size, 3, 2, rng=0, threads=count
-        )
-        for count in (1, threads)
-    )
-    for _ in range(3):
-        assert_equal_batches(next(one), next(many))
-
-
-def test_batches_that_are_kept_are_never_overwritten(painted: Any) -> None:
-    sampler = TransitionSampler(painted.columns, painted.numbers, 32, 3, rng=0)
-    kept = [next(sampler) for _ in range(6)]
-    frame = next(sampler).observations[3, 1]  # a view of a view keeps the memory as well
-    saved = frame.copy()
-    for _ in range(6):
-        next(sampler)
-    again = TransitionSampler(painted.columns, painted.numbers, 32, 3, rng=0)
-    for batch in kept:
-        assert_equal_batches(batch, next(again))
-    np.testing.assert_array_equal(frame, saved)
-
-
-def test_memory_of_forgotten_batches_is_used_again(painted: Any) -> None:
-    sampler = TransitionSampler(painted.columns, painted.numbers, 32, 3, rng=0)
-    addresses = {next(sampler).observations.ctypes.data for _ in range(20)}
-    assert len(addresses) <= 2
-
-
-def test_reused_buffers_hold_the_same_batches_in_one_place(painted: Any) -> None:
-    reusing, fresh = (
-        TransitionSampler(
-            painted.columns, painted.numbers, 32, 3, rng=0, epochs=1, reuse_buffers=reuse
-        )
-        for reuse in (True, False)
-    )
-    addresses = set()
-    for batch, expected in zip(reusing, fresh, strict=True):
-        assert_equal_batches(batch, expected)
-        addresses.add(batch.observations.ctypes.data)
-    assert len(addresses) == 1
-
-
-def test_sample_takes_a_generator_and_leaves_the_stream_alone(painted: Any) -> None:
-    disturbed, plain = (
-        TransitionSampler(painted.columns, painted.numbers, 16, rng=0) for _ in range(2)
-    )
-    first = disturbed.sample(np.random.default_rng(9))
-    assert_equal_batches(first, disturbed.sample(9))
-    assert_equal_batches(next(disturbed), next(plain))
-    assert start_rows(painted, disturbed.sample(9)) != start_rows(painted, disturbed.sample())
-
-
-@pytest.mark.parametrize("options", [{}, {"epochs": 2}, {"threads": 2}, {"reuse_buffers": True}])
-def test_a_pickled_sampler_goes_on_alike(painted: Any, options: dict[str, Any]) -> None:
-    sampler = TransitionSampler(painted.columns, painted.numbers, 16, 3, 3, rng=0, **options)
-    for _ in range(4):
-        next(sampler)
-    copy = pickle.loads(pickle.dumps(sampler))
-    for _ in range(40):
-        assert_equal_batches(next(sampler), next(copy))
 
 
 def test_as_dict_has_all_fields(painted: Any) -> None:

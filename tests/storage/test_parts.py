@@ -20,7 +20,7 @@ from vd4rl_data.errors import (
     InvalidEpisodeError,
     NoSpaceError,
 )
-from vd4rl_data.storage import PartStore, open_dataset, write_dataset
+from vd4rl_data.storage import PartStore, open_dataset, parts, write_dataset
 from vd4rl_data.storage.atomic import OutputFile
 
 _RECIPE = {"seed": 0, "versions": {"b": "1", "a": "2"}}
@@ -76,6 +76,32 @@ def test_another_recipe_is_refused_and_nothing_is_touched(
     with pytest.raises(DatasetFormatError, match="or delete the folder"):
         PartStore(store.folder, other)
     assert {path.name: path.read_bytes() for path in store.folder.iterdir()} == before
+
+
+def test_only_what_differs_between_two_recipes_is_told(tmp_path: Path) -> None:
+    shared = {f"key{number}": "x" * 50 for number in range(100)}
+    PartStore(tmp_path / "parts", {**shared, "seed": 1, "task": {"camera": 0, "size": 64}})
+    with pytest.raises(DatasetFormatError) as caught:
+        PartStore(tmp_path / "parts", {**shared, "seed": 1.0, "task": {"camera": 2, "goal": "x"}})
+    assert str(caught.value).splitlines()[1:-1] == [
+        "    seed: expected 1.0, got 1",
+        "    task.camera: expected 2, got 0",
+        '    task.goal: expected "x", got nothing',
+        "    task.size: expected nothing, got 64",
+    ]
+
+
+def test_many_and_long_differences_are_cut_short(tmp_path: Path) -> None:
+    PartStore(tmp_path / "parts", {f"key{number}": "x" * 5_000 for number in range(100)})
+    with pytest.raises(DatasetFormatError, match="and 95 more") as caught:
+        PartStore(tmp_path / "parts", {})
+    assert len(str(caught.value)) < 2_000
+
+
+def test_a_damaged_recipe_is_told(store: PartStore) -> None:
+    (store.folder / "recipe.json").write_bytes(b"\xff{")
+    with pytest.raises(DatasetFormatError, match="expected JSON"):
+        PartStore(store.folder, _RECIPE)
 
 
 def test_a_damaged_part_is_deleted_and_missing(store: PartStore) -> None:
@@ -186,6 +212,26 @@ def test_remove_deletes_everything(store: PartStore) -> None:
     store.remove()
     assert not store.folder.exists()
     PartStore(store.folder, {"other": "recipe"})
+
+
+def test_a_kill_while_removing_leaves_no_half_store(
+    store: PartStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is gone at once; what is left of it goes with the next one."""
+
+    def killed(folder: Path) -> None:
+        next(folder.iterdir()).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.remove()
+    assert not store.folder.exists()
+    again = PartStore(store.folder, {"other": "recipe"})
+    assert again.missing(range(3)) == [0, 1, 2]
+    again.remove()
+    assert list(store.folder.parent.iterdir()) == []
 
 
 def test_a_part_store_reads_no_other_file(store: PartStore, tmp_path: Path) -> None:

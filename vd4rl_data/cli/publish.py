@@ -13,24 +13,42 @@ from vd4rl_data.cli.console import Update, progress_bar
 from vd4rl_data.hub.publish import publish
 
 
+class _News:
+    """Progress for a terminal: a bar for each stage; while sending, the client shows its own."""
+
+    def __init__(self, bars: contextlib.ExitStack) -> None:
+        self._bars = bars
+        self._stage = ""
+        self._update: Update | None = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Told by :func:`publish`."""
+        if stage != self._stage:
+            self._bars.close()
+            self._stage, self._update = stage, self._begin(stage, done, total)
+        if self._update is not None:
+            self._update(done)
+
+    def _begin(self, stage: str, done: int, total: int) -> Update | None:
+        if not stage.startswith("upload: "):
+            return self._bars.enter_context(progress_bar(stage, total))
+        sys.stderr.write(f"{stage} ({done / 1e6:,.1f} of {total / 1e6:,.1f} MB are there)\n")
+        sys.stderr.flush()
+        return None
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Prepare, and upload unless told otherwise."""
     with contextlib.ExitStack() as bars:
-        current: dict[str, Update] = {}
-
-        def update(stage: str, done: int, total: int) -> None:
-            if stage not in current:
-                bars.close()
-                current[stage] = bars.enter_context(progress_bar(stage, total, unit=""))
-            current[stage](done)
-
         publication = publish(
             arguments.paths,
             arguments.repo,
             folder=arguments.out,
             dry_run=arguments.dry_run,
             private=True if arguments.private else None,
-            progress=update,
+            replace=arguments.replace,
+            mixed_licenses=arguments.mixed_licenses,
+            progress=_News(bars),
         )
     sys.stdout.write(f"{publication}\n")
     return 0
@@ -43,6 +61,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repo", metavar="USER/NAME", required=True, help="the repository")
     parser.add_argument("--out", metavar="DIR", type=Path, help="where to prepare the upload")
     parser.add_argument("--private", action="store_true", help="make a new repository private")
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="put these in the place of other datasets or other content that the repository holds",
+    )
+    parser.add_argument(
+        "--mixed-licenses", action="store_true", help="let the datasets have different licenses"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="show every file and the card; upload nothing"
     )

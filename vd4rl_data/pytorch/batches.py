@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
+
+from vd4rl_data.sampling.sampler import present
 
 FRAME_FIELDS: Final = ("observations", "next_observations")
 TRANSITION_LAYOUTS: Final = ("BKHWC", "stacked")
@@ -35,7 +37,7 @@ class TensorTransitions:
 
     def as_dict(self) -> dict[str, Tensor]:
         """The same tensors by name."""
-        return _as_dict(self)
+        return present(self)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TensorTransitions:
         """A copy on another device."""
@@ -64,7 +66,7 @@ class TensorSequences:
 
     def as_dict(self) -> dict[str, Tensor]:
         """The same tensors by name; without ``mask`` if there is none."""
-        return _as_dict(self)
+        return present(self)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TensorSequences:
         """A copy on another device."""
@@ -111,10 +113,5 @@ def joined(frames: Tensor, layout: str) -> Tensor:
     return frames.flatten(1, 2) if layout == "stacked" else frames
 
 
-def _as_dict(batch: TensorTransitions | TensorSequences) -> dict[str, Tensor]:
-    tensors = {item.name: getattr(batch, item.name) for item in fields(batch)}
-    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
-
-
 def _mapped(batch: _Batch, change: Callable[[Tensor], Tensor]) -> _Batch:
-    return replace(batch, **{name: change(tensor) for name, tensor in _as_dict(batch).items()})
+    return replace(batch, **{name: change(tensor) for name, tensor in present(batch).items()})

@@ -22,10 +22,10 @@ from vd4rl_data.pytorch.batches import (
     joined,
     laid_out,
 )
-from vd4rl_data.sampling import Columns, SequenceSampler, TransitionSampler
+from vd4rl_data.sampling import Columns, Sampler, Sequences, Transitions
 from vd4rl_data.sampling.stream import Plan
 
-Sampler: TypeAlias = TransitionSampler | SequenceSampler
+AnySampler: TypeAlias = Sampler[Transitions | Sequences]
 Tensors: TypeAlias = dict[str, Tensor]
 
 STORAGES: Final = ("auto", "device", "stream")
@@ -39,7 +39,7 @@ _LOGGER: Final = logging.getLogger("vd4rl_data")
 
 
 def make_feed(
-    sampler: Sampler,
+    sampler: AnySampler,
     episodes: NDArray[np.integer[Any]],
     device: torch.device,
     storage: str,
@@ -92,7 +92,7 @@ def episode_rows(columns: Columns, episodes: NDArray[np.integer[Any]]) -> NDArra
 class HostFeed:
     """Batches made on the host; on the CPU they share the memory of the sampler's arrays."""
 
-    def __init__(self, sampler: Sampler, device: torch.device, layout: str) -> None:
+    def __init__(self, sampler: AnySampler, device: torch.device, layout: str) -> None:
         """Use :func:`make_feed`."""
         self._sampler = sampler
         self._device = device
@@ -115,7 +115,7 @@ class ResidentFeed:
     """
 
     def __init__(
-        self, sampler: Sampler, rows: NDArray[np.int64], device: torch.device, layout: str
+        self, sampler: AnySampler, rows: NDArray[np.int64], device: torch.device, layout: str
     ) -> None:
         """Copy frames ``rows`` to the device; use :func:`make_feed`."""
         self._sampler = sampler
@@ -157,7 +157,7 @@ class PinnedFeed:
     The copy of a batch overlaps with the work on the last one. CUDA only.
     """
 
-    def __init__(self, sampler: Sampler, device: torch.device, layout: str) -> None:
+    def __init__(self, sampler: AnySampler, device: torch.device, layout: str) -> None:
         """Use :func:`make_feed`."""
         self._device = device
         self._layout = layout
@@ -176,7 +176,7 @@ class PinnedFeed:
         return laid_out(tensors, self._layout)
 
 
-def _pinned_copies(sampler: Sampler, device: torch.device) -> Iterator[tuple[Tensors, Any]]:
+def _pinned_copies(sampler: AnySampler, device: torch.device) -> Iterator[tuple[Tensors, Any]]:
     """The batches on the device, each with the event after which its tensors hold them."""
     torch.cuda.set_device(device)  # of this thread: pinned memory and events belong to a device
     stream = torch.cuda.Stream(device)
@@ -202,7 +202,7 @@ def _copied(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
-def draws(sampler: Sampler) -> Iterator[Plan]:
+def draws(sampler: AnySampler) -> Iterator[Plan]:
     """All batches, without their pixels."""
     while True:
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from vd4rl_data.pytorch.batches import (
     host_tensors,
     laid_out,
 )
-from vd4rl_data.pytorch.feeds import Sampler, draws
+from vd4rl_data.pytorch.feeds import AnySampler, draws
 from vd4rl_data.pytorch.samplers import Data, check_layout, columns_of
 from vd4rl_data.sampling import SequenceSampler, TransitionSampler
 from vd4rl_data.sampling.stream import Rng
@@ -56,22 +57,11 @@ class IterableTransitions(IterableDataset[TensorTransitions]):
         """
         super().__init__()
         check_layout(layout, TRANSITION_LAYOUTS)
-        self._columns, self._episodes = columns_of(data, split)
-        self._options = _checked_options(options)
-        self._arguments = (batch_size, frame_stack, n_step, discount_factor)
-        self._rng = np.random.default_rng(rng)
-        self._layout = layout
-        self._sampler()  # an argument that is wrong is reported here, not in a worker
+        arguments = (*columns_of(data, split), batch_size, frame_stack, n_step, discount_factor)
+        self._batches = _Batches(partial(TransitionSampler, *arguments), rng, layout, options)
 
     def __iter__(self) -> Iterator[TensorTransitions]:
-        for tensors in _own_batches(self._sampler(), self._layout):
-            yield TensorTransitions(**tensors)
-
-    def _sampler(self) -> TransitionSampler:
-        rng = copy.deepcopy(self._rng)
-        return TransitionSampler(
-            self._columns, self._episodes, *self._arguments, rng, **self._options
-        )
+        return (TensorTransitions(**tensors) for tensors in self._batches)
 
 
 class IterableSequences(IterableDataset[TensorSequences]):
@@ -95,34 +85,38 @@ class IterableSequences(IterableDataset[TensorSequences]):
         """
         super().__init__()
         check_layout(layout, SEQUENCE_LAYOUTS)
-        self._columns, self._episodes = columns_of(data, split)
-        self._options = _checked_options(options)
-        self._arguments = (batch_size, length)
+        arguments = (*columns_of(data, split), batch_size, length)
+        self._batches = _Batches(partial(SequenceSampler, *arguments), rng, layout, options)
+
+    def __iter__(self) -> Iterator[TensorSequences]:
+        return (TensorSequences(**tensors) for tensors in self._batches)
+
+
+class _Batches:
+    """The batches that fall to this worker process, from the first on; all outside of a worker."""
+
+    def __init__(
+        self, make: Callable[..., AnySampler], rng: Rng, layout: str, options: dict[str, Any]
+    ) -> None:
+        """Check all arguments by making a sampler: what is wrong is told here, not in a worker.
+
+        Raises:
+            ValueError: an argument is out of range, or buffers are to be reused.
+        """
+        if options.get("reuse_buffers"):
+            raise ValueError("reuse_buffers: expected False, as a worker's batches wait in a queue")
+        self._make = partial(make, **options)
         self._rng = np.random.default_rng(rng)
         self._layout = layout
         self._sampler()
 
-    def __iter__(self) -> Iterator[TensorSequences]:
-        for tensors in _own_batches(self._sampler(), self._layout):
-            yield TensorSequences(**tensors)
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        worker = get_worker_info()
+        mine, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        sampler = self._sampler()
+        for number, plan in enumerate(draws(sampler)):
+            if number % workers == mine:
+                yield laid_out(host_tensors(sampler.assemble(plan).as_dict()), self._layout)
 
-    def _sampler(self) -> SequenceSampler:
-        rng = copy.deepcopy(self._rng)
-        return SequenceSampler(
-            self._columns, self._episodes, *self._arguments, rng, **self._options
-        )
-
-
-def _own_batches(sampler: Sampler, layout: str) -> Iterator[dict[str, Tensor]]:
-    """The batches that fall to this worker process; all of them outside of a worker."""
-    worker = get_worker_info()
-    mine, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
-    for number, plan in enumerate(draws(sampler)):
-        if number % workers == mine:
-            yield laid_out(host_tensors(sampler.assemble(plan).as_dict()), layout)
-
-
-def _checked_options(options: dict[str, Any]) -> dict[str, Any]:
-    if options.get("reuse_buffers"):
-        raise ValueError("reuse_buffers: expected False, as a worker's batches wait in a queue")
-    return options
+    def _sampler(self) -> AnySampler:
+        return self._make(rng=copy.deepcopy(self._rng))

@@ -1,6 +1,7 @@
 """Batches of transitions and of sequences, gathered from unstacked frames at sampling time."""
 
 from vd4rl_data.sampling.columns import Columns as Columns
+from vd4rl_data.sampling.sampler import Sampler as Sampler
 from vd4rl_data.sampling.sequences import DreamerSequences as DreamerSequences
 from vd4rl_data.sampling.sequences import Sequences as Sequences
 from vd4rl_data.sampling.sequences import SequenceSampler as SequenceSampler

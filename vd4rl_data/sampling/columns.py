@@ -62,11 +62,15 @@ class Columns:
         """Episode numbers, ascending, each once.
 
         Raises:
-            ValueError: there are none, or one lies outside [0, E).
+            ValueError: there are none, one lies outside [0, E), or they are no integers: a mask of
+                booleans would pass for the numbers 0 and 1.
         """
-        numbers = np.unique(np.asarray(episodes)).astype(np.int64)
-        if not numbers.size:
+        given = np.asarray(episodes)
+        if not given.size:
             raise ValueError("episodes: expected at least one episode number, got none")
+        if given.dtype.kind not in "iu":
+            raise ValueError(f"episodes: expected integers, got an array of {given.dtype}")
+        numbers = np.unique(given).astype(np.int64)
         if numbers[0] < 0 or numbers[-1] >= self.num_episodes:
             raise ValueError(
                 f"episodes: expected numbers in [0, {self.num_episodes}), got "

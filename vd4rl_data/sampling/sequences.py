@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -13,9 +12,9 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 
 from vd4rl_data.sampling.columns import Columns
-from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
-from vd4rl_data.sampling.indices import sequence_rows, window_starts
-from vd4rl_data.sampling.stream import Plan, PlanStream, Records, Rng
+from vd4rl_data.sampling.indices import sequence_rows
+from vd4rl_data.sampling.sampler import Sampler, find_windows, present
+from vd4rl_data.sampling.stream import Plan, Records, Rng
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Sequences:
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
         """The same arrays by name; without ``mask`` if there is none."""
-        return _present(self)
+        return present(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class DreamerSequences:
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
         """The same arrays by name; without ``mask`` if there is none."""
-        return _present(self)
+        return present(self)
 
 
 def dreamer_alignment(sequences: Sequences) -> DreamerSequences:
@@ -105,17 +104,14 @@ WINDOW: Final = np.dtype([(name, np.int64) for name in ("row", "steps", "first_r
 first and of the last observation of its episode."""
 
 
-class SequenceSampler:
+class SequenceSampler(Sampler[Sequences]):
     """An iterator of :class:`Sequences`, drawn uniformly over all windows of all episodes.
-
-    Samples are independent of each other; their order inside a batch has no meaning. Picklable
-    between two batches: a copy continues with the same batches. Not thread-safe.
 
     Attributes:
         columns: the rows that are sampled.
+        table: all windows, ascending by row: V records (:data:`WINDOW`).
         length: L.
         pad: whether batches carry a mask.
-        table: all windows, ascending by row: V records (:data:`WINDOW`).
     """
 
     def __init__(
@@ -156,68 +152,29 @@ class SequenceSampler:
         """
         if length < 1:
             raise ValueError(f"length: expected at least 1, got {length}")
-        self.columns = columns
         self.length = length
         self.pad = pad
-        self.table = _make_windows(columns, episodes, length, pad=pad)
-        self._stream = PlanStream(
-            self.table,
+        super().__init__(
+            columns,
+            _make_windows(columns, episodes, length, pad=pad),
             batch_size,
             rng,
+            plan=partial(_plan_sequences, columns, length, pad),
+            stack=length + 1,
+            phases=(0,),
+            span=length,
             epochs=epochs,
             drop_last=drop_last,
-            alternate=wants_alternation(math.prod(columns.frames.shape[1:]), length + 1),
-            plan=partial(_plan_sequences, columns, length, pad),
-            span=length,
-        )
-        self._gatherer = FrameGatherer(
-            columns.frames,
-            batch_size * (length + 1),
-            phases=(0,),
-            threads=threads,
             reuse_buffers=reuse_buffers,
+            threads=threads,
         )
-
-    @property
-    def num_starts(self) -> int:
-        """The number of windows, V: the samples of an epoch."""
-        return len(self.table)
-
-    def __iter__(self) -> SequenceSampler:
-        return self
-
-    def __next__(self) -> Sequences:
-        return self.assemble(self.draw())
-
-    def sample(self, rng: Rng = None) -> Sequences:
-        """One full batch, uniform with replacement.
-
-        Args:
-            rng: a generator or a seed; ``None`` uses the sampler's own generator.
-        """
-        return self.assemble(self._stream.sample(rng))
-
-    def gather(self, rows: NDArray[Any] | Sequence[int]) -> Sequences:
-        """The windows that start at the given rows of the dataset, in that order.
-
-        Raises:
-            ValueError: a row starts no window.
-        """
-        return self.assemble(self._stream.of_rows(rows))
-
-    def draw(self) -> Plan:
-        """The next batch without its pixels.
-
-        The fields of :class:`Sequences` by name; ``observations`` holds the rows of the frames,
-        int64 (B, L+1), and for padding the row of the last observation.
-        """
-        return next(self._stream)
 
     def assemble(self, plan: Plan, frames: Sequence[NDArray[np.uint8]] | None = None) -> Sequences:
         """Fetch the pixels of a batch.
 
         Args:
-            plan: what :meth:`draw` returned.
+            plan: what :meth:`draw` returned; ``observations`` holds the rows of the frames, int64
+                (B, L+1), and for padding the row of the last observation.
             frames: where to write the observations, one C-contiguous uint8 (B, L+1, H, W, 3), e.g.
                 in pinned memory.
         """
@@ -231,14 +188,9 @@ class SequenceSampler:
 def _make_windows(
     columns: Columns, episodes: NDArray[np.integer], length: int, *, pad: bool
 ) -> Records:
-    numbers = columns.checked_episodes(episodes)
-    rows, steps, owners = window_starts(columns.starts, numbers, length, shorten=pad)
-    if not len(rows):
-        longest = int((np.diff(columns.starts)[numbers] - 1).max())
-        raise ValueError(
-            f"length: no episode has {length} transitions, the longest has {longest}; lower length "
-            "or pass pad=True"
-        )
+    rows, steps, owners = find_windows(
+        columns, episodes, length, shorten=pad, name="length", option="pad=True"
+    )
     windows = np.empty(len(rows), WINDOW)
     windows["row"], windows["steps"] = rows, steps
     windows["first_row"] = columns.starts[owners]
@@ -275,8 +227,3 @@ def _shifted(values: NDArray[Any], first: float | bool) -> NDArray[Any]:
     shifted[:, 0] = first
     shifted[:, 1:] = values
     return shifted
-
-
-def _present(batch: Sequences | DreamerSequences) -> dict[str, NDArray[Any]]:
-    arrays = {item.name: getattr(batch, item.name) for item in fields(batch)}
-    return {name: values for name, values in arrays.items() if values is not None}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -13,14 +12,9 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 
 from vd4rl_data.sampling.columns import Columns
-from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
-from vd4rl_data.sampling.indices import (
-    N_STEP_ENDS,
-    n_step_returns,
-    stack_rows,
-    window_starts,
-)
-from vd4rl_data.sampling.stream import Plan, PlanStream, Records, Rng
+from vd4rl_data.sampling.indices import N_STEP_ENDS, n_step_returns, stack_rows
+from vd4rl_data.sampling.sampler import Sampler, find_windows, present
+from vd4rl_data.sampling.stream import Plan, Records, Rng
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +43,7 @@ class Transitions:
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
         """The same arrays by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return present(self)
 
 
 RECORD: Final = np.dtype(
@@ -71,11 +65,8 @@ One record instead of seven arrays: a random sample then costs one cache miss in
 """
 
 
-class TransitionSampler:
+class TransitionSampler(Sampler[Transitions]):
     """An iterator of :class:`Transitions`, drawn uniformly over all valid starts of all episodes.
-
-    Samples are independent of each other; their order inside a batch has no meaning. Picklable
-    between two batches: a copy continues with the same batches. Not thread-safe.
 
     Attributes:
         columns: the rows that are sampled.
@@ -123,61 +114,22 @@ class TransitionSampler:
             ValueError: an argument is out of range, or no window fits into any episode.
         """
         _check_arguments(frame_stack, n_step, discount_factor, n_step_end)
-        self.columns = columns
         self.frame_stack = frame_stack
         shorten = n_step_end == "shorten"
-        self.table = _make_table(columns, episodes, n_step, discount_factor, shorten=shorten)
-        self._stream = PlanStream(
-            self.table,
+        super().__init__(
+            columns,
+            _make_table(columns, episodes, n_step, discount_factor, shorten=shorten),
             batch_size,
             rng,
+            plan=partial(_plan_transitions, columns, frame_stack),
+            stack=frame_stack,
+            phases=(0, n_step),
+            span=1,
             epochs=epochs,
             drop_last=drop_last,
-            alternate=wants_alternation(math.prod(columns.frames.shape[1:]), frame_stack),
-            plan=partial(_plan_transitions, columns, frame_stack),
-        )
-        self._gatherer = FrameGatherer(
-            columns.frames,
-            2 * batch_size * frame_stack,
-            phases=(0, n_step),
-            threads=threads,
             reuse_buffers=reuse_buffers,
+            threads=threads,
         )
-
-    @property
-    def num_starts(self) -> int:
-        """The number of valid starts, V: the samples of an epoch."""
-        return len(self.table)
-
-    def __iter__(self) -> TransitionSampler:
-        return self
-
-    def __next__(self) -> Transitions:
-        return self.assemble(self.draw())
-
-    def sample(self, rng: Rng = None) -> Transitions:
-        """One full batch, uniform with replacement.
-
-        Args:
-            rng: a generator or a seed; ``None`` uses the sampler's own generator.
-        """
-        return self.assemble(self._stream.sample(rng))
-
-    def gather(self, rows: NDArray[Any] | Sequence[int]) -> Transitions:
-        """The transitions that start at the given rows of the dataset, in that order.
-
-        Raises:
-            ValueError: a row is no valid start.
-        """
-        return self.assemble(self._stream.of_rows(rows))
-
-    def draw(self) -> Plan:
-        """The next batch without its pixels.
-
-        The fields of :class:`Transitions` by name; ``observations`` and ``next_observations`` hold
-        the rows of the frames, int64 (B, K).
-        """
-        return next(self._stream)
 
     def assemble(
         self, plan: Plan, frames: Sequence[NDArray[np.uint8]] | None = None
@@ -185,20 +137,15 @@ class TransitionSampler:
         """Fetch the pixels of a batch.
 
         Args:
-            plan: what :meth:`draw` returned.
+            plan: what :meth:`draw` returned; ``observations`` and ``next_observations`` hold the
+                rows of the frames, int64 (B, K).
             frames: where to write observations and next observations, C-contiguous uint8
                 (B, K, H, W, 3) each, e.g. in pinned memory.
         """
         groups = (plan["observations"], plan["next_observations"])
         observations, next_observations = self._gatherer.gather(groups, frames)
         return Transitions(
-            observations=observations,
-            actions=plan["actions"],
-            rewards=plan["rewards"],
-            next_observations=next_observations,
-            discounts=plan["discounts"],
-            terminated=plan["terminated"],
-            truncated=plan["truncated"],
+            **{**plan, "observations": observations, "next_observations": next_observations}
         )
 
 
@@ -238,14 +185,14 @@ def _make_table(
     *,
     shorten: bool,
 ) -> Records:
-    numbers = columns.checked_episodes(episodes)
-    rows, steps, owners = window_starts(columns.starts, numbers, n_step, shorten=shorten)
-    if not len(rows):
-        longest = int((np.diff(columns.starts)[numbers] - 1).max())
-        raise ValueError(
-            f"n_step: no episode has {n_step} transitions, the longest has {longest}; lower n_step "
-            'or pass n_step_end="shorten"'
-        )
+    rows, steps, owners = find_windows(
+        columns,
+        episodes,
+        n_step,
+        shorten=shorten,
+        name="n_step",
+        option='n_step_end="shorten"',
+    )
     returns, discounts = n_step_returns(
         columns.rewards, columns.discounts, rows, steps, discount_factor
     )

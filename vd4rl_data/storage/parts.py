@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from vd4rl_data.episode import Episode, validate
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError
@@ -18,6 +19,9 @@ from vd4rl_data.storage.writer import FileWriter
 
 _RECIPE: Final = "recipe.json"
 _FAST_COMPRESSION: Final = 1
+_SHOWN_DIFFERENCES: Final = 5
+_LONGEST_VALUE: Final = 120
+_ABSENT: Final = object()
 
 
 class PartStore:
@@ -40,10 +44,12 @@ class PartStore:
         stored = folder / _RECIPE
         if not stored.exists():
             write_text(stored, text)
-        elif stored.read_text(encoding="utf-8") != text:
+            return
+        found = stored.read_text(encoding="utf-8", errors="replace")
+        if found != text:
             raise DatasetFormatError(
-                f"{folder}: expected parts of {text}, got parts of "
-                f"{stored.read_text(encoding='utf-8')}; "
+                f"{folder}: expected parts of the recipe at hand, got parts of another:\n"
+                f"{_difference(text, found)}\n"
                 "finish that work with its own settings, or delete the folder"
             )
 
@@ -120,5 +126,43 @@ class PartStore:
             yield self.read(number)
 
     def remove(self) -> None:
-        """Delete the folder with all its parts."""
-        shutil.rmtree(self.folder)
+        """Delete the folder with all its parts.
+
+        It disappears in one step, so that no kill leaves half of a store; what a kill leaves of the
+        folder ``<name>.removed`` goes the next time.
+        """
+        doomed = self.folder.with_name(f"{self.folder.name}.removed")
+        if doomed.exists():
+            shutil.rmtree(doomed)
+        self.folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def _difference(expected: str, found: str) -> str:
+    """What two recipes, as JSON text, do not have in common: a line for each value."""
+    try:
+        theirs = json.loads(found)
+    except ValueError:
+        return f"    expected JSON, got {_shortened(found)}"
+    lines = list(_differences("", json.loads(expected), theirs))
+    more = len(lines) - _SHOWN_DIFFERENCES
+    return "\n".join(lines[:_SHOWN_DIFFERENCES] + [f"    and {more} more"] * (more > 0))
+
+
+def _differences(name: str, expected: object, found: object) -> Iterator[str]:
+    if isinstance(expected, dict) and isinstance(found, dict):
+        ours, theirs = cast("dict[str, Any]", expected), cast("dict[str, Any]", found)
+        for key in sorted(ours.keys() | theirs.keys()):
+            inner = f"{name}.{key}" if name else key
+            yield from _differences(inner, ours.get(key, _ABSENT), theirs.get(key, _ABSENT))
+    elif expected != found or type(expected) is not type(found):
+        where = name or "recipe"
+        yield f"    {where}: expected {_shown(expected)}, got {_shown(found)}"
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is _ABSENT else _shortened(canonical_json(value))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

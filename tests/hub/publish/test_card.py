@@ -173,6 +173,45 @@ def test_hostile_provenance_cannot_leave_its_place(tmp_path: Path) -> None:
     assert "<script>" not in outside
 
 
+def test_behavior_policy_is_readable(tmp_path: Path) -> None:
+    policy = {"name": "sac", "checkpoint": {"sha256": "ab"}, "return": 970.5}
+    tiny.write(
+        tmp_path / "a.h5", provenance=dataclasses.replace(tiny.PROVENANCE, behavior_policy=policy)
+    )
+    card = prepare([tmp_path / "a.h5"], tmp_path / "upload", REPO_ID).card
+    assert (
+        "- **behavior policy:** random\n"
+        '  - `checkpoint`: `{"sha256": "ab"}`\n'
+        "  - `name`: `sac`\n"
+        "  - `return`: `970.5`\n"
+    ) in card
+
+
+def test_code_of_the_card_runs(prepared: PreparedRepository, flat: Path) -> None:
+    """As it stands there, but for the hub."""
+    code = re.findall(r"```python\n(.+?)```", prepared.card, re.DOTALL)[0]
+    source = f'"{NAME}", source="hf://{REPO_ID}"'
+    assert source in code
+    names: dict[str, Any] = {}
+    local = code.replace(source, f'"{flat}"').replace("n_step=3", "n_step=1")
+    exec(local, names)
+    assert len(names["episode"]) == len(tiny.episodes_of()[0])
+    assert names["batch"].observations.shape == (256, 3, 4, 4, 3)
+
+
+def test_composite_of_what_is_there(prepared: PreparedRepository) -> None:
+    dataset = prepared.datasets[0]
+    parts = [
+        dataclasses.replace(
+            dataset, manifest=dataclasses.replace(dataset.manifest, dataset_id=spec.name)
+        )
+        for spec in (tiny.EXPERT, tiny.MEDIUM)
+    ]
+    told = f"`{tiny.MEDIUM_EXPERT.name}` loads from here too"
+    assert told in make_card(REPO_ID, parts)
+    assert told not in make_card(REPO_ID, parts[:1])
+
+
 def test_one_citation_for_each_paper(prepared: PreparedRepository) -> None:
     dataset = prepared.datasets[0]
     other = dataclasses.replace(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.hub.publish.conftest import REPO_ID
 from tests.storage import tiny
+from vd4rl_data.errors import PublishError
 from vd4rl_data.hub.publish import PreparedRepository, prepare
+from vd4rl_data.hub.publish.croissant import check_croissant
 
 NAME = tiny.SPEC.name
 
@@ -67,3 +70,23 @@ def test_columns_are_in_the_files(prepared: PreparedRepository) -> None:
             rows = {column: len(file[column]) for column in columns}
             assert len(set(rows.values())) == 1
     assert content["distribution"][-1]["includes"] == f"{NAME}.packed-*.h5"
+
+
+def test_check_says_that_it_is_valid(prepared: PreparedRepository) -> None:
+    assert "is valid to mlcroissant" in check_croissant(prepared.folder / "croissant.json")
+
+
+def test_check_refuses_what_is_not(prepared: PreparedRepository) -> None:
+    path = prepared.folder / "croissant.json"
+    content = json.loads(path.read_text())
+    content["recordSet"][0]["field"][0]["source"]["fileSet"]["@id"] = "nothing"
+    path.write_text(json.dumps(content))
+    with pytest.raises(PublishError, match=r"not valid to mlcroissant.*\n"):
+        check_croissant(path)
+
+
+def test_check_without_the_package_says_so(
+    prepared: PreparedRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlcroissant", None)
+    assert "pip install mlcroissant" in check_croissant(prepared.folder / "croissant.json")

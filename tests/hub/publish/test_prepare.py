@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,18 +15,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import vd4rl_data
 from tests.hub.publish.conftest import REPO_ID
 from tests.storage import tiny
 from vd4rl_data.errors import (
     CorruptFileError,
+    NoSpaceError,
     OutputExistsError,
     PublishError,
     UnknownDatasetError,
 )
 from vd4rl_data.hub.publish import PreparedRepository, prepare, shards
-from vd4rl_data.hub.publish.shards import choose_groups
+from vd4rl_data.hub.publish.shards import choose_groups, expected_bytes
 from vd4rl_data.registry import DATASETS
-from vd4rl_data.storage import open_dataset, pack, verify_dataset
+from vd4rl_data.storage import open_dataset, pack, unpack, verify_dataset
 
 Tree = Callable[[Path], dict[str, bytes]]
 NAME = tiny.SPEC.name
@@ -122,6 +125,14 @@ def test_shards_are_smaller_where_pixels_compress_worse(
     row_bytes = sum(rows.nbytes for rows in stored.episode_rows(0).values()) // 21
     assert all(size * row_bytes // 48 <= expected for size in raw)
     assert max(raw) * row_bytes // 48 > expected // 2
+
+
+def test_expected_bytes_are_about_those_of_the_shards(tmp_path: Path) -> None:
+    sample = next((Path(vd4rl_data.__file__).parent / "samples").rglob("*.packed-*.h5"))
+    exact = sample.stat().st_size
+    assert expected_bytes(open_dataset(sample)) == exact
+    flat = unpack(sample, tmp_path / "flat.h5")
+    assert 0.8 < expected_bytes(open_dataset(flat)) / exact < 1.25
 
 
 # --- going on after a kill -------------------------------------------------------------------
@@ -293,6 +304,61 @@ def test_folder_of_other_content(prepared: PreparedRepository, flat: Path) -> No
     tiny.write(flat, tiny.episodes_of((3, 3, 3)))
     with pytest.raises(OutputExistsError, match="other content"):
         prepare([flat], prepared.folder, REPO_ID)
+
+
+def _expert(tmp_path: Path) -> Path:
+    path = tmp_path / "data" / f"{tiny.EXPERT.name}.h5"
+    tiny.write(path, tiny.episodes_of((3, 3, 3)), spec=tiny.EXPERT)
+    return path
+
+
+def test_folder_takes_more_datasets(
+    prepared: PreparedRepository, flat: Path, tmp_path: Path, tree: Tree
+) -> None:
+    """What is there is kept, and the whole is as if it had been prepared at once."""
+    inodes = {path: path.stat().st_ino for path in prepared.folder.rglob("*.h5")}
+    expert = _expert(tmp_path)
+    grown = prepare([flat, expert], prepared.folder, REPO_ID)
+    assert all(path.stat().st_ino == inode for path, inode in inodes.items())
+    whole = prepare([expert, flat], tmp_path / "whole", REPO_ID)
+    assert grown.files == whole.files
+    assert tree(grown.folder) == tree(whole.folder)
+    with pytest.raises(OutputExistsError, match=f"prepared with {tiny.EXPERT.name} too"):
+        prepare([flat], prepared.folder, REPO_ID)
+    assert tree(grown.folder) == tree(whole.folder)
+
+
+def test_folder_with_an_edited_card_takes_no_more(
+    prepared: PreparedRepository, flat: Path, tmp_path: Path
+) -> None:
+    card = prepared.folder / "README.md"
+    card.write_text("My own words.\n")
+    with pytest.raises(OutputExistsError, match=f"does not speak of {tiny.EXPERT.name}"):
+        prepare([flat, _expert(tmp_path)], prepared.folder, REPO_ID)
+    assert card.read_text() == "My own words.\n"
+    card.rename(tmp_path / "mine.md")
+    assert len(prepare([flat, _expert(tmp_path)], prepared.folder, REPO_ID).datasets) == 2
+
+
+def test_no_room_is_told_before_packing(
+    flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100))
+    with pytest.raises(NoSpaceError, match="are free"):
+        prepare([flat], tmp_path / "upload", REPO_ID)
+    assert not list((tmp_path / "upload").rglob("*.h5"))
+    monkeypatch.undo()
+
+
+def test_finished_shards_need_no_room_again(
+    prepared: PreparedRepository, flat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(flat)
+    room = expected_bytes(open_dataset(flat)) - prepared.datasets[0].num_bytes
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=max(0, room)))
+    assert prepare([flat], prepared.folder, REPO_ID) == prepared
+    monkeypatch.undo()
 
 
 def test_folder_with_broken_notes(prepared: PreparedRepository, flat: Path) -> None:

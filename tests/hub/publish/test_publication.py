@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.hub.publish.conftest import REPO_ID
 from tests.hub.publish.fake_hub import FakeHub
 from tests.storage import tiny
+from vd4rl_data.cli import main
 from vd4rl_data.errors import CorruptFileError, DatasetNotFoundError, PublishError
 from vd4rl_data.hub.mirror import MirrorServer
 from vd4rl_data.hub.publish import find_datasets, publish
@@ -88,7 +90,61 @@ def test_find_in_folders(flat: Path, tmp_path: Path) -> None:
         shutil.copy(flat, root / folder)
     (root / "other.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     assert find_datasets([root]) == [packed[0], flat]
-    assert find_datasets([flat, flat]) == [flat, flat]
+    assert find_datasets([flat, root, flat]) == [flat, packed[0]]
+
+
+def test_composite_in_a_folder_is_its_parts(tmp_path: Path) -> None:
+    """Beside its parts it is passed over; alone it is named, and refused with what to do."""
+    for spec, count in ((tiny.MEDIUM, 2), (tiny.EXPERT, 3), (tiny.MEDIUM_EXPERT, 5)):
+        episodes = tiny.episodes_of((3,) * count)
+        tiny.write(tmp_path / f"data/{spec.name}.h5", episodes, spec=spec)
+    found = find_datasets([tmp_path / "data"])
+    assert [path.stem for path in found] == [
+        spec.name.rpartition("/")[2] for spec in (tiny.EXPERT, tiny.MEDIUM)
+    ]
+    found[0].unlink()
+    with pytest.raises(PublishError, match="publish those"):
+        publish([tmp_path / "data"], REPO_ID, folder=tmp_path / "upload", dry_run=True)
+
+
+def test_command_line(
+    hub: FakeHub, flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of datasets under two licenses, twice, and then with other content."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = main(["publish", str(flat.parent.parent), "--repo", REPO_ID, *map(str, arguments)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    expert = flat.with_name("expert.h5")
+    tiny.write(expert, spec=dataclasses.replace(tiny.EXPERT, license="MIT"))
+    status, _, told = run("--out", tmp_path / "upload")
+    assert (status, "--mixed-licenses" in told) == (2, True)
+    status, said, _ = run("--out", tmp_path / "upload", "--mixed-licenses")
+    assert status == 0
+    for name in (NAME, tiny.EXPERT.name):
+        assert f'load_dataset("{name}", source="hf://{REPO_ID}@' in said
+    again = run("--out", tmp_path / "upload", "--mixed-licenses")
+    assert again[0] == 0
+    assert "0 of 12 files were uploaded" in again[1]
+    expert.unlink()
+    status, _, told = run("--out", tmp_path / "one")
+    assert (status, "--replace" in told) == (2, True)
+    status, said, _ = run("--out", tmp_path / "one", "--replace")
+    assert (status, f"Replaced: {tiny.EXPERT.name}" in said) == (0, True)
+
+
+def test_says_what_was_replaced(hub: FakeHub, flat: Path, tmp_path: Path) -> None:
+    first = publish([flat], REPO_ID, folder=tmp_path / "upload")
+    assert first.commit is not None
+    assert "Replaced" not in str(first)
+    tiny.write(flat, tiny.episodes_of((3, 3, 3)))
+    with pytest.raises(PublishError, match="--replace"):
+        publish([flat], REPO_ID, folder=tmp_path / "other")
+    second = publish([flat], REPO_ID, folder=tmp_path / "other", replace=True)
+    assert f"Replaced: {NAME}; still to be had from {first.commit.source}" in str(second)
+    assert f"{tmp_path / 'other'} (0.1 MB) is no longer needed" in str(second)
 
 
 def test_parts_of_unfinished_work_are_no_datasets(tmp_path: Path) -> None:

@@ -86,8 +86,12 @@ def test_old_shards_of_the_same_dataset_go(
     hub: FakeHub, prepared: PreparedRepository, tmp_path: Path, flat: Path
 ) -> None:
     old = f"{tiny.SPEC.name}.packed-00000-of-00009.h5"
-    hub.commit(REPO_ID, {old: b"older", "LICENSE": b"words", "notes/a.packed.txt": b"b"})
-    upload(prepared)
+    before = hub.commit(REPO_ID, {old: b"older", "LICENSE": b"words", "notes/a.packed.txt": b"b"})
+    with pytest.raises(PublishError, match=rf"already, with other content.*--replace.*{before}"):
+        upload(prepared)
+    assert hub.repos[REPO_ID].head.sha == before
+    done = upload(prepared, replace=True)
+    assert (done.replaced, done.previous) == ((tiny.SPEC.name,), before)
     found = hub.content(REPO_ID)
     assert old not in found
     assert (found["LICENSE"], found["notes/a.packed.txt"]) == (b"words", b"b")
@@ -97,13 +101,35 @@ def test_old_shards_of_the_same_dataset_go(
 def test_other_datasets_are_not_left_without_a_card(
     hub: FakeHub, prepared: PreparedRepository
 ) -> None:
-    hub.commit(REPO_ID, {f"{tiny.EXPERT.name}.packed-00000-of-00001.h5": b"x"})
+    theirs = {
+        f"{tiny.EXPERT.name}.packed-00000-of-00001.h5": b"x",
+        f"pictures/{tiny.EXPERT.name}.episodes.png": b"y",
+        "pictures/logo.png": b"z",
+    }
+    hub.commit(REPO_ID, theirs)
     before = hub.repos[REPO_ID].head
-    with pytest.raises(PublishError, match=tiny.EXPERT.name):
+    with pytest.raises(PublishError, match=f"{tiny.EXPERT.name}.*--replace"):
         upload(prepared)
     assert hub.repos[REPO_ID].head == before
-    upload(prepared, replace=True)
+    assert upload(prepared, replace=True).replaced == (tiny.EXPERT.name,)
     assert not any(tiny.EXPERT.name in path for path in hub.content(REPO_ID))
+    assert hub.content(REPO_ID)["pictures/logo.png"] == b"z"
+
+
+def test_a_dataset_is_added_to_what_was_published(
+    hub: FakeHub, prepared: PreparedRepository, tmp_path: Path, flat: Path
+) -> None:
+    """Nothing is replaced, and only what is new is sent."""
+    upload(prepared)
+    expert = tmp_path / "data" / f"{tiny.EXPERT.name}.h5"
+    tiny.write(expert, tiny.episodes_of((3, 3, 3)), spec=tiny.EXPERT)
+    both = prepare([flat, expert], prepared.folder, REPO_ID)
+    hub.seen.clear()
+    done = upload(both)
+    assert (done.replaced, done.previous) == ((), None)
+    assert done.uploaded == len(both.files) - len(prepared.files) + 2  # card and Croissant, too
+    stored = {seen.path.rpartition("/")[2] for seen in hub.requests(origin="store")}
+    assert not stored & {file.sha256 for file in prepared.files}
 
 
 # --- the token -------------------------------------------------------------------------------

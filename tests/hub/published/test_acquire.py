@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -27,14 +28,15 @@ from vd4rl_data.errors import (
     CorruptFileError,
     DatasetNotFoundError,
     InvalidIdError,
+    NoSpaceError,
     OfflineError,
     RemoteAccessError,
     RemoteFileNotFoundError,
     TransferError,
     UnknownDatasetError,
 )
-from vd4rl_data.hub import published
 from vd4rl_data.hub.publish import PreparedRepository
+from vd4rl_data.hub.published import acquire as acquiring
 from vd4rl_data.hub.published import list_published
 
 
@@ -86,8 +88,8 @@ def test_second_call_with_a_commit_asks_nobody(
     """Not even the hub's client is loaded."""
     source = f"{SOURCE}@{_revision(mirror)}"
     first = acquire(tmp_path, source)
-    monkeypatch.setattr(published, "is_offline", pytest.fail)
-    monkeypatch.setattr(published, "Hub", pytest.fail)
+    monkeypatch.setattr(acquiring, "is_offline", pytest.fail)
+    monkeypatch.setattr(acquiring, "Hub", pytest.fail)
     mirror.server.stop()
     before = len(mirror.log)
     assert acquire(tmp_path, source) == first
@@ -196,7 +198,7 @@ def test_killed_and_asked_again(
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(published, step, die)
+        patch.setattr(acquiring, step, die)
         with pytest.raises(KeyboardInterrupt):
             acquire(tmp_path)
     assert not installed(tmp_path)
@@ -243,6 +245,28 @@ def test_offline_and_not_here(mirror: Any, tmp_path: Path, offline: Callable[[],
     assert len(mirror.requests()) == count
 
 
+def test_without_a_network_a_branch_means_what_it_meant(
+    mirror: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody set it offline; there is just no answer. What is here is taken, and said."""
+    path = acquire(tmp_path)
+    monkeypatch.setattr(acquiring, "Hub", _impatient)
+    mirror.server.stop()
+    assert acquire(tmp_path) == path
+    assert f"so {SOURCE}@main means {path.parts[-3]} as before" in caplog.text
+    with pytest.raises(TransferError):
+        acquire(tmp_path, f"{SOURCE}@v1")
+
+
+def test_a_repository_that_is_gone_is_not_taken_from_memory(
+    mirror: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire(tmp_path)
+    mirror.faults.status("revision/main", 404, times=None)
+    with pytest.raises(RemoteFileNotFoundError):
+        acquire(tmp_path)
+
+
 # --- what goes wrong -------------------------------------------------------------------------
 
 
@@ -286,7 +310,7 @@ def test_token_of_the_environment(
 
 
 def test_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published, "Hub", _impatient)
+    monkeypatch.setattr(acquiring, "Hub", _impatient)
     with pytest.raises(TransferError, match=r"127\.0\.0\.1:9"):
         acquire(tmp_path, endpoint="http://127.0.0.1:9")
 
@@ -295,6 +319,19 @@ def _impatient(endpoint: str | None, token: str | None) -> Any:
     from vd4rl_data.hub.publish import Hub, Patience
 
     return Hub(endpoint, token, Patience(attempts=2, first_delay=0.0))
+
+
+def test_no_room_is_told_before_anything_is_fetched(
+    mirror: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]
+) -> None:
+    """Shards and flat file together: half of them does not do."""
+    size = sum(len(files[shard]) for shard in SHARDS)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=size + 100))
+    with pytest.raises(NoSpaceError, match="are free"):
+        acquire(tmp_path)
+    assert not mirror.requests(".h5")
+    monkeypatch.undo()
 
 
 def test_wrong_bytes_on_the_way(mirror: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from vd4rl_data.hub.publish.model import PreparedDataset
-from vd4rl_data.registry import ReturnStatistics
+from vd4rl_data.registry import DATASETS, ReturnStatistics
 
 _STATISTICS: Final = ("mean", "std", "min", "p25", "median", "p75", "max")
 _SIZES: Final = (
@@ -72,6 +72,12 @@ def licenses(datasets: Iterable[PreparedDataset]) -> list[str]:
     return sorted({dataset.manifest.license for dataset in datasets})
 
 
+def license_url(name: str) -> str | None:
+    """Where the text of a license is, if it is one that the hub knows by its SPDX name."""
+    known = name.lower() in _HUB_LICENSES
+    return f"https://spdx.org/licenses/{name}.html" if known else None
+
+
 def citations(datasets: Iterable[PreparedDataset]) -> list[str]:
     """The BibTeX entries of all datasets, each once."""
     return list(dict.fromkeys(dataset.manifest.citation for dataset in datasets))
@@ -126,12 +132,15 @@ def _loading(repo_id: str, datasets: Sequence[PreparedDataset]) -> str:
         "import vd4rl_data\n\n"
         "dataset = vd4rl_data.load_dataset(\n"
         f'    "{datasets[0].spec.name}", source="hf://{repo_id}"\n'
-        ")"
+        ")\n"
+        "episode = dataset[0]  # observations (T + 1, H, W, 3) uint8, actions, rewards, ...\n"
+        "batch = next(dataset.transitions(batch_size=256, frame_stack=3, n_step=3))"
     )
+    others = " Any other id of the table below does as well.\n\n" if len(datasets) > 1 else ""
     return (
         "## Load\n\n"
         "```bash\npip install vd4rl-data\n```\n\n"
-        f"{_fenced(code, 'python')}\n\n"
+        f"{_fenced(code, 'python')}\n\n{others.lstrip()}"
         "For results that others can repeat, name the commit too: "
         f"`hf://{repo_id}@` followed by its 40 hexadecimal digits. Files are checked against their "
         "SHA-256, and a commit that was loaded before needs no network."
@@ -151,7 +160,13 @@ def _overview(datasets: Sequence[PreparedDataset]) -> str:
         for dataset in datasets
     ]
     header = ("dataset", "episodes", "transitions", "complete", "origin", "download")
-    return "## Datasets\n\n" + _table(header, rows)
+    names = {dataset.spec.name for dataset in datasets}
+    made = [
+        f"`{spec.name}` loads from here too: it is {' followed by '.join(spec.parts)}."
+        for spec in DATASETS.values()
+        if spec.parts and names.issuperset(spec.parts)
+    ]
+    return "\n\n".join(["## Datasets", _table(header, rows), *made])
 
 
 def _dataset(dataset: PreparedDataset) -> str:
@@ -179,13 +194,15 @@ def _dataset(dataset: PreparedDataset) -> str:
 def _facts(dataset: PreparedDataset) -> str:
     manifest, spec = dataset.manifest, dataset.spec
     task = spec.task
-    policy = json.dumps(dict(manifest.provenance.behavior_policy), sort_keys=True)
+    policy = manifest.provenance.behavior_policy
+    behavior = spec.id.behavior if policy else f"{spec.id.behavior}, nothing more is recorded"
     return "\n".join(
         [
             f"- **task:** {task.name} ({task.simulator}: {task.domain}, {task.goal}), camera "
             f"{task.camera_id}, action repeat {task.action_repeat}, {task.time_steps} time steps "
             "per full episode",
-            f"- **behavior policy:** {spec.id.behavior}, {_code(policy)}",
+            f"- **behavior policy:** {behavior}",
+            *(f"  - {_code(name)}: {_code(_text(policy[name]))}" for name in sorted(policy)),
             f"- **observations:** uint8 {spec.observation_shape}, RGB, one frame, not stacked",
             f"- **actions:** float32 ({task.action_size},), in [-1, 1]",
             f"- **validation episodes:** {len(manifest.validation_episodes)}, fixed by number",
@@ -253,16 +270,26 @@ def _format() -> str:
 def _license(datasets: Sequence[PreparedDataset]) -> str:
     names = licenses(datasets)
     if len(names) == 1:
-        return f"## License\n\n{names[0]}"
-    rows = [(f"`{dataset.spec.name}`", dataset.manifest.license) for dataset in datasets]
+        return f"## License\n\n{_license_link(names[0])}"
+    rows = [(f"`{each.spec.name}`", _license_link(each.manifest.license)) for each in datasets]
     return "## License\n\nNot all datasets have the same license.\n\n" + _table(
         ("dataset", "license"), rows
     )
 
 
+def _license_link(name: str) -> str:
+    url = license_url(name)
+    return name if url is None else f"[{name}]({url})"
+
+
 def _citation(datasets: Sequence[PreparedDataset]) -> str:
     entries = "\n\n".join(citations(datasets))
     return f"## Citation\n\n{_fenced(entries, 'bibtex')}"
+
+
+def _text(value: object) -> str:
+    """A value of a manifest, to be read by a person."""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _pairs(values: Mapping[str, str]) -> str:

@@ -7,13 +7,18 @@ description alone is not possible yet.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import logging
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from vd4rl_data.hub.publish.card import citations, licenses, title
+from vd4rl_data.errors import PublishError
+from vd4rl_data.hub.publish.card import citations, license_url, licenses, title
 from vd4rl_data.hub.publish.model import PreparedDataset, PreparedFile
 from vd4rl_data.storage.rows import Column
 
@@ -91,7 +96,7 @@ def make_croissant(
         "name": title(repo_id, datasets),
         "description": f"Offline reinforcement learning from pixels. {description}.",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "license": [f"https://spdx.org/licenses/{name}.html" for name in licenses(datasets)],
+        "license": [license_url(name) or name for name in licenses(datasets)],
         "url": f"{HUGGINGFACE_CO_URL_HOME}datasets/{repo_id}",
         "version": f"{max(dataset.spec.id.version for dataset in datasets)}.0.0",
         "citeAs": "\n\n".join(citations(datasets)),
@@ -104,6 +109,33 @@ def make_croissant(
         "recordSet": [_rows(dataset) for dataset in datasets],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def check_croissant(path: Path) -> str:
+    """Hold a Croissant file against the format's own package, where that is installed.
+
+    Returns:
+        What came of it, in one line.
+
+    Raises:
+        PublishError: the package finds an error.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the package itself is built on
+        try:
+            import mlcroissant
+        except ImportError:
+            return f"{path.name} was not validated: pip install mlcroissant"
+        version = importlib.metadata.version("mlcroissant")
+        logger = logging.getLogger("absl")
+        disabled, logger.disabled = logger.disabled, True  # it lists what is merely recommended
+        try:
+            mlcroissant.Dataset(jsonld=str(path))
+        except mlcroissant.ValidationError as error:
+            raise PublishError(f"{path} is not valid to mlcroissant {version}:\n{error}") from error
+        finally:
+            logger.disabled = disabled
+    return f"{path.name} is valid to mlcroissant {version}."
 
 
 def _file(file: PreparedFile) -> dict[str, Any]:

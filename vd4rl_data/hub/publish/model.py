@@ -102,12 +102,16 @@ class CommitInfo:
         revision: the commit, 40 hexadecimal digits.
         url: of a page that shows it.
         uploaded: how many files were not there before; zero if the commit is an older one.
+        replaced: ids of datasets that are gone from the repository, or have other content now.
+        previous: the commit that still has them; ``None`` if none was replaced.
     """
 
     repo_id: str
     revision: str
     url: str
     uploaded: int
+    replaced: tuple[str, ...] = ()
+    previous: str | None = None
 
     @property
     def source(self) -> str:
@@ -117,23 +121,45 @@ class CommitInfo:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What :func:`publish` did: the prepared folder, and the commit unless it was a dry run."""
+    """What :func:`publish` did.
+
+    Attributes:
+        prepared: the folder.
+        croissant: what became of the check of the Croissant file, in one line.
+        commit: ``None`` after a dry run.
+    """
 
     prepared: PreparedRepository
+    croissant: str
     commit: CommitInfo | None
 
     def __str__(self) -> str:
         """For a terminal: of a dry run all files and the card, else how to load the data."""
         if self.commit is None:
-            return f"{self.prepared}\n\n{CARD}:\n\n{self.prepared.card}\nNothing was uploaded."
+            return (
+                f"{self.prepared}\n\n{CARD}:\n\n{self.prepared.card}\n{self.croissant}\n"
+                "Nothing was uploaded."
+            )
+        return "\n".join([*self._done(self.commit), *self._afterwards(self.commit)])
+
+    def _done(self, commit: CommitInfo) -> list[str]:
         lines = [
-            f"{self.commit.uploaded} of {len(self.prepared.files)} files were uploaded, the others "
+            self.croissant,
+            f"{commit.uploaded} of {len(self.prepared.files)} files were uploaded, the others "
             "were there before:",
-            f"    {self.commit.url}",
-            "Load exactly these bytes with",
+            f"    {commit.url}",
         ]
+        if commit.replaced:
+            old = f"hf://{commit.repo_id}@{commit.previous}"
+            lines.append(f"Replaced: {', '.join(commit.replaced)}; still to be had from {old}")
+        return lines
+
+    def _afterwards(self, commit: CommitInfo) -> list[str]:
+        lines = ["Load exactly these bytes with"]
         lines += [
-            f'    vd4rl_data.load_dataset("{dataset.spec.name}", source="{self.commit.source}")'
+            f'    vd4rl_data.load_dataset("{dataset.spec.name}", source="{commit.source}")'
             for dataset in self.prepared.datasets
         ]
-        return "\n".join(lines)
+        size = f"{self.prepared.num_bytes / 1e6:,.1f} MB"
+        lines.append(f"{self.prepared.folder} ({size}) is no longer needed and may be deleted.")
+        return lines

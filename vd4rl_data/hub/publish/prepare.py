@@ -22,10 +22,15 @@ from vd4rl_data.hub.publish.model import (
     Progress,
 )
 from vd4rl_data.hub.publish.pictures import draw_pictures, picture_paths
-from vd4rl_data.hub.publish.shards import choose_groups, write_shards
-from vd4rl_data.hub.publish.state import STATE_FOLDER, FolderState, open_folder
+from vd4rl_data.hub.publish.shards import choose_groups, expected_bytes, write_shards
+from vd4rl_data.hub.publish.state import (
+    STATE_FOLDER,
+    FolderState,
+    check_folder,
+    open_folder,
+)
 from vd4rl_data.registry import get_dataset_spec
-from vd4rl_data.storage.atomic import write_lock, write_text
+from vd4rl_data.storage.atomic import check_free_space, write_lock, write_text
 from vd4rl_data.storage.format import file_sha256
 from vd4rl_data.storage.naming import sidecar_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
@@ -51,7 +56,7 @@ def prepare(
 
     Args:
         files: dataset files, flat or packed (then any one shard); each of another dataset.
-        folder: new, empty, or made by an earlier call for the same.
+        folder: new, empty, or made by an earlier call for the same or for some of it.
         repo_id: ``USER/NAME``, where it will be published.
         mixed_licenses: whether the datasets may have different licenses.
         progress: told how far the work is.
@@ -77,8 +82,10 @@ def prepare(
             stored.manifest.dataset_id: (stored.manifest.content_sha256, len(parts))
             for stored, parts in zip(sources, groups, strict=True)
         }
-        state = open_folder(folder, repo_id, contents)
+        check_folder(folder, repo_id)
         stack.enter_context(write_lock(folder / STATE_FOLDER / "publish"))
+        state = open_folder(folder, repo_id, contents)
+        _check_room(sources, state)
         datasets = [
             _prepare_dataset(stored, parts, state, told)
             for stored, parts in zip(sources, groups, strict=True)
@@ -136,8 +143,19 @@ def _check_licenses(sources: Sequence[StoredDataset], mixed_licenses: bool) -> N
         told = ", ".join(f"{name}: {text}" for name, text in names.items())
         raise PublishError(
             f"the datasets have different licenses ({told}); publish them apart, or say that you "
-            "mean it: mixed_licenses=True"
+            "mean it: mixed_licenses=True (--mixed-licenses)"
         )
+
+
+def _check_room(sources: Sequence[StoredDataset], state: FolderState) -> None:
+    """Refuse what is not going to fit, before hours of packing.
+
+    Raises:
+        NoSpaceError: fewer bytes are free than are still to be written.
+    """
+    there = (state.folder / shard.path for shard in state.shards.values())
+    finished = sum(path.stat().st_size for path in there if path.is_file())
+    check_free_space(state.folder / "*.h5", sum(map(expected_bytes, sources)) - finished)
 
 
 def _verify(path: Path, stored: StoredDataset, what: str, progress: Progress) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, DatasetNotFoundError
-from vd4rl_data.hub.publish.model import Progress, Publication
+from vd4rl_data.hub.publish.croissant import check_croissant
+from vd4rl_data.hub.publish.model import CROISSANT, Progress, Publication
 from vd4rl_data.hub.publish.prepare import check_repo_id, prepare
 from vd4rl_data.hub.publish.state import read_state
 from vd4rl_data.hub.publish.upload import upload
 from vd4rl_data.paths import data_dir
+from vd4rl_data.registry import DATASETS
 from vd4rl_data.storage.naming import dataset_stem
 from vd4rl_data.storage.reader import open_dataset
 
@@ -48,7 +51,7 @@ def publish(
         endpoint: of the hub.
         private: of a new repository.
         create: make the repository if it is not there.
-        replace: delete datasets of the repository that are not in this upload.
+        replace: take the place of other datasets, or other content, that the repository holds.
         mixed_licenses: whether the datasets may have different licenses.
         progress: told how far the work is.
 
@@ -63,8 +66,9 @@ def publish(
     place = folder or _default_folder(paths, repo_id)
     files = find_datasets(paths)
     prepared = prepare(files, place, repo_id, mixed_licenses=mixed_licenses, progress=progress)
+    croissant = check_croissant(prepared.folder / CROISSANT)
     if dry_run:
-        return Publication(prepared, None)
+        return Publication(prepared, croissant, None)
     commit = upload(
         prepared,
         token=token,
@@ -74,14 +78,15 @@ def publish(
         replace=replace,
         progress=progress,
     )
-    return Publication(prepared, commit)
+    return Publication(prepared, croissant, commit)
 
 
 def find_datasets(paths: Sequence[Path]) -> list[Path]:
-    """The dataset files among paths and below folders; of one name, flat goes before packed.
+    """The dataset files among paths and below folders, each once; flat goes before packed.
 
     Below a folder, HDF5 that is no dataset is passed over (parts of unfinished work, for example),
-    and so is what was loaded from other people's repositories.
+    and so is what was loaded from other people's repositories, and a file of a composite id whose
+    parts are there too.
 
     Raises:
         DatasetNotFoundError: a path is missing, or a folder holds no dataset file.
@@ -94,14 +99,28 @@ def find_datasets(paths: Sequence[Path]) -> list[Path]:
                 raise DatasetNotFoundError(f"{path}: expected a dataset file or a folder of them")
             found.append(path)
             continue
-        inside = list(_below(path))
+        inside = dict(_below(path))
         if not inside:
             raise DatasetNotFoundError(f"{path}: expected dataset files (*.h5) below, got none")
-        found += inside
-    return found
+        found += _without_composites(inside)
+    unique: dict[Path, Path] = {}
+    for path in found:
+        unique.setdefault(path.resolve(), path)
+    return list(unique.values())
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _without_composites(found: Mapping[Path, str]) -> Iterator[Path]:
+    """All paths, but those of ids whose parts are among the others: who has these, has them all."""
+    names = set(found.values())
+    for path, name in found.items():
+        parts = DATASETS[name].parts if name in DATASETS else ()
+        if parts and names.issuperset(parts):
+            _LOGGER.info("%s is not published: %s is made of its parts", path, name)
+            continue
+        yield path
+
+
+def _below(folder: Path) -> Iterator[tuple[Path, str]]:
     taken: set[Path] = set()
     # "NAME.h5" sorts before "NAME.packed-...", so the flat file of a name comes first.
     for path in sorted(folder.rglob("*.h5")):
@@ -110,14 +129,15 @@ def _below(folder: Path) -> Iterator[Path]:
         if hidden or inner[0] in (_FOREIGN, _OUTBOX) or path.parent / dataset_stem(path) in taken:
             continue
         try:
-            open_dataset(path).close()
+            with closing(open_dataset(path)) as stored:
+                name = stored.manifest.dataset_id
         except CorruptFileError:
             raise
         except DatasetFormatError as error:
             _LOGGER.info("not published: %s", error)
             continue
         taken.add(path.parent / dataset_stem(path))
-        yield path
+        yield path, name
 
 
 def _default_folder(paths: Sequence[Path], repo_id: str) -> Path:

@@ -50,6 +50,16 @@ def choose_groups(stored: StoredDataset) -> list[range]:
     return [range(start, stop) for start, stop in pairwise([*edges, len(stored)])]
 
 
+def expected_bytes(stored: StoredDataset) -> int:
+    """About how many bytes all shards of a dataset will take; exact if it is packed already."""
+    if stored.layout == "packed":
+        return sum(shard.path.stat().st_size for shard in stored.shards)
+    rows = int(stored.starts[-1])
+    columns = {column.key: column.row_bytes for column in columns_of(stored.episode(0))}
+    pixels = columns.pop("observations")
+    return rows * (round(pixels * _compression(stored)) + sum(columns.values()))
+
+
 def write_shards(
     stored: StoredDataset,
     groups: Sequence[range],

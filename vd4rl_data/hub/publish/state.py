@@ -10,11 +10,13 @@ from typing import Any, Final, cast
 from vd4rl_data.errors import OutputExistsError
 from vd4rl_data.hub.publish.model import PreparedFile
 from vd4rl_data.storage.atomic import write_text
+from vd4rl_data.storage.format import file_sha256
 
 STATE_FOLDER: Final = ".cache/vd4rl_data"
 """Below an upload folder; neither uploads nor mirrors take what lies below ``.cache``."""
 
 _NAME: Final = "publish.json"
+_ELSEWHERE: Final = "choose another folder (--out), or delete this one: it can be made again"
 _VERSION: Final = 1
 
 
@@ -56,31 +58,66 @@ class FolderState:
 
 
 def open_folder(folder: Path, repo_id: str, datasets: dict[str, tuple[str, int]]) -> FolderState:
-    """Take a folder for an upload: a new or empty one, or one that was taken for the same before.
+    """Take a folder for an upload: an empty one, or one that was taken for some of the same before.
 
     Args:
-        folder: made if it is missing.
+        folder: where; made if it is missing.
         repo_id: the repository to publish in.
-        datasets: id → content hash and number of shards.
+        datasets: id → content hash and number of shards. There may be more than before.
 
     Raises:
-        OutputExistsError: it is a file, or holds something else.
+        OutputExistsError: as :func:`check_folder` does; or it holds other content than that of
+            ``datasets``, or a text that was edited before some of them came.
+    """
+    check_folder(folder, repo_id)
+    state = read_state(folder)
+    if state is None:
+        state = FolderState(folder, repo_id, datasets)
+        state.save()
+    if state.datasets != datasets:
+        _check_grown(state, datasets)
+        state.datasets = datasets
+        state.save()
+    return state
+
+
+def check_folder(folder: Path, repo_id: str) -> None:
+    """Refuse what is not for this upload; nothing is written.
+
+    Raises:
+        OutputExistsError: it is a file, or holds something else, or is for another repository.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"{folder}: expected a folder, got a file")
-    earlier = read_state(folder)
-    if earlier is None:
+    state = read_state(folder)
+    if state is None:
         _check_empty(folder)
-        state = FolderState(folder, repo_id, datasets)
-        state.save()
-        return state
-    if (earlier.repo_id, earlier.datasets) != (repo_id, datasets):
+    elif state.repo_id != repo_id:
         raise OutputExistsError(
-            f"{folder} was prepared for {earlier.repo_id} with {', '.join(earlier.datasets)}, from "
-            f"other content or for another place than {repo_id} with {', '.join(datasets)} now; "
-            "choose another folder, or delete this one"
+            f"{folder} was prepared for {state.repo_id}, not for {repo_id}; {_ELSEWHERE}"
         )
-    return earlier
+
+
+def _check_grown(state: FolderState, datasets: dict[str, tuple[str, int]]) -> None:
+    gone = sorted(state.datasets.keys() - datasets.keys())
+    if gone:
+        raise OutputExistsError(
+            f"{state.folder} was prepared with {', '.join(gone)} too; name that as well, or "
+            f"{_ELSEWHERE}"
+        )
+    changed = [name for name in sorted(state.datasets) if state.datasets[name] != datasets[name]]
+    if changed:
+        raise OutputExistsError(
+            f"{state.folder} was prepared with other content of {', '.join(changed)}; {_ELSEWHERE}"
+        )
+    for name, digest in sorted(state.texts.items()):
+        path = state.folder / name
+        if path.is_file() and file_sha256(path) != digest:
+            new = ", ".join(sorted(datasets.keys() - state.datasets.keys()))
+            raise OutputExistsError(
+                f"{path} was edited by hand and does not speak of {new}; move it elsewhere, "
+                "prepare again, and bring your words into the new one"
+            )
 
 
 def read_state(folder: Path) -> FolderState | None:

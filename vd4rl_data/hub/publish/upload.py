@@ -16,6 +16,7 @@ from vd4rl_data.hub.publish.model import CommitInfo, PreparedFile, PreparedRepos
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 _BRANCH: Final = "main"
 _DATA: Final = re.compile(r"(?P<id>.+)\.packed(?:-\d{5}-of-\d{5}\.h5|\.manifest\.json)")
+_PICTURE: Final = re.compile(r"pictures/(?P<id>.+)\.(?:episodes|returns)\.png")
 
 
 def upload(
@@ -43,15 +44,17 @@ def upload(
         private: of a new repository; ``None`` leaves it to the hub. ``True`` refuses a repository
             that everybody can read.
         create: make the repository if it is not there.
-        replace: delete datasets of the repository that are not in this upload.
+        replace: take the place of datasets that the repository holds: of the same ids with other
+            content, and of ids that are not in this upload. The old commit keeps them.
         progress: told which file is sent, and how many bytes of all are there.
         hub: instead of ``token`` and ``endpoint``: with its own patience.
 
     Raises:
         RemoteAccessError: the token is missing, wrong, or must not write here.
         RemoteFileNotFoundError: the repository is not there, and ``create`` is false.
-        PublishError: a file was changed after it was prepared; the repository holds other datasets,
-            is public, or was changed by somebody else meanwhile; or the hub refuses the files.
+        PublishError: a file was changed after it was prepared; the repository holds other datasets
+            or other content, is public, or was changed by somebody else meanwhile; or the hub
+            refuses the files.
         OfflineError: the client is set to be offline.
         TransferError: the network or the hub failed for too long; run the same again.
     """
@@ -60,7 +63,10 @@ def upload(
     hub = hub or Hub(endpoint, token)
     state = _repository(hub, prepared.repo_id, private=private, create=create)
     there = hub.tree(prepared.repo_id, state.commit)
-    deleted = _deletions(prepared, there, replace=replace)
+    replaced = _replaced(prepared, there)
+    if replaced and not replace:
+        raise _occupied(prepared, replaced, state.commit)
+    deleted = _deletions(prepared, there, replaced)
     missing = [file for file in prepared.files if not _is_there(prepared, file, there)]
     commit = state.commit
     if missing or deleted:
@@ -70,7 +76,8 @@ def upload(
     else:
         _LOGGER.info("%s holds all of it already, at %s", prepared.repo_id, commit)
     url = f"{hub.url}/datasets/{prepared.repo_id}/tree/{commit}"
-    return CommitInfo(prepared.repo_id, commit, url, uploaded=len(missing))
+    previous = state.commit if replaced else None
+    return CommitInfo(prepared.repo_id, commit, url, len(missing), tuple(replaced), previous)
 
 
 def _repository(hub: Hub, repo_id: str, *, private: bool | None, create: bool) -> RepositoryState:
@@ -95,26 +102,47 @@ def _repository(hub: Hub, repo_id: str, *, private: bool | None, create: bool) -
     return state
 
 
-def _deletions(
-    prepared: PreparedRepository, there: Mapping[str, RemoteEntry], *, replace: bool
-) -> list[str]:
-    """Data files of the repository that this upload replaces by others.
+def _replaced(prepared: PreparedRepository, there: Mapping[str, RemoteEntry]) -> list[str]:
+    """Ids that the repository holds and this upload does not hold, or holds otherwise."""
+    ours = {file.path: file for file in prepared.files}
+    held = {path: match["id"] for path in there if (match := _DATA.fullmatch(path))}
+    return sorted(
+        {
+            name
+            for path, name in held.items()
+            if path not in ours or not _is_there(prepared, ours[path], there)
+        }
+    )
 
-    Raises:
-        PublishError: it holds datasets that the new card would not speak of.
-    """
-    ours = {file.path for file in prepared.files}
+
+def _occupied(prepared: PreparedRepository, replaced: list[str], commit: str) -> PublishError:
+    """What to do about a repository that holds something else."""
     ids = {dataset.spec.name for dataset in prepared.datasets}
-    matches = {path: _DATA.fullmatch(path) for path in there if path not in ours}
-    old = {path: match["id"] for path, match in matches.items() if match is not None}
-    others = sorted(set(old.values()) - ids)
-    if others and not replace:
-        raise PublishError(
+    others = [name for name in replaced if name not in ids]
+    if others:
+        return PublishError(
             f"{prepared.repo_id} also holds {', '.join(others)}, of which the new card would not "
             "speak; prepare all of them together, choose another repository, or delete them with "
-            "replace=True"
+            "replace=True (--replace)"
         )
-    return sorted(old)
+    return PublishError(
+        f"{prepared.repo_id} holds {', '.join(replaced)} already, with other content; choose "
+        "another repository, or put yours in its place with replace=True (--replace): who names "
+        f"the commit {commit} will still get the old one"
+    )
+
+
+def _deletions(
+    prepared: PreparedRepository, there: Mapping[str, RemoteEntry], replaced: list[str]
+) -> list[str]:
+    """Files of replaced datasets that nothing of the same name takes the place of."""
+    ours = {file.path for file in prepared.files}
+    matches = {path: _DATA.fullmatch(path) or _PICTURE.fullmatch(path) for path in there}
+    return sorted(
+        path
+        for path, match in matches.items()
+        if match is not None and match["id"] in replaced and path not in ours
+    )
 
 
 def _is_there(
