@@ -41,12 +41,14 @@ class Choice:
         tier: one of :data:`TIERS`.
         environment_steps: the checkpoint.
         evaluation_mean: its own deterministic evaluation.
+        seconds: of training until then.
         rule: how it was chosen, with the numbers that decided, as JSON.
     """
 
     tier: str
     environment_steps: int
     evaluation_mean: float
+    seconds: float
     rule: Mapping[str, Any]
 
 
@@ -128,4 +130,10 @@ def _choose_expert(curve: Sequence[Mapping[str, Any]]) -> Choice:
 
 
 def _choice(tier: str, record: Mapping[str, Any], rule: Mapping[str, Any]) -> Choice:
-    return Choice(tier, int(record["environment_steps"]), float(record["evaluation_mean"]), rule)
+    return Choice(
+        tier,
+        int(record["environment_steps"]),
+        float(record["evaluation_mean"]),
+        float(record["seconds"]),
+        rule,
+    )

@@ -13,7 +13,7 @@ from vd4rl_data.registry import TASKS
 
 def _curve(*returns: float) -> list[dict[str, Any]]:
     return [
-        {"environment_steps": 10_000 * (number + 1), "evaluation_mean": value}
+        {"environment_steps": 10_000 * (number + 1), "evaluation_mean": value, "seconds": number}
         for number, value in enumerate(returns)
     ]
 
