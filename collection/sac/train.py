@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from collection.actor import Actor
+from collection.sac.capture import CapturedUpdate
 from collection.sac.evaluation import Evaluator
 from collection.sac.memory import ReplayMemory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished, Simulations
-from collection.sac.update import Hyperparameters, SACLearner
+from collection.sac.update import Batch, Hyperparameters, SACLearner
 from collection.sac.weights import initialize
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.storage.atomic import write_lock
@@ -73,6 +75,7 @@ class Trainer:
         self._curve: list[dict[str, Any]] = []
         self._recent: list[Finished] = []
         self._seconds = 0.0
+        self._apply: Callable[[Batch, Tensor], None] | None = None
         self._streams = {n: _stream(settings.seed, n) for n in (_EXPLORATION, _BATCHES)}
         self._noise = torch.Generator(device).manual_seed(_word(settings.seed, _UPDATE_NOISE))
         saved = folder.load_state()
@@ -156,7 +159,11 @@ class Trainer:
         batch = self._memory.sample(size, self._streams[_BATCHES])
         shape = (2 * size, self._task.action_size)
         noise = torch.randn(shape, generator=self._noise, device=self._device)
-        self._learner.update(batch, noise)
+        if self._apply is None:
+            on_cuda = self._device.type == "cuda"
+            learner = self._learner
+            self._apply = CapturedUpdate(learner, batch, noise) if on_cuda else learner.update
+        self._apply(batch, noise)
         self._updates += 1
 
     def _actor(self) -> Actor:

@@ -85,6 +85,8 @@ class SACLearner:
         )
         self.optimizers = [self._adam(*group, device) for group in groups]
         self.losses = torch.zeros(3, device=device)
+        for optimizer in self.optimizers:
+            _prepare(optimizer)
 
     def update(self, batch: Batch, noise: Tensor) -> None:
         """One gradient step of temperature, critics and actor, and of the targets.
@@ -129,6 +131,22 @@ class SACLearner:
         self.log_alpha.copy_(state["log_alpha"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
+
+    def tensors(self) -> list[Tensor]:
+        """All that an update changes, as the very tensors that it changes in place."""
+        states = [
+            state
+            for optimizer in self.optimizers
+            for by_parameter in optimizer.state.values()
+            for state in by_parameter.values()
+        ]
+        parameters = [network.parameters for network in self.networks().values()]
+        return [*parameters, self.log_alpha, self.losses, *states]
+
+    def refresh(self) -> None:
+        """Call after parameters changed otherwise than by :meth:`update`."""
+        for network in self.networks().values():
+            network.refresh()
 
     def networks(self) -> dict[str, StackedMLP]:
         """By name."""
@@ -175,6 +193,13 @@ class SACLearner:
             fused=True,
             capturable=device.type == "cuda",
         )
+
+
+def _prepare(optimizer: torch.optim.Optimizer) -> None:
+    """Make Adam's state now: a step with gradients of zero changes nothing but its counter."""
+    optimizer.step()
+    for state in optimizer.state.values():
+        state["step"].zero_()
 
 
 class _Head:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 
 import gymnasium as gym
@@ -13,6 +14,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 
+from collection.sac.capture import CapturedUpdate
 from collection.sac.mlp import StackedMLP
 from collection.sac.update import Batch, Hyperparameters, SACLearner
 from collection.sac.weights import initialize
@@ -186,3 +188,39 @@ def test_targets_equal_the_critics_at_the_start() -> None:
     assert torch.equal(learner.targets.parameters, learner.critics.parameters)
     q1, q2 = (learner.critics.layers[0].weight[group] for group in range(2))
     assert not torch.equal(q1, q2)
+
+
+def test_preparing_the_optimizers_changes_nothing() -> None:
+    learner = _learner()
+    for optimizer in learner.optimizers:
+        for state in optimizer.state.values():
+            assert all(not value.any() for value in state.values())
+    assert len(learner.tensors()) == 3 + 2 + 9
+    first = learner.critics.parameters.clone()
+    generator = torch.Generator().manual_seed(0)
+    learner.update(_batch(generator), torch.randn((2 * B, A), generator=generator))
+    assert (learner.critics.parameters - first).abs().max() <= RATE * 1.01  # Adam's first step
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("low_precision", [False, True])
+def test_a_captured_update_is_the_update(low_precision: bool) -> None:
+    device = torch.device("cuda")
+    settings = Hyperparameters(RATE, GAMMA, TAU, -float(A), low_precision)
+    learners = [SACLearner(P, A, HIDDEN, settings, device) for _ in range(2)]
+    generator = torch.Generator().manual_seed(0)
+    for learner in learners:
+        initialize(learner, 3)
+    captured = None
+    for _ in range(5):
+        batch = _batch(generator)
+        batch = Batch(
+            *(getattr(batch, field.name).to(device) for field in dataclasses.fields(batch))
+        )
+        noise = torch.randn((2 * B, A), generator=generator).to(device)
+        if captured is None:
+            captured = CapturedUpdate(learners[1], batch, noise)
+        learners[0].update(batch, noise)
+        captured(batch, noise)
+    for ours, theirs in zip(learners[0].tensors(), learners[1].tensors(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
