@@ -45,6 +45,8 @@ class Train:
     """Updates per time step."""
     learning_rate: Number = 3e-4
     """Of all three Adam optimizers."""
+    anneal_from: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Environment step from which the learning rate falls, to nothing at the last one."""
     environments: Count = 1
     """Simulations that step together."""
     no_progress: bool = False
@@ -67,6 +69,7 @@ class Train:
             updates_per_step=self.updates_per_step,
             learning_rate=self.learning_rate,
             environments=self.environments,
+            anneal_from=self.anneal_from,
         )
         folder = self.out or data_dir() / "training" / f"{self.task}-seed{self.seed}"
         with tqdm(

@@ -24,7 +24,7 @@ _SETTINGS: Final = "settings.json"
 _MACHINE: Final = "machine.json"
 _CURVE: Final = "curve.json"
 _STATE: Final = "resume.pt"
-_EXTENSIBLE: Final = ("steps",)
+_EXTENSIBLE: Final = ("steps", "anneal_from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class RunFolder:
     def claim(self, settings: TrainSettings) -> None:
         """Make the folder, or check that it belongs to a run with these settings.
 
-        A run may be prolonged: ``steps`` may differ.
+        A run may be prolonged: ``steps`` and ``anneal_from`` may differ as long as no annealing has
+        begun, neither as it was nor as it shall be.
 
         Raises:
             InvalidSettingError: it belongs to another run; the message says what differs.
@@ -50,9 +51,10 @@ class RunFolder:
         path = self.path / _SETTINGS
         if path.is_file():
             found = json.loads(path.read_text(encoding="utf-8"))
+            free = set() if self._has_annealed(found, wanted) else set(_EXTENSIBLE)
             different = [
                 f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} asked for"
-                for name in sorted({*found, *wanted} - set(_EXTENSIBLE))
+                for name in sorted({*found, *wanted} - free)
                 if found.get(name) != wanted.get(name)
             ]
             if different:
@@ -61,6 +63,14 @@ class RunFolder:
                     "the same ones to go on with it, or another folder to start anew"
                 )
         write_text(path, json.dumps(wanted, indent=2) + "\n")
+
+    def _has_annealed(self, *settings: Mapping[str, Any]) -> bool:
+        """Whether the run is past the beginning of an annealing."""
+        if not (self.path / _CURVE).is_file():
+            return False
+        reached = self.curve()[-1]["environment_steps"]
+        starts = [given.get("anneal_from") for given in settings]
+        return any(start is not None and reached > start for start in starts)
 
     def machine(self) -> Mapping[str, Any]:
         """Versions, device and threads that the run began with."""

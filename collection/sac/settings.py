@@ -38,6 +38,8 @@ class TrainSettings:
         precision: of the products of hidden layers; bfloat16 is faster, weights stay float32.
         evaluation_episodes: deterministic episodes at each checkpoint.
         checkpoint_steps: environment steps between checkpoints (V-D4RL, appendix B.1).
+        anneal_from: environment step from which the learning rate falls linearly, to nothing at
+            ``steps``; ``None`` keeps it constant.
     """
 
     task: str
@@ -55,6 +57,7 @@ class TrainSettings:
     precision: Precision = "float32"
     evaluation_episodes: int = 5
     checkpoint_steps: int = 10_000
+    anneal_from: int | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -74,6 +77,16 @@ class TrainSettings:
             self._check(name, 0 < getattr(self, name) < float("inf"), "above 0")
         for name in ("discount_factor", "tau"):
             self._check(name, 0 < getattr(self, name) <= 1, "in (0, 1]")
+        if self.anneal_from is not None:
+            fits = 0 <= self.anneal_from < self.steps
+            self._check("anneal_from", fits, f"less than steps, {self.steps}")
+
+    def learning_rate_at(self, environment_steps: int) -> float:
+        """The learning rate after so many environment steps."""
+        if self.anneal_from is None or environment_steps <= self.anneal_from:
+            return self.learning_rate
+        left = (self.steps - environment_steps) / (self.steps - self.anneal_from)
+        return self.learning_rate * max(0.0, left)
 
     def _check(self, name: str, holds: bool, expected: str) -> None:
         if not holds:

@@ -159,6 +159,7 @@ class Trainer:
         batch = self._memory.sample(size, self._streams[_BATCHES])
         shape = (2 * size, self._task.action_size)
         noise = torch.randn(shape, generator=self._noise, device=self._device)
+        self._learner.set_learning_rate(self._settings.learning_rate_at(self.environment_steps))
         if self._apply is None:
             on_cuda = self._device.type == "cuda"
             learner = self._learner

@@ -113,6 +113,15 @@ class SACLearner:
         self.targets.parameters.lerp_(self.critics.parameters, self.settings.tau)
         self.targets.refresh()
 
+    def set_learning_rate(self, value: float) -> None:
+        """Of all three optimizers, from the next update on."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(value)  # in place: a captured graph reads it there
+                else:
+                    group["lr"] = value
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next update depends on, but for batch and noise."""
         return {
@@ -187,11 +196,12 @@ class SACLearner:
         self, parameters: Tensor, gradients: Tensor, device: torch.device
     ) -> torch.optim.Optimizer:
         parameters.grad = gradients
+        rate, on_cuda = self.settings.learning_rate, device.type == "cuda"
         return torch.optim.Adam(
             [parameters],
-            lr=self.settings.learning_rate,
+            lr=torch.tensor(rate, device=device) if on_cuda else rate,
             fused=True,
-            capturable=device.type == "cuda",
+            capturable=on_cuda,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -69,6 +70,7 @@ def test_same_seed_same_checkpoints(training: Any, environments: int) -> None:
         {"hidden": (16, 17)},
         {"environments": 2},
         {"precision": "bfloat16"},
+        {"anneal_from": 200},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -101,6 +103,27 @@ def test_a_finished_run_is_left_alone_and_can_be_prolonged(training: Any) -> Non
     training("short", steps=600)
     assert short.actor_path(600).stat().st_mtime_ns == before
     assert _checkpoints(training("short")) == _checkpoints(whole)
+
+
+def test_the_learning_rate_falls(settings: TrainSettings) -> None:
+    annealed = dataclasses.replace(settings, anneal_from=200)
+    rates = [annealed.learning_rate_at(step) for step in (0, 200, 700, 1200, 1300)]
+    assert rates == pytest.approx([3e-4, 3e-4, 1.5e-4, 0.0, 0.0])
+    assert settings.learning_rate_at(1200) == 3e-4
+
+
+def test_annealing_can_be_decided_late_but_not_twice(training: Any) -> None:
+    whole = training("whole", anneal_from=600)
+    training("late", steps=600)
+    late = training("late", anneal_from=600)
+    assert _checkpoints(late) == _checkpoints(whole)
+    with pytest.raises(InvalidSettingError, match="steps: 1200 there, 1400 asked for"):
+        training("late", steps=1400, anneal_from=600)
+    plain = training("plain")
+    assert _checkpoints(plain)[:3] == _checkpoints(whole)[:3]
+    assert _checkpoints(plain)[-1] != _checkpoints(whole)[-1]
+    with pytest.raises(InvalidSettingError, match="anneal_from: None there, 400 asked for"):
+        training("plain", steps=2000, anneal_from=400)
 
 
 _CHILD = """
@@ -170,6 +193,7 @@ def test_two_processes_do_not_train_into_one_folder(training: Any, tmp_path: Pat
         ("discount_factor", 1.1),
         ("tau", 0.0),
         ("hidden", ()),
+        ("anneal_from", 1_000_000),
     ],
 )
 def test_bad_settings(name: str, value: Any) -> None:
