@@ -30,6 +30,8 @@ def test_what_is_prepared_can_be_served_and_loaded(
     served = tmp_path / "served"
     shutil.copytree(prepared, served / "datasets" / "lab" / "walker")
     with MirrorServer(served) as server:
+        monkeypatch.delenv("HF_HUB_OFFLINE")
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
         theirs = vd4rl_data.load_dataset(SAMPLE, source="hf://lab/walker")

@@ -18,6 +18,12 @@ def tiny_specs(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(DATASETS, spec.name, spec)
 
 
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test of files that are here asks anybody for others."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
 @pytest.fixture
 def stored(data_dir: Path) -> Path:
     """The complete tiny dataset, in the data folder."""

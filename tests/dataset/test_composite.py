@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import shutil
 from pathlib import Path
 
@@ -145,6 +146,33 @@ def test_what_was_materialized_from_short_parts_does_not_hide_complete_ones(
     assert len(load_dataset(name, source="local")) == 2
     assert len(load_dataset(name, materialize=True)) == 5
     assert load_dataset(name).paths == (flat_path(data_dir, name),)
+
+
+def test_a_composites_own_file_gives_way_to_newer_parts(
+    parts: tuple[Path, Path], data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = tiny.MEDIUM_EXPERT.name
+    own = load_dataset(name, materialize=True).paths
+    assert load_dataset(name).paths == own
+    tiny.write(parts[0], tiny.episodes_of((3, 1)), spec=tiny.MEDIUM)
+    with caplog.at_level(logging.INFO, logger="vd4rl_data"):
+        assert load_dataset(name).paths == parts
+    assert f"{own[0]} was made of other parts; using these" in caplog.text
+    assert load_dataset(name, source="local").paths == own
+    again = load_dataset(name, materialize=True)
+    assert again.paths == own
+    assert again.lengths.tolist() == [3, 1, 1, 4, 2]
+    assert load_dataset(name).paths == own
+
+
+def test_a_composites_own_file_is_enough_when_parts_are_gone(
+    parts: tuple[Path, Path], data_dir: Path
+) -> None:
+    own = load_dataset(tiny.MEDIUM_EXPERT.name, materialize=True).paths
+    parts[1].unlink()
+    assert load_dataset(tiny.MEDIUM_EXPERT.name).paths == own
+    parts[0].unlink()
+    assert load_dataset(tiny.MEDIUM_EXPERT.name).paths == own
 
 
 def test_materializing_what_is_stored_in_one_piece_changes_nothing(stored: Path) -> None:

@@ -265,6 +265,21 @@ class MakeMirror(Protocol):
     def __call__(self, files: dict[str, bytes], repo_id: str = ..., **options: Any) -> Mirror: ...
 
 
+@pytest.fixture(autouse=True)
+def client_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None:
+    """No token, cache or setting of the person who runs the tests, or of a test before."""
+    from huggingface_hub import constants
+
+    folder = tmp_path_factory.mktemp("hf_home")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(folder / "token"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+    for name in ("OFFLINE", "CACHE"):
+        monkeypatch.delenv(f"HF_HUB_{name}", raising=False)
+    for name in ("HF_TOKEN", "HF_ENDPOINT", "VD4RL_ENDPOINTS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def make_mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeMirror]:
     """Start mirrors: ``make_mirror(files, repo_id="lab/pixels", **options_of_MirrorServer)``."""

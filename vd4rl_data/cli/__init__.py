@@ -28,10 +28,13 @@ COMMANDS: Final = {
     "info": ("info", "tell all about a dataset: catalog, files, provenance, returns"),
     "verify": ("verify", "read every byte and check hashes and invariants"),
     "preview": ("preview", "draw a contact sheet, the return histogram and an animated episode"),
+    "download": ("download", "fetch the authors' own files and convert them as they arrive"),
+    "cache": ("cache", "show what the data folder holds, and remove it"),
     "import": ("importing", "convert the authors' own files to a dataset file"),
     "export": ("exporting", "write a dataset in the authors' own formats"),
     "pack": ("pack", "compress a dataset file into shards, for transport"),
     "unpack": ("unpack", "make shards one flat file, for training"),
+    "result": ("result", "check a result file for the leaderboard"),
     "publish": ("publish", "put datasets into a repository of your own on the Hub"),
     "mirror": ("mirror", "serve a folder of datasets to the machines around you"),
 }

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from vd4rl_data.dataset.dataset import Dataset
-from vd4rl_data.dataset.locate import find_local, has_usable, open_local
-from vd4rl_data.errors import DatasetFormatError, UnknownDatasetError
+from vd4rl_data.dataset.locate import (
+    Search,
+    announce,
+    find_local,
+    not_found_message,
+    search_local,
+)
+from vd4rl_data.errors import (
+    DatasetFormatError,
+    DatasetNotFoundError,
+    DatasetUnavailableError,
+    TransferError,
+    UnknownDatasetError,
+)
 from vd4rl_data.fingerprint import RenderFingerprint
+from vd4rl_data.hub.public_files import public_source
 from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import DatasetSpec, get_dataset_spec
 from vd4rl_data.storage.manifest import Provenance
@@ -18,6 +32,7 @@ from vd4rl_data.storage.reader import StoredDataset, open_dataset
 from vd4rl_data.storage.writer import write_dataset
 
 _HUB_SCHEME: Final = "hf://"
+_LOGGER: Final = logging.getLogger("vd4rl_data")
 
 
 def load_dataset(
@@ -33,7 +48,8 @@ def load_dataset(
 
     Args:
         dataset: a catalog id, or the path of a file (a ``Path``, or text ending in ``.h5``).
-        source: ``auto`` takes only complete files for an id; ``local`` takes whatever is here;
+        source: ``auto`` takes a complete file that is here, or one that holds all of the authors'
+            public files, which are fetched the first time; ``local`` takes whatever is here;
             ``hf://USER/NAME[@REVISION]`` takes a third party's repository, fetched when it is not
             here yet, and never mistaken for the benchmark's own.
         root: look in this folder alone, instead of in the data folders.
@@ -45,6 +61,8 @@ def load_dataset(
     Raises:
         InvalidIdError, UnknownDatasetError: with the nearest known id.
         DatasetNotFoundError: nothing usable is here; the message prints the command that makes it.
+        DatasetUnavailableError: (one of these) and fetching it failed; what arrived is kept.
+        NoSpaceError: the disk is too small for what has to be fetched.
         CorruptFileError, DatasetFormatError: a file is damaged or is not what it should be.
         ValueError: a bad ``source``, ``max_episodes`` or ``fraction``.
         TransferError, OfflineError: of a third party's repository that cannot be fetched.
@@ -99,21 +117,85 @@ def dataset_id_of(env_or_id: Any) -> str:
 
 def _open_parts(spec: DatasetSpec, source: str, root: Path | None) -> list[StoredDataset]:
     """One stored dataset, or the parts of a composite that has no usable file of its own."""
-    published = source.startswith(_HUB_SCHEME)
-    if spec.parts and (published or not has_usable(spec, source, root)):
-        return [
-            part
-            for name in spec.parts
-            for part in _open_parts(get_dataset_spec(name), source, root)
-        ]
-    stored = (
-        open_dataset(_acquire(source, spec, root)) if published else open_local(spec, source, root)
-    )
+    parts = [get_dataset_spec(name) for name in spec.parts]
+    if source.startswith(_HUB_SCHEME):
+        if parts:
+            return [stored for part in parts for stored in _open_parts(part, source, root)]
+        stored = open_dataset(_acquire_published(source, spec, root))
+    elif parts:
+        found = _open_composite(spec, parts, source, root)
+        if found is None:
+            return [stored for part in parts for stored in _open_parts(part, source, root)]
+        stored = found
+    else:
+        stored = _open_single(spec, source, root)
     _check_belongs(spec, stored)
     return [stored]
 
 
-def _acquire(source: str, spec: DatasetSpec, root: Path | None) -> Path:
+def _open_single(spec: DatasetSpec, source: str, root: Path | None) -> StoredDataset:
+    """A dataset that is stored under its own id: here, or fetched."""
+    search = search_local(spec, source, root)
+    stored = search.stored
+    if stored is None:
+        stored = _fetched(spec, source, root, search)
+    announce(spec, stored)
+    return stored
+
+
+def _fetched(spec: DatasetSpec, source: str, root: Path | None, search: Search) -> StoredDataset:
+    """The authors' public files of a dataset that is not here."""
+    if source != "auto" or public_source(spec) is None:
+        raise DatasetNotFoundError(not_found_message(spec, root, search.passed_over))
+    from vd4rl_data.hub.acquire import acquire_dataset
+
+    _LOGGER.info("%s: not here; asking for the authors' public files", spec.name)
+    try:
+        return open_dataset(acquire_dataset(spec, root or data_dir()))
+    except TransferError as error:
+        message = not_found_message(spec, root, search.passed_over, str(error))
+        raise DatasetUnavailableError(message) from error
+
+
+def _open_composite(
+    spec: DatasetSpec, parts: Sequence[DatasetSpec], source: str, root: Path | None
+) -> StoredDataset | None:
+    """The file that a composite was once written into, unless its parts are better.
+
+    It is used as long as the parts that are here are those it was made of; where not all parts are
+    here, if it is complete.
+    """
+    search = search_local(spec, "local", root)
+    own = search.stored
+    if own is None or source == "local":
+        if own is not None:
+            announce(spec, own)
+        return own
+    found = [search_local(part, source, root).stored for part in parts]
+    contents = [None if part is None else part.manifest.content_sha256 for part in found]
+    for part in found:
+        if part is not None:
+            part.close()
+    made_of = _composed_of(own)
+    usable = own.manifest.complete
+    if None not in contents:
+        usable = made_of == contents or (usable and made_of is None)
+        if not usable:
+            _LOGGER.info("%s: %s was made of other parts; using these", spec.name, own.path)
+    if not usable:
+        own.close()
+        return None
+    announce(spec, own)
+    return own
+
+
+def _composed_of(own: StoredDataset) -> list[str] | None:
+    """The content of each part that a composite's file was written from, if it says so."""
+    composed: Any = own.manifest.provenance.recipe.get("composed_of")
+    return None if composed is None else [str(part["content_sha256"]) for part in composed]
+
+
+def _acquire_published(source: str, spec: DatasetSpec, root: Path | None) -> Path:
     from vd4rl_data.hub.published import acquire_published
 
     return acquire_published(source, spec.name, root or data_dir())

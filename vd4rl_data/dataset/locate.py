@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vd4rl_data.errors import DatasetNotFoundError
+from vd4rl_data.hub.public_files import holds_source, public_source
 from vd4rl_data.paths import search_dirs
 from vd4rl_data.registry import DatasetSpec
-from vd4rl_data.storage.naming import first_shard, flat_path
+from vd4rl_data.storage.manifest import Manifest
+from vd4rl_data.storage.naming import first_shard, flat_path, public_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 
 SOURCES: Final = ("auto", "local")
@@ -33,7 +33,7 @@ class LocalDataset:
 
 
 def find_local(spec: DatasetSpec, root: Path | None = None) -> Iterator[LocalDataset]:
-    """Files that hold this id, best first; flat files before packed ones, none is opened.
+    """Files that hold this id; flat ones, then packed ones, then downloaded ones; none is opened.
 
     Args:
         spec: the catalog row; a composite has no file unless it was materialized.
@@ -46,65 +46,118 @@ def find_local(spec: DatasetSpec, root: Path | None = None) -> Iterator[LocalDat
         packed = first_shard(flat)
         if packed is not None:
             yield LocalDataset(packed, bundled=False)
+        public = public_path(folder, spec.name)
+        if public.is_file():
+            yield LocalDataset(public, bundled=False)
     if root is None and spec.bundled:
         packed = first_shard(flat_path(_SAMPLES, spec.name))
         if packed is not None:
             yield LocalDataset(packed, bundled=True)
 
 
-def open_local(spec: DatasetSpec, source: str, root: Path | None) -> StoredDataset:
-    """Open the best local file of a dataset that is stored under its own id.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the data folders hold of an id.
+
+    Attributes:
+        stored: the best usable file, opened; ``None`` if there is none.
+        passed_over: a line for each file that is not usable.
+    """
+
+    stored: StoredDataset | None
+    passed_over: tuple[str, ...] = ()
+
+
+def search_local(spec: DatasetSpec, source: str, root: Path | None) -> Search:
+    """Look for the best local file of a dataset that is stored under its own id.
+
+    Complete files of the authors' data come first, then complete regenerated ones, then those that
+    hold all that the authors' public repository does.
 
     Args:
         spec: the catalog row.
-        source: ``auto`` takes complete files only; ``local`` takes what is there.
+        source: ``auto`` takes these; ``local`` takes the first file that is there.
         root: look in this folder alone.
 
     Raises:
-        DatasetNotFoundError: no usable file; the message prints what makes one.
         ValueError: the source is not one of :data:`SOURCES`.
-        CorruptFileError, DatasetFormatError: the file is damaged.
+        CorruptFileError, DatasetFormatError: a file is damaged.
     """
     if source not in SOURCES:
         raise ValueError(f"source: expected {', '.join(SOURCES)} or hf://USER/NAME, got {source!r}")
-    incomplete: list[str] = []
+    best: tuple[int, StoredDataset] | None = None
+    passed_over: list[str] = []
     for local in find_local(spec, root):
         stored = open_dataset(local.path)
-        if source == "local" or stored.manifest.complete:
-            _announce(spec, stored)
-            return stored
-        incomplete.append(
-            f"{local.path} holds {len(stored)} of {spec.num_episodes} episodes "
-            '(source="local" takes it all the same)'
+        rank = 0 if source == "local" else rank_of(spec, stored.manifest)
+        if rank is None:
+            passed_over.append(
+                f"{local.path} holds {len(stored)} of {spec.num_episodes} episodes "
+                '(source="local" takes it all the same)'
+            )
+        if rank is None or (best is not None and best[0] <= rank):
+            stored.close()
+            continue
+        if best is not None:
+            best[1].close()
+        best = rank, stored
+    return Search(None if best is None else best[1], tuple(passed_over))
+
+
+def rank_of(spec: DatasetSpec, manifest: Manifest) -> int | None:
+    """How good a file is for ``source="auto"``, 0 the best; ``None`` if it will not do."""
+    if manifest.complete:
+        return 1 if manifest.origin == "regenerated" else 0
+    public = public_source(spec)
+    return 2 if public is not None and holds_source(public, manifest) else None
+
+
+def announce(spec: DatasetSpec, stored: StoredDataset) -> None:
+    """Say in one line which file is taken, as a warning if it is not all that the id promises."""
+    manifest, path = stored.manifest, stored.path
+    if manifest.origin == "regenerated":
+        _LOG.warning("%s: a regenerated copy, not the authors' files: %s", spec.name, path)
+    elif not manifest.complete and rank_of(spec, manifest) is not None:
+        _LOG.warning(
+            "%s: %d of %d episodes, all that the authors' public files hold (%s copy): %s",
+            spec.name,
+            len(stored),
+            spec.num_episodes,
+            manifest.origin,
+            path,
         )
-        stored.close()
-    raise DatasetNotFoundError(not_found_message(spec, root, incomplete))
+    else:
+        _LOG.info("%s: %s copy: %s", spec.name, manifest.origin, path)
 
 
-def has_usable(spec: DatasetSpec, source: str, root: Path | None) -> bool:
-    """Whether :func:`open_local` would find a file.
+def not_found_message(
+    spec: DatasetSpec, root: Path | None, passed_over: Sequence[str], failure: str = ""
+) -> str:
+    """What to do about a dataset that is not here.
 
-    A composite that was once materialized from short parts does not hide parts that are complete.
-
-    Raises:
-        CorruptFileError, DatasetFormatError: a file is damaged.
+    Args:
+        spec: the catalog row.
+        root: the folder that was looked in; ``None``: the data folders.
+        passed_over: a line for each file that is here and not usable.
+        failure: why it could not be fetched, if that was tried.
     """
-    for local in find_local(spec, root):
-        with closing(open_dataset(local.path)) as stored:
-            if source == "local" or stored.manifest.complete:
-                return True
-    return False
-
-
-def not_found_message(spec: DatasetSpec, root: Path | None, incomplete: list[str]) -> str:
-    """What to do about a dataset that is not here."""
     folders = [root] if root is not None else search_dirs()
     lines = [f"{spec.name} is not on this machine; looked in {', '.join(map(str, folders))}."]
-    lines += incomplete
+    lines += passed_over
+    if failure:
+        lines.append(f"It could not be fetched: {failure}")
+    public = public_source(spec)
+    if public is not None:
+        count = f"{public.num_episodes} of {spec.num_episodes} episodes"
+        again = " again, when that is mended" if failure else ""
+        lines += [
+            f"Fetch the authors' public files ({count}){again}:",
+            f"    vd4rl download {spec.name}",
+        ]
     if spec.id.behavior in COLLECTABLE_BEHAVIORS and not spec.parts:
         lines += ["Make it again from nothing:", *(f"    {line}" for line in _collect_lines(spec))]
     names = spec.parts or (spec.name,)
-    lines.append("Convert the authors' own files:")
+    lines.append("Convert files of the authors that you have:")
     lines += [f"    vd4rl import FOLDER --id {name}" for name in names]
     return "\n".join(lines)
 
@@ -122,11 +175,3 @@ def _collect_lines(spec: DatasetSpec) -> list[str]:
         'pip install -e ".[collection]"',
         f"python -m collection collect {spec.name}",
     ]
-
-
-def _announce(spec: DatasetSpec, stored: StoredDataset) -> None:
-    origin, path = stored.manifest.origin, stored.path
-    if origin == "regenerated":
-        _LOG.warning("%s: a regenerated copy, not the authors' files: %s", spec.name, path)
-    else:
-        _LOG.info("%s: %s copy: %s", spec.name, origin, path)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
@@ -25,6 +27,7 @@ REPO_ID: Final = re.compile(
 )
 COMMIT: Final = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
+_PATHS_AT_ONCE: Final = 100
 _TRUE: Final = frozenset({"1", "ON", "YES", "TRUE"})
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CONFLICT: Final = frozenset({409, 412})
@@ -40,10 +43,12 @@ class Patience:
     Attributes:
         attempts: requests in all.
         first_delay: seconds before the second; each further pause is twice as long.
+        seconds: how long to wait for one answer, where the client itself would wait for ever.
     """
 
     attempts: int = 4
     first_delay: float = 1.0
+    seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,12 @@ class Hub:
     @property
     def url(self) -> str:
         """The endpoint, without a slash at its end."""
-        return (self.endpoint or _own_endpoint()).rstrip("/")
+        return (self.endpoint or own_endpoint()).rstrip("/")
 
     @property
     def secret(self) -> str | None:
         """The token that this endpoint may see."""
-        if self.token is not None or self.url != _own_endpoint():
+        if self.token is not None or self.url != own_endpoint():
             return self.token
         from huggingface_hub import get_token
 
@@ -141,6 +146,29 @@ class Hub:
 
         what = f"the files of the dataset repository {repo_id} at {commit}"
         return {entry.path: entry for entry in _entries(self.ask(what, listed))}
+
+    def entries(self, repo_id: str, commit: str, paths: Sequence[str]) -> dict[str, RemoteEntry]:
+        """Those of the paths that are files of a commit.
+
+        Raises:
+            RemoteFileNotFoundError, RemoteAccessError, OfflineError, TransferError: as in
+                :meth:`ask`.
+        """
+        what = f"{len(paths)} files of the dataset repository {repo_id} at {commit}"
+        listed: list[Any] = []
+        for first in range(0, len(paths), _PATHS_AT_ONCE):
+            listed += self.ask(
+                what,
+                _within,
+                self.patience.seconds,
+                self.api().get_paths_info,
+                repo_id,
+                list(paths[first : first + _PATHS_AT_ONCE]),
+                repo_type="dataset",
+                revision=commit,
+            )
+        wanted = set(paths)
+        return {entry.path: entry for entry in _entries(listed) if entry.path in wanted}
 
     def ask(self, what: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
         """Call the client, again if the server is busy.
@@ -197,15 +225,42 @@ class Hub:
 
 def is_offline() -> bool:
     """Whether the client's own settings forbid the network (``HF_HUB_OFFLINE``)."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE:
+        return True
     from huggingface_hub import constants
 
-    return constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE
+    return constants.HF_HUB_OFFLINE
 
 
-def _own_endpoint() -> str:
+def own_endpoint() -> str:
+    """The client's own endpoint, without a slash at its end (``HF_ENDPOINT``)."""
     from huggingface_hub import constants
 
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def _within(seconds: float, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
+    """Call a function of the client that has no limit of time.
+
+    Raises:
+        TimeoutError: it takes too long; its thread is left to itself.
+    """
+    answers: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def call() -> None:
+        try:
+            answers.put((function(*arguments, **options), None))
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            answers.put((None, error))
+
+    threading.Thread(target=call, name="hub client", daemon=True).start()
+    try:
+        answer, error = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {seconds:g} seconds") from None
+    if error is not None:
+        raise error
+    return cast("_T", answer)
 
 
 def _entries(listed: list[Any]) -> Iterator[RemoteEntry]:

@@ -14,15 +14,20 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote
 
 from vd4rl_data.catalog.vd4rl_files import official_files
 from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.storage.manifest import Manifest
 
 REPO_ID: Final = "conglu/vd4rl"
 REVISION: Final = "63d6c339425b598fe61bbefbbe9c9eaadf9e438b"
 """The repository's last commit, of those known to this version of the package."""
+
+DOWNLOAD_COMMAND: Final = "vd4rl download"
+"""The command in the recipe of a dataset file that was made of downloaded files."""
 
 _ROOT: Final = "vd4rl"
 _SUITE: Final = "VD4RL"
@@ -82,16 +87,23 @@ def public_source(spec: DatasetSpec) -> PublicSource | None:
     A composite id is made of its parts' files: its own public folder is never used, because at
     64 px it holds half of the dataset only.
     """
-    if spec.parts:
-        return _composed(spec)
-    if spec.id.suite != _SUITE or spec.id.variant is not None:
-        return None
-    files = _hashed_files(spec) if spec.size == _HASHED_SIZE else _listed_files(spec)
-    if not files:
-        return None
-    # At 64 px a file is an episode; the 84 px shards together hold all of them.
-    episodes = spec.num_episodes if spec.size == _HASHED_SIZE else len(files)
-    return _source(spec, files, episodes, "")
+    return _composed(spec) if spec.parts else _stored(spec)
+
+
+def holds_source(source: PublicSource, manifest: Manifest) -> bool:
+    """Whether a dataset file was made of all files of a public source.
+
+    True of what was downloaded, and of what was imported if every file is known as official.
+    """
+    provenance = manifest.provenance
+    if provenance.recipe.get("command") == DOWNLOAD_COMMAND:
+        made_of_these = provenance.recipe.get("revision") == source.revision
+    else:
+        made_of_these = provenance.origin == "official"
+    if not made_of_these:
+        return False
+    names = [file.get("name") for file in provenance.sources]
+    return sorted(map(str, names)) == sorted(PurePosixPath(file.path).name for file in source.files)
 
 
 def listed_folders() -> tuple[str, ...]:
@@ -107,6 +119,18 @@ def listed_files(folder: str) -> tuple[PublicFile, ...]:
     """
     names = _listing()[folder]
     return tuple(PublicFile(f"{_ROOT}/{folder}/{name}", None, None) for name in names)
+
+
+def _stored(spec: DatasetSpec) -> PublicSource | None:
+    """The source of a dataset that is stored under its own id."""
+    if spec.id.suite != _SUITE or spec.id.variant is not None:
+        return None
+    files = _hashed_files(spec) if spec.size == _HASHED_SIZE else _listed_files(spec)
+    if not files:
+        return None
+    # At 64 px a file is an episode; the 84 px shards together hold all of them.
+    episodes = spec.num_episodes if spec.size == _HASHED_SIZE else len(files)
+    return _source(spec, files, episodes, "")
 
 
 def _composed(spec: DatasetSpec) -> PublicSource | None:
@@ -127,8 +151,8 @@ def _source(
         note += f"The public files hold all {episodes} episodes; their SHA-256 are known."
     else:
         note += (
-            f"The public files hold {episodes} of {spec.num_episodes} episodes. Their SHA-256 "
-            "were never published, so the first download is trusted and recorded."
+            f"The public files hold {episodes} of {spec.num_episodes} episodes. Their SHA-256 are "
+            "those that the pinned commit of the repository names."
         )
     return PublicSource(REPO_ID, REVISION, files, episodes, complete, note)
 

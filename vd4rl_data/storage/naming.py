@@ -11,9 +11,21 @@ from vd4rl_data.errors import CorruptFileError
 _SHARD: Final = re.compile(r"(?P<stem>.+)\.packed-(?P<shard>\d{5})-of-(?P<count>\d{5})\.h5")
 
 
+PUBLIC_FOLDER: Final = "public"
+"""Below a data folder: what was downloaded of the authors' own files."""
+
+
 def flat_path(root: Path, dataset_id: str) -> Path:
     """``<root>/<Suite>/<name>.h5``."""
     return root / f"{dataset_id}.h5"
+
+
+def public_path(root: Path, dataset_id: str) -> Path:
+    """``<root>/public/<Suite>/<name>.h5``: what was downloaded of the authors' own files.
+
+    Apart from what the user makes or imports under the same id, so that neither is in the way.
+    """
+    return flat_path(root / PUBLIC_FOLDER, dataset_id)
 
 
 def shard_path(folder: Path, name: str, shard: int, num_shards: int) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -220,17 +220,26 @@ class FolderReader:
         expected = Expected.of(self._spec)
         for name in self._listing.names:
             path = self._listing.folder / name
-            source = _source_file(path, self._spec, check_hash=self._check_hashes)
-            _check_no_copy(path, source, self.files)
+            source = identify(path, file_sha256(path), self._spec, check_hash=self._check_hashes)
+            check_no_copy(path, source.sha256, self.files)
             self.files.append(source)
             for piece in sandbox.read(path, self._listing.kind, expected):
                 yield name, piece
 
 
-def _source_file(path: Path, spec: DatasetSpec, *, check_hash: bool) -> SourceFile:
-    """Hash a file and compare it with the official one of its name."""
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's content."""
     with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def identify(path: Path, sha256: str, spec: DatasetSpec, *, check_hash: bool) -> SourceFile:
+    """Compare a file, whose hash was computed, with the official one of its name.
+
+    Raises:
+        DatasetFormatError: it is the official file of another dataset.
+        CorruptFileError: with ``check_hash``: it has the name of an official file and is another.
+    """
     size = path.stat().st_size
     twin = find_by_sha256(sha256)
     if twin is not None and not belongs_to(twin, spec):
@@ -250,9 +259,14 @@ def _source_file(path: Path, spec: DatasetSpec, *, check_hash: bool) -> SourceFi
     return SourceFile(path.name, size, sha256, "different")
 
 
-def _check_no_copy(path: Path, source: SourceFile, others: list[SourceFile]) -> None:
+def check_no_copy(path: Path, sha256: str, others: Iterable[SourceFile]) -> None:
+    """Refuse a file whose content was read before under another name.
+
+    Raises:
+        DatasetFormatError: it was.
+    """
     for other in others:
-        if other.sha256 == source.sha256:
+        if other.sha256 == sha256:
             raise DatasetFormatError(
                 f"{path}: expected other episodes than in {other.name}, got a copy of that file; "
                 "remove one"

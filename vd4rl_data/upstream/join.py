@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from vd4rl_data.episode import validate
@@ -27,6 +27,46 @@ class _Begun:
             f"rows {piece.start} to {piece.start + len(piece.rows) - 1} of {name}"
             for name, piece in self.pieces
         )
+
+
+class ShardJoiner:
+    """Takes pieces in the order of shards; may stop after any shard and go on in another process.
+
+    What it hands out are episodes, and between them a note for each run of rows that is left out.
+    """
+
+    def __init__(self, spec: DatasetSpec, begun: Sequence[tuple[str, Piece]] = ()) -> None:
+        """Start at the beginning, or where a joiner stopped whose :attr:`begun` this was."""
+        self._spec = spec
+        self._full = spec.task.time_steps + 1
+        self._begun = _Begun(tuple(begun)) if begun else None
+
+    @property
+    def begun(self) -> tuple[tuple[str, Piece], ...]:
+        """The pieces, with the shard of each, of an episode whose end has not come yet."""
+        return () if self._begun is None else self._begun.pieces
+
+    def feed(self, name: str, piece: Piece) -> Iterator[UpstreamEpisode | str]:
+        """Take the next piece; raises as :func:`join_shards`."""
+        begun = self._begun
+        joined = None
+        if begun is not None and not piece.is_first:
+            joined = _joined(begun, name, piece, self._full)
+        if joined is None and begun is not None:
+            yield _cut(begun, self._spec)
+        if joined is None and not piece.is_first:
+            self._begun = None
+            yield _left_out(name, piece, begun, self._full)
+            return
+        self._begun = joined or _Begun(((name, piece),))
+        if piece.is_last:
+            whole, self._begun = _whole(self._begun, self._spec), None
+            yield whole
+
+    def finish(self) -> Iterator[UpstreamEpisode | str]:
+        """No more pieces will come."""
+        if self._begun is not None:
+            yield _cut(self._begun, self._spec)
 
 
 def join_shards(
@@ -65,23 +105,10 @@ def join_shards(
 def _episodes_and_notes(
     pieces: Iterable[tuple[str, Piece]], spec: DatasetSpec
 ) -> Iterator[UpstreamEpisode | str]:
-    """Episodes, and between them a note for each run of rows that is left out."""
-    full = spec.task.time_steps + 1
-    begun: _Begun | None = None
+    joiner = ShardJoiner(spec)
     for name, piece in pieces:
-        joined = None if begun is None or piece.is_first else _joined(begun, name, piece, full)
-        if joined is None and begun is not None:
-            yield _cut(begun, spec)
-        if joined is None and not piece.is_first:
-            yield _left_out(name, piece, begun, full)
-            begun = None
-            continue
-        begun = joined or _Begun(((name, piece),))
-        if piece.is_last:
-            yield _whole(begun, spec)
-            begun = None
-    if begun is not None:
-        yield _cut(begun, spec)
+        yield from joiner.feed(name, piece)
+    yield from joiner.finish()
 
 
 def _joined(begun: _Begun, name: str, piece: Piece, full: int) -> _Begun | None:

@@ -113,3 +113,44 @@ def test_a_slow_consumer_is_not_run_over(
 
     tools.get(tools.remote(files), tmp_path, mirror.url, workers=2, keep=False, on_file=take)
     assert 2 < max(counts) <= 4
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_in_order_means_the_order_asked_for(
+    tools: Any, make_mirror: Any, tmp_path: Path, files: Any, workers: int
+) -> None:
+    mirror = make_mirror(files)
+    order = [f"d/{i:02}.bin" for i in (7, 2, 11, 0, 5, 1, 3, 4, 6, 8, 9, 10)]
+    wanted = tools.remote({path: files[path] for path in order})
+    tools.get(wanted[2:5], tmp_path, mirror.url)  # these are here before the others
+    mirror.faults.delay("07.bin", 0.2)
+    seen: list[str] = []
+    tools.get(
+        wanted,
+        tmp_path,
+        mirror.url,
+        workers=workers,
+        keep=False,
+        in_order=True,
+        on_file=lambda path, fetched: seen.append(fetched.file.path),
+    )
+    assert seen == order
+    assert mirror.bytes_sent() == 12 * SIZE
+
+
+def test_what_was_consumed_comes_again_for_who_keeps_account(
+    tools: Any, make_mirror: Any, tmp_path: Path, files: Any
+) -> None:
+    mirror = make_mirror(files)
+    for _ in range(2):
+        seen: list[str] = []
+        tools.get(
+            tools.remote(files),
+            tmp_path,
+            mirror.url,
+            keep=False,
+            in_order=True,
+            on_file=lambda path, fetched, seen=seen: seen.append(fetched.file.path),
+        )
+        assert sorted(seen) == sorted(files)
+    assert mirror.bytes_sent() == 2 * 12 * SIZE

@@ -49,10 +49,11 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """Who takes the files, and whether they stay on the disk afterwards."""
+    """Who takes the files, in which order, and whether they stay on the disk afterwards."""
 
     on_file: Callable[[Path, FetchedFile], object] | None
     keep: bool
+    in_order: bool = False
 
 
 class Download:
@@ -73,10 +74,15 @@ class Download:
         self._consumer = consumer
         self._setup = setup
         self._fetched: dict[str, FetchedFile] = {}
+        self._waiting: dict[str, FetchedFile] = {}
+        self._brought: set[str] = set()
+        self._turns = iter(files)
+        self._turn = next(self._turns, None)
 
     def run(self) -> tuple[FetchedFile, ...]:
         """Take what is here, fetch the rest; the facts of each file in the order asked for."""
-        skip_consumed = self._consumer.on_file is not None
+        consumer = self._consumer
+        skip_consumed = consumer.on_file is not None and not consumer.in_order
         arrived: list[FetchedFile] = []
         missing: list[RemoteFile] = []
         for file in self._files:
@@ -90,7 +96,7 @@ class Download:
         if missing:
             self._check_possible(missing)
         for fetched in arrived:
-            self._deliver(fetched)
+            self._arrive(fetched)
         if missing:
             self._fetch(missing, arrived)
         return tuple(self._fetched[file.path] for file in self._files)
@@ -157,9 +163,9 @@ class Download:
                 event = events.get()
                 if isinstance(event, BaseException):
                     raise event
-                self._take(*event)
+                for _ in range(self._take(*event)):
+                    schedule.released()
                 meter.file_done()
-                schedule.released()
         finally:
             schedule.stop()
             for worker, thread in zip(crew, threads, strict=True):
@@ -167,8 +173,23 @@ class Download:
                     worker.client.abort()
                     thread.join(_NUDGE)
 
-    def _take(self, partial: Partial, whole: Whole) -> None:
-        self._deliver(FetchedFile(partial.file, whole.size, whole.sha256, whole.check))
+    def _take(self, partial: Partial, whole: Whole) -> int:
+        """See to a file that was fetched; returns how many of those the consumer has now had."""
+        self._brought.add(partial.file.path)
+        return self._arrive(FetchedFile(partial.file, whole.size, whole.sha256, whole.check))
+
+    def _arrive(self, fetched: FetchedFile) -> int:
+        """Deliver a file now, or when all before it are; returns how many fetched ones were."""
+        if not self._consumer.in_order:
+            self._deliver(fetched)
+            return 1
+        self._waiting[fetched.file.path] = fetched
+        count = 0
+        while self._turn is not None and self._turn.path in self._waiting:
+            self._deliver(self._waiting.pop(self._turn.path))
+            count += self._turn.path in self._brought
+            self._turn = next(self._turns, None)
+        return count
 
     def _deliver(self, fetched: FetchedFile) -> None:
         """Show a whole file to the consumer, and note it when it is consumed."""

@@ -22,20 +22,23 @@ _POLL: Final = 0.2
 
 
 @contextmanager
-def exclusive(folder: Path, files: Sequence[RemoteFile], *, show: bool) -> Generator[None]:
+def exclusive(
+    folder: Path, files: Sequence[RemoteFile], *, show: bool, place: Path | None = None
+) -> Generator[None]:
     """Hold a folder for this process; the operating system frees it when the process dies.
 
     Args:
         folder: where the files belong.
         files: what will be there, for the progress line of a process that waits.
         show: print that line.
+        place: of the lock, for a caller that deletes the folder; by default in the folder.
     """
-    state = folder / STATE_FOLDER
-    with full_disk_errors(state):
-        state.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(state / "lock", timeout=0)
+    place = place or folder / STATE_FOLDER / "lock"
+    with full_disk_errors(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(place, timeout=0)
     try:
-        with full_disk_errors(state):
+        with full_disk_errors(place):
             lock.acquire()
     except filelock.Timeout:
         _LOGGER.info("%s: another process is downloading; waiting for it", folder)

@@ -28,6 +28,7 @@ def fetch(
     *,
     on_file: Callable[[Path, FetchedFile], object] | None = None,
     keep: bool = True,
+    in_order: bool = False,
     workers: int = 4,
     chunk_bytes: int = CHUNK_BYTES,
     progress: bool = True,
@@ -55,6 +56,9 @@ def fetch(
             no later call with a consumer fetches it again. After a kill it may be called twice.
         keep: false deletes each file after ``on_file`` returned. Then no more than ``2 * workers``
             files are on the disk at a time.
+        in_order: call ``on_file`` in the order of ``files``, whatever order they arrive in. Who
+            wants that keeps account of what was taken: a file that an earlier call consumed is
+            fetched again if it is asked for again.
         workers: connections at a time; more than one on a file when fewer files are left.
         chunk_bytes: bytes per request.
         progress: show a bar with bytes, time left and files.
@@ -87,4 +91,5 @@ def fetch(
         offline=offline,
     )
     with exclusive(folder, files, show=progress), closing(Journal(folder)) as journal:
-        return Download(files, folder, journal, Consumer(on_file, keep), setup).run()
+        consumer = Consumer(on_file, keep, in_order)
+        return Download(files, folder, journal, consumer, setup).run()

@@ -1,0 +1,177 @@
+"""A mirror of the miniature repository, quick settings, processes to kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hub.acquire import miniature
+from tests.hub.acquire.miniature import Miniature
+from vd4rl_data.hub import public_files
+from vd4rl_data.hub.acquire import Settings, acquire_dataset
+from vd4rl_data.hub.client import Patience
+from vd4rl_data.hub.transfer import Endpoint, Policy
+from vd4rl_data.registry import DATASETS
+from vd4rl_data.storage import StoredDataset, open_dataset, verify_dataset
+
+CHUNK = 1024
+QUICK = Policy(
+    attempts=4,
+    first_delay=0.01,
+    longest_delay=0.05,
+    longest_retry_after=5.0,
+    connect_timeout=5.0,
+    read_timeout=10.0,
+)
+
+
+@pytest.fixture(autouse=True)
+def miniature_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The miniature ids are in the catalog while a test runs."""
+    for name in (*miniature.STORED, miniature.MEDIUM_EXPERT):
+        monkeypatch.setitem(DATASETS, name, miniature.spec_of(name))
+
+
+@pytest.fixture(scope="session")
+def repository_files(tmp_path_factory: pytest.TempPathFactory) -> Miniature:
+    """What the miniature repository holds."""
+    return miniature.build(tmp_path_factory.mktemp("miniature"))
+
+
+@pytest.fixture
+def mirror(make_mirror: Any, repository_files: Miniature) -> Any:
+    """A mirror of the miniature repository."""
+    return make_mirror(repository_files.files, miniature.REPO_ID)
+
+
+@pytest.fixture
+def hub(mirror: Any, repository_files: Miniature, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The mirror, in place of the hub for everything that reads the environment."""
+    monkeypatch.setenv("HF_ENDPOINT", mirror.url)
+    sources = repository_files.sources
+    monkeypatch.setattr(public_files, "_stored", lambda spec: sources.get(spec.name))
+    return mirror
+
+
+def settings(*urls: str, **options: Any) -> Settings:
+    """Quick and quiet, with these endpoints."""
+    base = Settings(
+        tuple(Endpoint(url) for url in urls),
+        progress=False,
+        chunk_bytes=CHUNK,
+        policy=QUICK,
+        patience=Patience(attempts=2, first_delay=0.01),
+    )
+    return dataclasses.replace(base, **options)
+
+
+@dataclass
+class Acquire:
+    """Acquires ids of a miniature, and says what is wrong with a data folder."""
+
+    files: Miniature
+    root: Path
+
+    def __call__(self, name: str, *urls: str, **options: Any) -> Path:
+        source = options.pop("source", self.files.sources[name])
+        return acquire_dataset(
+            miniature.spec_of(name), self.root, source=source, settings=settings(*urls, **options)
+        )
+
+    def stored(self, name: str) -> StoredDataset:
+        """What is in the place of an id: sound, and made of the right episodes."""
+        path = self.root / "public" / f"{name}.h5"
+        assert verify_dataset(path).problems == ()
+        stored = open_dataset(path)
+        expected = self.files.episodes[name]
+        assert len(stored) == len(expected)
+        assert all(map(miniature.same, stored.episodes(), expected))
+        leftovers = [
+            item.name
+            for item in path.parent.iterdir()
+            if ".download" in item.name and not item.name.endswith(".lock")
+        ]
+        assert not leftovers
+        return stored
+
+    def assert_nothing(self, name: str) -> None:
+        """No file is in the place of an id, not even half of one."""
+        assert not list((self.root / "public").glob(f"{name}.h5"))
+
+
+@pytest.fixture
+def acquire(repository_files: Miniature, tmp_path: Path) -> Acquire:
+    """Acquires into a fresh data folder."""
+    return Acquire(repository_files, tmp_path / "root")
+
+
+@dataclass
+class Child:
+    """A forked process that acquires one id."""
+
+    pid: int
+    outcome: Path
+
+    def wait(self, seconds: float = 60.0) -> str:
+        """What came of it: a path, or ``Type: message``."""
+        deadline = time.monotonic() + seconds
+        while not self.outcome.exists():
+            assert time.monotonic() < deadline, "the process does not end"
+            time.sleep(0.005)
+        return self.outcome.read_text()
+
+    def kill(self) -> None:
+        """``kill -9``, and wait until it is gone."""
+        os.kill(self.pid, 9)
+        while True:
+            try:
+                os.kill(self.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.001)
+
+
+@pytest.fixture
+def spawn(acquire: Acquire, tmp_path: Path) -> Iterator[Callable[..., Child]]:
+    """Starts processes that acquire: ``spawn(name, url, **settings)``; forks cost milliseconds."""
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("zygote.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    count = 0
+
+    def start(name: str, url: str, **options: Any) -> Child:
+        nonlocal count
+        count += 1
+        outcome = tmp_path / f"outcome{count}"
+        job = {
+            "name": name,
+            "root": str(acquire.root),
+            "url": url,
+            "outcome": str(outcome),
+            "source": dataclasses.asdict(acquire.files.sources[name]),
+            "options": options,
+        }
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()
+        return Child(int(process.stdout.readline()), outcome)
+
+    yield start
+    process.stdin.close()
+    process.wait(timeout=30)
+    process.stdout.close()

@@ -1,0 +1,253 @@
+"""Official V-D4RL files → a dataset file, killed at any moment and gone on with.
+
+    FOLDER ──one atomic part per episode──▶ <name>.h5.parts/ ──final pass──▶ <name>.h5 + sidecar
+
+The parts belong to the very files that were read: their names and hashes are the recipe, so a
+folder that changed in between is refused. A second run hashes all files again, and reads only those
+that have not become parts.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from vd4rl_data.errors import DatasetFormatError, DatasetNotFoundError, OutputExistsError
+from vd4rl_data.importing.conversion import Conversion
+from vd4rl_data.paths import data_dir
+from vd4rl_data.registry import DatasetSpec, parse_id
+from vd4rl_data.storage import Manifest, PartStore, open_dataset
+from vd4rl_data.storage.atomic import write_lock
+from vd4rl_data.storage.naming import flat_path, sidecar_path
+from vd4rl_data.upstream import (
+    FolderListing,
+    SourceFile,
+    check_no_copy,
+    file_sha256,
+    identify,
+    part_files,
+    scan_folder,
+)
+
+STAGES: Final = ("hashing", "reading", "writing")
+"""What :func:`import_folder` does, in this order."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, how much of it is done and (for ``reading``: about) how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What :func:`import_folder` did.
+
+    Attributes:
+        path: the dataset file.
+        manifest: its manifest; ``provenance.repairs`` says what was mended.
+        found: it was there already, made of the same files; nothing was written.
+    """
+
+    path: Path
+    manifest: Manifest
+    found: bool = False
+
+
+def import_folder(
+    folder: Path,
+    spec: DatasetSpec,
+    root: Path | None = None,
+    *,
+    pattern: str = "*",
+    check_hashes: bool = True,
+    progress: Progress | None = None,
+) -> Imported:
+    """Convert a folder of official files (``.npz`` or ``.hdf5``) to a dataset file.
+
+    The origin is ``official`` if every file is, by its SHA-256, one of the authors', else
+    ``imported``. The same files give the same bytes, however often the work was interrupted.
+
+    Args:
+        folder: the files, as :func:`vd4rl_data.upstream.scan_folder` expects them.
+        spec: the dataset that they are.
+        root: the data folder to write ``<root>/<id>.h5`` into; :func:`vd4rl_data.paths.data_dir` by
+            default.
+        pattern: take only files whose names match, e.g. ``*_medium.hdf5``.
+        check_hashes: refuse a file that bears an official file's name but has another content.
+        progress: called often.
+
+    Raises:
+        DatasetNotFoundError: there is no such folder, or no matching data file in it.
+        DatasetFormatError: the id is a composite, a file is not what it should be, or the parts of
+            another import lie in the way.
+        CorruptFileError, InvalidEpisodeError: as :func:`vd4rl_data.upstream.read_folder`.
+        OutputExistsError: another dataset file lies where this one shall be written.
+        DatasetLockedError: another process writes the same dataset.
+        NoSpaceError: the disk is full. Finished parts stay.
+    """
+    report = progress or _silent
+    listing = scan_folder(folder)
+    if spec.parts:
+        raise DatasetFormatError(_composite_message(listing, spec))
+    names = tuple(name for name in listing.names if fnmatchcase(name, pattern))
+    if not names:
+        raise DatasetNotFoundError(f"{folder}: no data file matches {pattern!r}: {listing.names}")
+    path = flat_path(root or data_dir(), spec.name)
+    with write_lock(parts_folder(path)):
+        with write_lock(path):
+            pass  # somebody else's final pass is told now, not after all the reading
+        files = _identified(listing, spec, names, report, check_hashes=check_hashes)
+        recipe = _recipe(spec, files)
+        found = _find_finished(path, recipe)
+        if found is None:
+            with (
+                Conversion(parts_folder(path), spec, listing.kind, recipe) as conversion,
+                _resume_hint(conversion.store),
+            ):
+                _read_files(conversion, listing, spec, files, report)
+                found = _write(path, conversion, listing, files, report)
+        _remove_parts(path, recipe)
+    return found
+
+
+def parts_folder(path: Path) -> Path:
+    """Where the parts of a dataset file lie until it is in place."""
+    return path.with_name(f"{path.name}.parts")
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Report nothing."""
+    del stage, done, total
+
+
+def _identified(
+    listing: FolderListing,
+    spec: DatasetSpec,
+    names: Sequence[str],
+    report: Progress,
+    *,
+    check_hashes: bool,
+) -> list[SourceFile]:
+    """Every file with its SHA-256, held against the official one."""
+    files: list[SourceFile] = []
+    for name in names:
+        path = listing.folder / name
+        file = identify(path, file_sha256(path), spec, check_hash=check_hashes)
+        check_no_copy(path, file.sha256, files)
+        files.append(file)
+        report("hashing", len(files), len(names))
+    return files
+
+
+def _recipe(spec: DatasetSpec, files: Sequence[SourceFile]) -> dict[str, Any]:
+    """What decides the bytes of every part: the dataset, and each file with its SHA-256."""
+    named = [{"name": file.name, "sha256": file.sha256} for file in files]
+    return {"command": "vd4rl import", "dataset_id": spec.name, "files": named}
+
+
+def _read_files(
+    conversion: Conversion,
+    listing: FolderListing,
+    spec: DatasetSpec,
+    files: Sequence[SourceFile],
+    report: Progress,
+) -> None:
+    """Turn every file that is not among the parts yet into parts."""
+    about = len(files) if listing.kind == "npz" else spec.num_episodes
+
+    def tell(count: int) -> None:
+        report("reading", count, max(about, count))
+
+    for file in files[len(conversion.sources) :]:
+        conversion.add(listing.folder / file.name, asdict(file), on_episode=tell)
+
+
+def _find_finished(path: Path, recipe: Mapping[str, Any]) -> Imported | None:
+    """The finished file of this very import; ``None`` if there is none or it was cut short."""
+    if not path.is_file():
+        return None
+    stored = open_dataset(path)
+    stored.close()
+    manifest = stored.manifest
+    sources = [{key: file.get(key) for key in ("name", "sha256")} for file in _sources(manifest)]
+    if sources != recipe["files"]:
+        raise OutputExistsError(
+            f"{path} is already there ({manifest.origin}, {manifest.num_episodes} episodes) and "
+            "was not made of these files; remove it, or write elsewhere with --out"
+        )
+    # The sidecar is put in place last, while the parts are still there.
+    return Imported(path, manifest, found=True) if sidecar_path(path).is_file() else None
+
+
+def _sources(manifest: Manifest) -> Sequence[Mapping[str, Any]]:
+    return manifest.provenance.sources
+
+
+def _write(
+    path: Path,
+    conversion: Conversion,
+    listing: FolderListing,
+    files: Sequence[SourceFile],
+    report: Progress,
+) -> Imported:
+    official = all(file.hash_status == "verified" for file in files)
+    manifest = conversion.write(
+        path,
+        "official" if official else "imported",
+        {"command": "vd4rl import", "kind": listing.kind},
+        on_episode=lambda done: report("writing", done, conversion.num_episodes),
+    )
+    return Imported(path, manifest)
+
+
+def _remove_parts(path: Path, recipe: Mapping[str, Any]) -> None:
+    """Remove our own parts; the folder disappears in one step, so no kill leaves half of it."""
+    folder = parts_folder(path)
+    doomed = folder.with_name(f"{folder.name}.removed")
+    shutil.rmtree(doomed, ignore_errors=True)
+    if not folder.is_dir():
+        return
+    try:
+        PartStore(folder, recipe)
+    except DatasetFormatError:
+        return  # those of another import or collection, and worth hours
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+@contextmanager
+def _resume_hint(store: PartStore) -> Generator[None]:
+    """Whatever goes wrong, say what is safe and how to go on."""
+    try:
+        yield
+    except BaseException as error:
+        parts = len(list(store.folder.glob("*.h5")))
+        if parts:
+            error.add_note(
+                f"{parts} episodes are safe in {store.folder}; the same command goes on from there."
+            )
+        raise
+
+
+def _composite_message(listing: FolderListing, spec: DatasetSpec) -> str:
+    lines = [
+        f"{spec.name} is {' followed by '.join(spec.parts)} and is never stored itself. Import its "
+        "parts; it can be loaded as soon as both are here:"
+    ]
+    by_part = part_files(listing, spec)
+    for part, names in by_part.items():
+        behavior = parse_id(part).behavior
+        lines.append(
+            f"    vd4rl import {listing.folder} --id {part} --files '*_{behavior}.hdf5'"
+            if names
+            else f"    vd4rl import FOLDER --id {part}"
+        )
+    if all(by_part.values()):
+        lines.append(
+            f"{listing.folder} holds the files of both parts, byte for byte those of their own "
+            "folders, so it serves for both."
+        )
+    return "\n".join(lines)
