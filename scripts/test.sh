@@ -4,4 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh dev
 scripts/gl.sh
+scripts/browser.sh
 exec "${VD4RL_VENV:-.venv}/bin/python" -m pytest -n 2 "$@"
