@@ -84,6 +84,7 @@ def test_the_wheel_alone_opens_the_sample_in_an_empty_environment(
     constraints = repository / "constraints.txt"
     subprocess.run(
         [python, "-m", "pip", "install", "-q", "-c", constraints, wheel],
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
         check=True,
         capture_output=True,
         timeout=600,

@@ -16,7 +16,7 @@ from vd4rl_data.storage.naming import first_shard, flat_path, public_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 
 SOURCES: Final = ("auto", "local")
-COLLECTABLE_BEHAVIORS: Final = ("random",)
+COLLECTABLE_BEHAVIORS: Final = ("random", "medium_replay", "medium", "expert", "medium_expert")
 """Behaviors that ``python -m collection collect`` regenerates."""
 
 _LOG = logging.getLogger("vd4rl_data")
@@ -154,7 +154,7 @@ def not_found_message(
             f"Fetch the authors' public files ({count}){again}:",
             f"    vd4rl download {spec.name}",
         ]
-    if spec.id.behavior in COLLECTABLE_BEHAVIORS and not spec.parts:
+    if spec.id.behavior in COLLECTABLE_BEHAVIORS:
         lines += ["Make it again from nothing:", *(f"    {line}" for line in _collect_lines(spec))]
     names = spec.parts or (spec.name,)
     lines.append("Convert files of the authors that you have:")

@@ -85,7 +85,8 @@ def test_find_in_folders(flat: Path, tmp_path: Path) -> None:
     tiny.write(expert, spec=tiny.EXPERT)
     packed = pack(expert, root / "Tiny")
     expert.unlink()
-    for folder in ("hf/lab/pixels/0/Tiny", "publish/lab/pixels/Tiny", ".hidden/Tiny"):
+    foreign = ("hf/lab/pixels/0/Tiny", "public/Tiny", "publish/lab/pixels/Tiny", ".hidden/Tiny")
+    for folder in foreign:
         (root / folder).mkdir(parents=True)
         shutil.copy(flat, root / folder)
     (root / "other.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))

@@ -245,7 +245,7 @@ def _provenance(dataset: PreparedDataset) -> str:
         f"- **content SHA-256:** `{manifest.content_sha256}`",
     ]
     if provenance.sources:
-        known = sum(bool(source.get("known")) for source in provenance.sources)
+        known = sum(source.get("hash_status") == "verified" for source in provenance.sources)
         lines.append(f"- **source files:** {len(provenance.sources)}, {known} of known SHA-256")
     lines += [f"- **repaired while reading:** {_code(repair)}" for repair in provenance.repairs]
     text = "\n".join(lines)

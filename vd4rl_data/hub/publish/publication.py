@@ -16,13 +16,14 @@ from vd4rl_data.hub.publish.state import read_state
 from vd4rl_data.hub.publish.upload import upload
 from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import DATASETS
-from vd4rl_data.storage.naming import dataset_stem
+from vd4rl_data.storage.naming import PUBLIC_FOLDER, dataset_stem
 from vd4rl_data.storage.reader import open_dataset
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 _FOREIGN: Final = "hf"
 """Below a data folder: what was loaded from other people's repositories."""
 _OUTBOX: Final = "publish"
+_PASSED_OVER: Final = (_FOREIGN, _OUTBOX, PUBLIC_FOLDER)
 
 
 def publish(
@@ -85,8 +86,8 @@ def find_datasets(paths: Sequence[Path]) -> list[Path]:
     """The dataset files among paths and below folders, each once; flat goes before packed.
 
     Below a folder, HDF5 that is no dataset is passed over (parts of unfinished work, for example),
-    and so is what was loaded from other people's repositories, and a file of a composite id whose
-    parts are there too.
+    and so is what was loaded from the authors' or other people's repositories, and a file of a
+    composite id whose parts are there too.
 
     Raises:
         DatasetNotFoundError: a path is missing, or a folder holds no dataset file.
@@ -126,7 +127,7 @@ def _below(folder: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted(folder.rglob("*.h5")):
         inner = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in inner)
-        if hidden or inner[0] in (_FOREIGN, _OUTBOX) or path.parent / dataset_stem(path) in taken:
+        if hidden or inner[0] in _PASSED_OVER or path.parent / dataset_stem(path) in taken:
             continue
         try:
             with closing(open_dataset(path)) as stored:
