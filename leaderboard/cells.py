@@ -1,0 +1,106 @@
+"""Results → numbers that can stand in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from leaderboard.benchmarks import Benchmark, benchmarks
+from leaderboard.sections import Section, section_of
+from leaderboard.store import Entry
+from vd4rl_data.results import EnvironmentRuns, PublishedNumber, Run
+from vd4rl_data.results.model import Environment
+from vd4rl_data.results.validate import mean_return
+
+PAPER_SCALE = 100.0
+"""Papers print a hundred times the normalized score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What an entry contributes to one table.
+
+    Attributes:
+        entry: where it is from.
+        section: the table.
+        benchmark, environment: the column.
+        value: in the table's unit.
+        spread: one standard deviation over seeds, in the same unit; ``None`` where unknown.
+        seeds: how many runs; ``None`` where a paper does not say.
+        run_scores: the score of each run, 0 to 1; empty for printed numbers.
+        paper: who printed it; empty for raw returns.
+        printed: the number as printed, with its scale; empty for raw returns.
+    """
+
+    entry: Entry
+    section: Section
+    benchmark: Benchmark
+    environment: Environment
+    value: float
+    spread: float | None
+    seeds: int | None
+    run_scores: tuple[float, ...]
+    paper: str = ""
+    printed: str = ""
+
+
+def cells_of(entry: Entry) -> Iterator[Cell]:
+    """Every number of an entry that is ranked: one per environment."""
+    benchmark = benchmarks()[entry.result.benchmark]
+    for evaluation in entry.result.evaluations:
+        yield _raw_cell(entry, benchmark, evaluation)
+    seen: set[Environment] = set()
+    for number in entry.result.published:
+        if number.environment not in seen:
+            seen.add(number.environment)
+            yield _printed_cell(entry, benchmark, number)
+
+
+def run_score(run: Run, benchmark: Benchmark) -> float | None:
+    """The score of a run, 0 to 1; ``None`` where the benchmark has no score."""
+    if benchmark.metric == "success":
+        return fmean(run.successes or ())
+    return benchmark.normalized(mean_return(run), "return")
+
+
+def _raw_cell(entry: Entry, benchmark: Benchmark, evaluation: EnvironmentRuns) -> Cell:
+    section = section_of(entry.result, benchmark, evaluation.environment, "return")
+    scores = [run_score(run, benchmark) for run in evaluation.runs]
+    known = tuple(score for score in scores if score is not None)
+    shown = [score * PAPER_SCALE for score in known]
+    if not known:
+        shown = [mean_return(run) for run in evaluation.runs]
+    return Cell(
+        entry=entry,
+        section=section,
+        benchmark=benchmark,
+        environment=evaluation.environment,
+        value=fmean(shown),
+        spread=stdev(shown) if len(shown) > 1 else None,
+        seeds=len(evaluation.runs),
+        run_scores=known,
+    )
+
+
+def _printed_cell(entry: Entry, benchmark: Benchmark, number: PublishedNumber) -> Cell:
+    section = section_of(entry.result, benchmark, number.environment, number.scale)
+    value, spread = number.mean, number.spread
+    score = benchmark.normalized(number.mean, number.scale)
+    if score is not None:
+        value = score * PAPER_SCALE
+        above = benchmark.normalized(number.mean + (spread or 0.0), number.scale)
+        spread = None if spread is None or above is None else (above - score) * PAPER_SCALE
+    printed = f"{number.mean:g}" + ("" if number.spread is None else f" ± {number.spread:g}")
+    return Cell(
+        entry=entry,
+        section=section,
+        benchmark=benchmark,
+        environment=number.environment,
+        value=value,
+        spread=spread,
+        seeds=number.seeds,
+        run_scores=(),
+        paper=number.source.paper,
+        printed=printed,
+    )

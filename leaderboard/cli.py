@@ -1,0 +1,164 @@
+"""The command line: ``python -m leaderboard COMMAND``. Each command is a frozen dataclass."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import tyro
+
+from leaderboard.check import Report, check_file
+from leaderboard.random_policy import random_policy
+from leaderboard.site import build_site
+from leaderboard.store import RESULTS, find_strays, place_of, result_files, write_receipt
+from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.results.traces import traces_path
+
+INVALID: Final = 1
+"""Exit status if a file has a problem, or after an error."""
+
+INTERRUPTED: Final = 130
+
+StoreFolder = Annotated[Path, tyro.conf.arg(metavar="DIR")]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Check result files: schema, benchmark, bounds, seeds, curves; and replay action traces.
+
+    Without a file, the whole store.
+    """
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = ()
+    """Result files; their traces are taken from beside them."""
+    no_replay: bool = False
+    """Do not play action traces again."""
+    record: bool = False
+    """Write a receipt beside each file whose traces reproduce its returns: its badge."""
+    store: StoreFolder = RESULTS
+    """The store."""
+
+    def run(self) -> int:
+        """Run the command."""
+        files = list(self.files) or result_files(self.store)
+        failed = 0
+        for path in files:
+            report = check_file(path, store=self.store, replay=not self.no_replay)
+            failed += not report.ok
+            _print_report(report, quiet=not self.files)
+            if self.record and report.replay is not None and report.replay.reproduced:
+                write_receipt(path, report.data, report.replay.versions)
+        strays = [] if self.files else find_strays(self.store)
+        for path in strays:
+            print(f"PROBLEM  {path}: does not belong into the store")
+        print(f"{len(files) - failed} passed, {failed + len(strays)} failed")
+        return INVALID if failed or strays else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Check a result file and put it, with its traces, into the store, for a pull request."""
+
+    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """Result file."""
+    store: StoreFolder = RESULTS
+    """The store."""
+    replace: bool = False
+    """Take the place of an entry of the same name."""
+
+    def run(self) -> int:
+        """Run the command."""
+        report = check_file(self.file)
+        _print_report(report, quiet=False)
+        if not report.ok or report.result is None:
+            return INVALID
+        target = self.store / place_of(report.result)
+        if target.exists() and not self.replace:
+            print(f"error: {target} is there already; see --replace, or give a label")
+            return INVALID
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(report.data)
+        if report.result.traces is not None:
+            shutil.copyfile(traces_path(self.file), traces_path(target))
+        if report.replay is not None and report.replay.reproduced:
+            write_receipt(target, report.data, report.replay.versions)
+        print(f"added    {target}")
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Write the static site: open its index.html, or put the folder on any server."""
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("leaderboard_site")
+    """Folder to write into."""
+    store: StoreFolder = RESULTS
+    """The store."""
+
+    def run(self) -> int:
+        """Run the command."""
+        site = build_site(self.store, self.out)
+        print(f"{site.entries} entries in {site.tables} tables: {site.folder / 'index.html'}")
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    """Play uniformly random actions in a benchmark's task and write the result with its traces."""
+
+    benchmark: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="BENCHMARK")]
+    """Benchmark, e.g. VD4RL/walker_walk-random-v0."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """Result file to write."""
+    seeds: int = 5
+    """How many runs."""
+    episodes: int = 4
+    """How many episodes per run."""
+
+    def run(self) -> int:
+        """Run the command."""
+        print(random_policy(self.benchmark, self.seeds, self.episodes).write(self.out))
+        return 0
+
+
+Command = (
+    Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[Add, tyro.conf.subcommand("add")]
+    | Annotated[Build, tyro.conf.subcommand("build")]
+    | Annotated[Random, tyro.conf.subcommand("random")]
+)
+"""What tyro chooses from."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 after a problem or an error."""
+    command: Check | Add | Build | Random = tyro.cli(
+        Command,  # pyright: ignore[reportArgumentType] - an annotated union, which tyro understands
+        prog="python -m leaderboard",
+        description="Results of offline reinforcement learning from pixels that can be checked.",
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    try:
+        return command.run()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (Vd4rlError, OSError, LookupError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return INVALID
+
+
+def _print_report(report: Report, *, quiet: bool) -> None:
+    for problem in report.problems:
+        print(f"PROBLEM  {report.path}: {problem}")
+    if quiet:
+        return
+    for warning in report.warnings:
+        print(f"note     {report.path}: {warning}")
+    if report.ok:
+        print(f"OK       {report.path}: {', '.join(report.badges)}")

@@ -1,0 +1,65 @@
+// Data, small helpers for the document, and words. What strangers wrote only ever becomes text.
+"use strict";
+const board = { data: JSON.parse(document.getElementById("data").textContent) };
+
+// An element with properties, attributes (dashed or "role") and children; strings become text.
+board.h = (tag, properties = {}, ...children) => {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name in element && !name.includes("-")) element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  return element;
+};
+
+board.number = (value, digits = 1) =>
+  value === null || value === undefined ? "–" : value.toFixed(digits);
+
+// As papers print it: at least as many digits as their tables have.
+const printedDigits = { "return/10": 1, normalized: 2, lompo_0_100: 1 };
+const printedOne = (value, digits) =>
+  ((String(value).split(".")[1] ?? "").length < digits ? value.toFixed(digits) : String(value));
+board.printed = (mean, spread, scale) => {
+  const digits = printedDigits[scale] ?? 0;
+  const tail = spread === null || spread === undefined ? "" : ` ± ${printedOne(spread, digits)}`;
+  return printedOne(mean, digits) + tail;
+};
+
+board.entryAddress = (key) => `#/entry/${encodeURIComponent(key)}`;
+
+board.entries = new Map(board.data.entries.map((entry) => [entry.key, entry]));
+board.tables = new Map(board.data.tables.map((table) => [table.key, table]));
+
+board.explain = {
+  published: "Typed from a paper's table",
+  submitted: "Raw returns, checked",
+  reproduced: "Measured with this project's own code",
+  replayed: "Its actions, played again, gave these returns",
+  "no online tuning": "No evaluation in the environment informed any choice",
+  "one setting": "One setting of all hyperparameters for the whole suite",
+};
+
+board.badge = (name) =>
+  board.h("span", { className: `badge ${name}`, title: board.explain[name] ?? "" }, name);
+
+board.link = (address, text) =>
+  /^https:\/\//.test(address)
+    ? board.h("a", { href: address, rel: "noopener noreferrer nofollow", target: "_blank" }, text)
+    : text;
+
+board.sizes = (sizes) => (sizes.length ? sizes.join(", ") : "–");
+
+// The values that a filter can take, in the order of the papers.
+board.orders = {
+  behavior: ["random", "medium-replay", "medium", "medium-expert", "expert", "scripted", "demonstrations"],
+  distraction: ["none", "low", "moderate", "high", "video"],
+  provenance: ["published", "submitted", "reproduced", "replayed"],
+};
+
+board.provenance = (entry) => (entry.replayed ? "replayed" : entry.kind);
+
+board.say = (text) => {
+  document.getElementById("status").textContent = text;
+};

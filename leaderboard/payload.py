@@ -1,0 +1,201 @@
+"""What the page shows, as one JSON document: plain values, rounded, in a fixed order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from leaderboard import statistics, words
+from leaderboard.cells import Cell, cells_of
+from leaderboard.check import badges_of
+from leaderboard.sections import SUITES
+from leaderboard.statistics import Interval
+from leaderboard.store import Entry
+from leaderboard.tables import Column, Row, Table, make_tables, scaled
+from vd4rl_data.results.decode import encode
+
+PRINTED: Final = Path(__file__).parent / "printed.json"
+"""Numbers of the papers' tables that are no result of an algorithm on a benchmark."""
+
+THRESHOLDS: Final = np.linspace(0.0, 1.0, 51)
+"""Of performance profiles, as normalized scores."""
+
+_PROFILED: Final = 12  # rows of a table that figures show: the best ones
+_COMPARED: Final = 8  # rows of a table that are compared pairwise
+_DIGITS: Final = 4
+
+
+def make_payload(entries: list[Entry]) -> dict[str, Any]:
+    """Everything that the page and its exports need."""
+    cells = [cell for entry in entries for cell in cells_of(entry)]
+    tables = make_tables(cells)
+    by_entry: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_entry.setdefault(cell.entry.key, []).append(cell)
+    return {
+        "suites": [{"key": key, "title": title} for key, title in SUITES.items()],
+        "tables": [table_payload(table) for table in tables],
+        "entries": [_entry(entry, by_entry[entry.key]) for entry in entries],
+        "printed": json.loads(PRINTED.read_text(encoding="utf-8")),
+        "words": {"environments": words.ENVIRONMENTS, "scales": words.SCALES},
+    }
+
+
+def table_payload(table: Table) -> dict[str, Any]:
+    """One table."""
+    section = table.section
+    return {
+        "key": section.key,
+        "suite": section.suite,
+        "title": section.title,
+        "about": section.about,
+        "by_benchmark": section.by_benchmark,
+        "ranked": section.ranked,
+        "unit": section.unit,
+        "columns": [_column(column) for column in table.columns],
+        "rows": [_row(row) for row in table.rows],
+        "profiles": _profiles(table),
+        "improvements": _improvements(table),
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    benchmark, environment = column
+    return {
+        "benchmark": str(benchmark.id),
+        "task": words.task_words(benchmark.id),
+        "dataset": words.dataset_words(benchmark.id),
+        "short": words.short_words(benchmark.id),
+        "behavior": words.BEHAVIORS[benchmark.id.behavior],
+        "distraction": words.distraction_kind(benchmark.id),
+        "environment": environment,
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "algorithm": row.key.algorithm,
+        "label": row.key.label,
+        "sizes": list(row.sizes),
+        "provenance": "replayed" if row.replayed else row.key.kind,
+        "rank": _rounded(row.rank),
+        "paper_rank": _rounded(row.paper_rank),
+        "mean": _rounded(row.mean),
+        "median": _rounded(row.median),
+        "intervals": {
+            name: _interval(scaled(interval)) for name, interval in row.intervals.items()
+        },
+        "covered": sum(cell is not None for cell in row.cells),
+        "cells": [None if cell is None else _cell(cell) for cell in row.cells],
+    }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "value": _rounded(cell.value),
+        "spread": _rounded(cell.spread),
+        "seeds": cell.seeds,
+        "entry": cell.entry.key,
+    }
+
+
+def _profiles(table: Table) -> list[dict[str, Any]]:
+    """Of runs where raw returns allow it, else of the means of datasets; best rows only."""
+    if not table.section.ranked or len(table.columns) < 2 or "normalized" not in table.section.unit:
+        return []
+    complete = [i for i, row in enumerate(table.rows) if row.complete][:_PROFILED]
+    profiles: list[dict[str, Any]] = []
+    for i in complete:
+        row, scores = table.rows[i], table.rows[i].run_scores
+        if scores is None:
+            values = np.array([cell.value / 100 for cell in row.cells if cell is not None])
+            point = [float((values > t).mean()) for t in THRESHOLDS]
+            profiles.append({"row": i, "of": "datasets", "value": _list(point)})
+        else:
+            point, low, high = statistics.performance_profile(scores, THRESHOLDS)
+            band = {"low": _list(low.tolist()), "high": _list(high.tolist())}
+            profiles.append({"row": i, "of": "runs", "value": _list(point.tolist()), **band})
+    return profiles
+
+
+def _improvements(table: Table) -> list[dict[str, Any]]:
+    """Probability that a run of one row beats one of another: the best rows with raw returns."""
+    if not table.section.ranked:
+        return []
+    scored = [(i, row.run_scores) for i, row in enumerate(table.rows)]
+    raw = [(i, scores) for i, scores in scored if scores is not None][:_COMPARED]
+    return [
+        {
+            "row": i,
+            "over": j,
+            **_interval(statistics.probability_of_improvement(ours, theirs)),
+        }
+        for place, (i, ours) in enumerate(raw)
+        for j, theirs in raw[place + 1 :]
+    ]
+
+
+def _entry(entry: Entry, cells: list[Cell]) -> dict[str, Any]:
+    result, first = entry.result, cells[0]
+    benchmark = first.benchmark.id
+    content = encode(result)
+    for name in ("schema", "schema_version", "benchmark", "image_size", "kind"):
+        content.pop(name, None)
+    return {
+        "key": entry.key,
+        "algorithm": result.algorithm.name,
+        "label": result.algorithm.label,
+        "suite": benchmark.suite,
+        "benchmark": result.benchmark,
+        "task": words.task_words(benchmark),
+        "dataset": words.dataset_words(benchmark),
+        "behavior": words.BEHAVIORS[benchmark.behavior],
+        "distraction": words.distraction_kind(benchmark),
+        "size": result.image_size,
+        "kind": result.kind,
+        "badges": list(badges_of(result, replayed=entry.replayed is not None)),
+        "replayed": entry.replayed,
+        "scores": [_score(cell) for cell in cells],
+        "content": content,
+    }
+
+
+def _score(cell: Cell) -> dict[str, Any]:
+    interval = None
+    if len(cell.run_scores) > 1:
+        column = np.array(cell.run_scores, dtype=np.float64)[:, None]
+        replicates = statistics.resample(column).mean(axis=(1, 2))
+        low, high = np.quantile(replicates, (0.025, 0.975))
+        interval = [_rounded(float(low) * 100), _rounded(float(high) * 100)]
+    return {
+        "environment": cell.environment,
+        "value": _rounded(cell.value),
+        "spread": _rounded(cell.spread),
+        "interval": interval,
+        "seeds": cell.seeds,
+        "table": cell.section.key,
+        "unit": cell.section.unit,
+    }
+
+
+def _interval(interval: Interval) -> dict[str, float | None]:
+    return {
+        "value": _rounded(interval.value),
+        "low": _rounded(interval.low),
+        "high": _rounded(interval.high),
+    }
+
+
+def _list(values: list[float]) -> list[float | None]:
+    return [_rounded(value) for value in values]
+
+
+def _rounded(value: float | None) -> float | None:
+    """Few digits: sums in another order differ in the last ones, and the bytes must not."""
+    if value is None:
+        return None
+    rounded = round(value, _DIGITS)
+    return 0.0 if rounded == 0 else rounded

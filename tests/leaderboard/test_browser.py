@@ -1,0 +1,361 @@
+"""The page in a real browser: sorting, filters, links, keyboard, themes, phones, size."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from leaderboard.site import build_site
+from leaderboard.store import place_of
+from tests.leaderboard.making import make_entry, make_store
+from vd4rl_data.results import Algorithm, write_result
+
+Open = Callable[..., Any]
+MISSING = "\u2013"
+MAIN = "#vd4rl_main table.matrix"
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Generator[Open]:
+    """Opens an address of a site; the test fails if the page ever complains."""
+    complaints: list[str] = []
+    contexts: list[Any] = []
+
+    def open_at(site: Path, address: str = "", width: int = 1280, **settings: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 800}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                complaints.append(request.url)
+                if not request.url.startswith(("file://", "data:"))
+                else None
+            ),
+        )
+        page.goto(f"{(site / 'index.html').as_uri()}#/{address}")
+        page.wait_for_selector("h1")
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def column(page: Any, title: str, table: str = MAIN) -> list[str]:
+    """The texts of a table's column, top to bottom."""
+    titles = [
+        text.strip() for text in page.locator(f"{table} thead tr:last-child th").all_inner_texts()
+    ]
+    place = [" ".join(text.split()) for text in titles].index(title) + 1
+    cells = page.locator(f"{table} tbody tr > :nth-child({place})").all_inner_texts()
+    return [cell.split("\n")[0].strip() for cell in cells]
+
+
+def test_ranks_of_the_page_are_the_papers(site: Path, open_page: Open) -> None:
+    page = open_page(site)
+    assert page.locator("h1").inner_text() == "V-D4RL"
+    ranks = dict(zip(column(page, "Algorithm"), column(page, "Rank in its paper"), strict=True))
+    wanted = {"DrQ+BC": "2.37", "BC": "2.43", "Offline DV2": "3.30", "CQL": "3.40", "LOMPO": "3.50"}
+    assert {name: rank for name, rank in ranks.items() if rank != MISSING} == wanted
+
+
+def test_columns_sort_by_mouse_and_by_keyboard(site: Path, open_page: Open) -> None:
+    page = open_page(site)
+    header = page.locator(f"{MAIN} thead tr:last-child th", has_text="Mean")
+    header.click()
+    assert header.get_attribute("aria-sort") == "descending"
+    means = [float(text) for text in column(page, "Mean") if text != MISSING]
+    assert means == sorted(means, reverse=True)
+
+    algorithm = page.locator(f"{MAIN} thead tr:last-child th", has_text="Algorithm")
+    algorithm.locator("[tabindex='0'], button").first.focus()
+    page.keyboard.press("Enter")
+    assert algorithm.get_attribute("aria-sort") == "ascending"
+    names = column(page, "Algorithm")
+    assert names == sorted(names, key=str.lower)
+    page.keyboard.press("Enter")
+    assert column(page, "Algorithm") == names[::-1]
+
+
+def test_filters_take_away_and_say_so(site: Path, open_page: Open) -> None:
+    page = open_page(site)
+    page.select_option("#filter-size", "64")
+    assert set(column(page, "Size")) == {"64"}
+    page.select_option("#filter-behavior", "expert")
+    titles = page.locator(f"{MAIN} thead tr:last-child th").all_inner_texts()
+    assert [title.strip() for title in titles].count("expert") == 3
+    assert "random" not in [title.strip() for title in titles]
+    assert "rows" in page.locator("#status").inner_text()
+    assert page.url.endswith("#/VD4RL?behavior=expert&size=64")
+
+    page.reload()  # the address holds the filters
+    page.wait_for_selector("h1")
+    assert page.locator("#filter-size").input_value() == "64"
+    assert set(column(page, "Size")) == {"64"}
+    page.get_by_role("button", name="Reset").click()
+    assert len(column(page, "Algorithm")) == 9
+
+    page.select_option("#filter-provenance", "replayed")
+    assert column(page, "Algorithm") == ["Uniform random"]
+    page.select_option("#filter-behavior", "expert")
+    assert "Nothing" in page.locator("#tables").inner_text()
+    page.get_by_role("button", name="Reset").click()
+    page.select_option("#filter-distraction", "high")
+    assert page.locator("section.table").count() == 1
+    assert page.locator("#vd4rl_distractions tbody tr").count() == 10
+
+
+def test_means_and_ranks_follow_the_filter(site: Path, open_page: Open) -> None:
+    page = open_page(site, "VD4RL?behavior=expert&size=84")
+    means = dict(zip(column(page, "Algorithm"), column(page, "Mean"), strict=True))
+    ranks = dict(zip(column(page, "Algorithm"), column(page, "Rank"), strict=True))
+    assert means["BC"] == f"{(91.5 + 67.4 + 6.1) / 3:.1f}"
+    assert ranks["BC"] == "1.00"
+
+
+def test_every_suite_and_page_opens(site: Path, open_page: Open) -> None:
+    page = open_page(site, "about")
+    titles = page.locator("nav a").all_inner_texts()
+    assert titles == [
+        "V-D4RL", "LQV-D4RL", "LOMPO", "Kitchen", "MetaWorld", "All entries", "Printed numbers",
+        "About",
+    ]  # fmt: skip
+    for title in titles:
+        page.locator("nav a", has_text=title).filter(
+            has=page.locator(f"text=/^{title}$/")
+        ).first.click()
+        page.wait_for_function("() => document.activeElement === document.getElementById('main')")
+        assert page.locator("nav a[aria-current=page]").inner_text() == title
+        assert page.title().endswith("Offline RL from pixels")
+    for unknown in ("nothing", "entry/none", "entry/%", "__proto__", "constructor"):
+        page.goto(page.url.split("#")[0] + f"#/{unknown}")
+        page.wait_for_function(
+            "() => document.querySelector('h1').textContent.startsWith('There is no')"
+        )
+
+
+def test_a_number_leads_to_its_source(site: Path, open_page: Open) -> None:
+    page = open_page(site)
+    row = page.locator(f"{MAIN} tbody tr", has_text="Offline DV2")
+    row.get_by_role("link", name="walker walk medium:").click()
+    page.wait_for_function(
+        "() => document.querySelector('h1').textContent.startsWith('Offline DV2')"
+    )
+    text = page.locator("main").inner_text()
+    for words in ("34.1 ± 19.7", "Table 4, column 100K", "swapped with LOMPO", "not stated"):
+        assert words in text
+    link = page.get_by_role("link", name="SeMOPO (Wan et al., ICML 2024)")
+    assert link.get_attribute("href") == "https://arxiv.org/abs/2406.09486"
+    assert "noopener" in link.get_attribute("rel")
+    page.go_back()
+    page.wait_for_selector(MAIN)
+
+
+def test_raw_entries_show_every_episode_and_their_badges(site: Path, open_page: Open) -> None:
+    key = quote("VD4RL/walker_walk-random-v0/uniform_random", safe="")
+    page = open_page(site, f"entry/{key}")
+    badges = page.locator(".badges .badge").all_inner_texts()
+    assert [badge.strip("✓ ") for badge in badges][:2] == ["replayed", "reproduced"]
+    assert page.locator("section.wide tbody tr").count() == 5
+    assert "95 % interval" in page.locator("main").inner_text()
+
+
+def test_all_entries_are_searched_and_paged(site: Path, open_page: Open) -> None:
+    page = open_page(site, "entries")
+    assert "of 449" in page.locator(".dt-info").inner_text()
+    page.fill("#filter-words", "semopo walker")
+    assert set(column(page, "Algorithm", "table.list")) == {"SeMOPO"}
+    page.fill("#filter-words", "")
+    page.select_option("#filter-suite", "Kitchen")
+    assert len(column(page, "Algorithm", "table.list")) == 4
+    page.select_option("#filter-suite", "")
+    first = column(page, "Score", "table.list")
+    page.locator(".dt-paging-button.next").click()
+    assert float(column(page, "Score", "table.list")[0]) <= float(first[-1])
+
+
+def test_every_printed_number_is_listed(site: Path, open_page: Open) -> None:
+    page = open_page(site, "printed")
+    assert "of 883" in page.locator(".dt-info").inner_text()
+    page.fill("#filter-words", "real robot")
+    assert page.locator("table.list tbody tr").count() == 4
+    page.fill("#filter-words", "gain")
+    assert {text.split()[0] for text in column(page, "Printed", "table.list")} == {
+        "42.1",
+        "32.5",
+        "10.8",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_readable_on_any_screen(site: Path, open_page: Open, scheme: str, width: int) -> None:
+    addresses = ("VD4RL", "LQVD4RL", "entries", "printed", "about")
+    page = open_page(site, "VD4RL", width=width, color_scheme=scheme)
+    for address in addresses:
+        page.goto(page.url.split("#")[0] + f"#/{address}")
+        page.wait_for_timeout(50)
+        wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(wide) <= 0, address  # tables scroll, the page does not
+    for selector in (".lead", "thead th", ".spread", ".badge", "nav a"):
+        page.goto(page.url.split("#")[0] + "#/VD4RL")
+        page.wait_for_selector(MAIN)
+        assert page.evaluate(CONTRAST, selector) >= 4.5, (selector, scheme)
+
+
+CONTRAST = """(selector) => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const paint = (colors) => {
+    canvas.globalCompositeOperation = "source-over";
+    for (const color of colors) { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255);
+  };
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  let worst = 99;
+  for (const element of [...document.querySelectorAll(selector)].slice(0, 200)) {
+    const backgrounds = [];
+    for (let at = element; at; at = at.parentElement) {
+      backgrounds.unshift(getComputedStyle(at).backgroundColor);
+    }
+    const behind = paint(["white", ...backgrounds]);
+    const ink = paint(["white", ...backgrounds, getComputedStyle(element).color]);
+    const [a, b] = [luminance(behind), luminance(ink)].sort((x, y) => y - x);
+    worst = Math.min(worst, (a + 0.05) / (b + 0.05));
+  }
+  return worst;
+}"""
+
+
+def test_the_theme_can_be_chosen(site: Path, open_page: Open) -> None:
+    page = open_page(site, color_scheme="light")
+    color = "() => getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(color)
+    button = page.locator("#theme")
+    button.click()
+    assert page.evaluate(color) == light
+    button.click()
+    assert page.evaluate(color) != light
+    assert "dark" in button.get_attribute("aria-label")
+
+
+def test_a_screen_reader_finds_its_way(site: Path, open_page: Open) -> None:
+    page = open_page(site)
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("main, nav, header.top, footer").count() >= 4
+    assert page.locator("h1").count() == 1
+    for table in page.locator("table").all():
+        assert table.locator("caption").count() == 1
+        assert table.locator("tbody th[scope=row]").count() == table.locator("tbody tr").count()
+    unnamed = page.evaluate(
+        "() => [...document.querySelectorAll('a, button, select, input, svg[role=img]')].filter("
+        "(e) => !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length)).length"
+    )
+    assert unnamed == 0
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.textContent") == "Skip to the tables"
+    page.keyboard.press("Enter")
+    assert page.evaluate("() => document.activeElement.id") == "main"
+
+
+def test_exports_are_linked_and_there(site: Path, open_page: Open) -> None:
+    page = open_page(site)
+    links = page.locator(".exports a")
+    assert links.count() == 3 * page.locator("section.table").count()
+    for link in links.all():
+        assert (site / link.get_attribute("href")).is_file()
+
+
+def test_hostile_words_are_shown_as_words(tmp_path: Path, open_page: Open) -> None:
+    words = "<img src=x onerror=document.title=1>"
+    script = "</script><script>document.title='owned'</script>"
+    made = make_entry(Algorithm(name=words, label=script), "VD4RL/walker_walk-medium-v0", 84, 0.4)
+    path = tmp_path / "store" / place_of(made)
+    path.parent.mkdir(parents=True)
+    write_result(path, made)
+    site = build_site(tmp_path / "store", tmp_path / "site").folder
+    page = open_page(site)
+    key = quote(place_of(made).with_suffix("").as_posix(), safe="")
+    for address in ("VD4RL", "entries", "printed", f"entry/{key}"):
+        page.goto(page.url.split("#")[0] + f"#/{address}")
+        page.wait_for_timeout(100)
+        assert page.locator("img").count() == 0
+        assert page.locator("script:not([src]):not([type='application/json'])").count() == 0
+        assert "owned" not in page.title() or script in page.title()
+        if address != "printed":
+            assert words in page.locator("main").inner_text()
+
+
+def test_figures_of_raw_results(raw_store: Path, tmp_path: Path, open_page: Open) -> None:
+    page = open_page(build_site(raw_store, tmp_path / "site").folder)
+    page.wait_for_selector(".learning svg")  # the last one; they are drawn after the tables
+    captions = page.locator("figcaption").all_inner_texts()
+    titles = [caption.split("\n")[0] for caption in captions]
+    assert titles == [
+        "Scores by dataset",
+        "Performance profiles",
+        "Probability of improvement",
+        "Learning curves",
+    ]
+    assert page.locator("figure svg[role=img]").count() == 4
+    assert page.locator("figure svg path[d*='NaN']").count() == 0
+    before = page.locator(".learning svg").inner_html()
+    page.locator(".learning select").select_option(index=3)
+    assert page.locator(".learning svg").inner_html() != before
+    iqm = column(page, "IQM")
+    assert all(float(value) > 0 for value in iqm)
+    page.locator(f"{MAIN} tbody td.cell a").first.click()
+    page.wait_for_selector("section.wide figure svg")
+
+
+@pytest.fixture(scope="module")
+def large_site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A thousand entries, built by a process of its own: without the tests' type checks."""
+    folder = tmp_path_factory.mktemp("large")
+    store = make_store(folder / "store", 1000)
+    command = [sys.executable, "-m", "leaderboard", "build", "--out", str(folder / "site")]
+    subprocess.run([*command, "--store", str(store)], cwd=repository, check=True, timeout=300)
+    return folder / "site"
+
+
+# From the event to the second frame after it, which is when its effect has been painted.
+TIMED = """async ([selector, value]) => {
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const element = document.querySelector(selector);
+  const times = [];
+  for (let i = 0; i < 7; i++) {
+    if (value !== null) { element.value = ""; element.dispatchEvent(new Event("change")); }
+    await frame(); await frame(); await frame();
+    const start = performance.now();
+    if (value === null) element.click();
+    else { element.value = value; element.dispatchEvent(new Event("change")); }
+    await frame(); await frame();
+    times.push(performance.now() - start);
+  }
+  return Math.min(...times); // a busy machine only ever adds
+}"""
+
+
+def test_a_thousand_entries_filter_at_once(large_site: Path, open_page: Open) -> None:
+    for address, total in (("entries", "of 1,000"), ("VD4RL", "of 67 rows")):
+        page = open_page(large_site, address)
+        page.wait_for_selector("tbody tr")
+        page.wait_for_timeout(2000)  # figures are drawn after the tables
+        assert total in page.locator(".dt-info").first.inner_text()
+        empty = page.evaluate(TIMED, ["h1", None])
+        for name, value in (("size", "64"), ("behavior", "expert"), ("provenance", "submitted")):
+            filtered = page.evaluate(TIMED, [f"#filter-{name}", value])
+            assert filtered <= 5 * empty, (address, name, filtered, empty)

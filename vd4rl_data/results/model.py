@@ -1,0 +1,255 @@
+"""What a result file says: an algorithm's raw returns on one benchmark, or a paper's numbers.
+
+The field names are the keys of the JSON; ``docs/leaderboard.md`` shows a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+from vd4rl_data.results.fields import (
+    LARGEST_INTEGER,
+    BenchmarkName,
+    Count,
+    Date,
+    Fraction,
+    Hex,
+    Length,
+    Line,
+    Name,
+    Natural,
+    Positive,
+    Prose,
+    Range,
+    Real,
+    Sha256,
+    Text,
+    Url,
+)
+
+SCHEMA: Final = "vd4rl-result"
+SCHEMA_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 1
+"""How episodes are played: pixels only, the task's action repeat and horizon, undiscounted return
+of whole episodes, no learning in between. A change that shifts scores bumps it."""
+
+Environment = Literal[
+    "original",
+    "distracted_train",
+    "distracted_test",
+    "train_tasks",
+    "interpolation_tasks",
+    "extrapolation_tasks",
+    "rgb_video",
+]
+"""Where the agent was evaluated. ``original`` is the environment of the benchmark itself."""
+
+Scale = Literal["return", "return/10", "normalized", "lompo_0_100", "success_percent"]
+"""What a printed number measures: undiscounted return; that divided by ten; the paper's own
+normalized score from 0 to 1; LOMPO's 0 to 100, whose constants were never published; percent of
+episodes or subtasks solved."""
+
+Setting = (
+    Annotated[str, Text(500, 0)]
+    | Annotated[int, Range(-LARGEST_INTEGER, LARGEST_INTEGER)]
+    | Annotated[float, Range(-LARGEST_INTEGER, LARGEST_INTEGER)]
+    | bool
+    | None
+)
+"""One value of a hyperparameter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Algorithm:
+    """Who is measured.
+
+    Attributes:
+        name: as its paper writes it.
+        label: tells several results of one algorithm on one benchmark apart, e.g. whose run it is.
+        paper, code: addresses.
+        commit: of the code that ran.
+    """
+
+    name: Line
+    label: Line | None = None
+    paper: Url | None = None
+    code: Url | None = None
+    commit: Hex | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """One evaluation during training: mean undiscounted return after ``step`` gradient steps."""
+
+    step: Natural
+    mean_return: Real
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One training seed in one environment, E evaluation episodes.
+
+    Attributes:
+        seed: of the training run.
+        returns: undiscounted, one per episode, in order.
+        successes: one per episode, from 0 to 1, where the benchmark counts them (MetaWorld: solved
+            at any step; Kitchen: elements in place at the last step, divided by four).
+        curve: evaluations during training, by step.
+        episode_seeds: what each episode's environment was reset with.
+        lengths: time steps of each episode; with ``episode_seeds`` they make traces replayable.
+    """
+
+    seed: Natural
+    returns: Annotated[tuple[Real, ...], Count(1000, 1)]
+    successes: Annotated[tuple[Fraction, ...], Count(1000, 1)] | None = None
+    curve: Annotated[tuple[CurvePoint, ...], Count(10_000)] = ()
+    episode_seeds: Annotated[tuple[Natural, ...], Count(1000, 1)] | None = None
+    lengths: Annotated[tuple[Positive, ...], Count(1000, 1)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentRuns:
+    """All runs evaluated in one environment."""
+
+    environment: Environment
+    runs: Annotated[tuple[Run, ...], Count(100, 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a printed number stands. ``quoted_from`` names the paper that a quotation is from."""
+
+    paper: Line
+    table: Line
+    url: Url | None = None
+    quoted_from: Line | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedNumber:
+    """One number of a paper, as printed.
+
+    The first one of an environment is what the leaderboard ranks; later ones are further mentions.
+
+    Attributes:
+        environment: where the agent was evaluated.
+        mean: the printed number, in ``scale``.
+        spread: the number after the plus-minus sign.
+        spread_kind: what that is.
+        scale: what both measure.
+        seeds: training runs behind it; ``None`` where the paper does not say.
+        source: paper and table.
+        note: anything a reader must know.
+    """
+
+    environment: Environment
+    mean: Real
+    spread: Length | None = None
+    spread_kind: Literal["std_over_seeds"] | None = None
+    scale: Scale
+    seeds: Positive | None = None
+    source: Source
+    note: Prose | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How the numbers came about; ``None`` and ``unstated`` are for papers that do not say.
+
+    Attributes:
+        version: see :data:`PROTOCOL_VERSION`.
+        track: ``offline`` trains on the dataset alone.
+        checkpoint: which weights were evaluated.
+        online_evaluations: how many evaluations in the environment informed any choice
+            (hyperparameters, checkpoints), over all runs of the search; 0 for none.
+        hyperparameters_shared: the scope over which one setting was kept.
+        seeds: training runs per environment.
+        episodes: evaluation episodes per run.
+        train_steps: gradient steps.
+        frame_stack: frames that the agent saw at once.
+        not_comparable: why the result must not be ranked beside the others, if so.
+    """
+
+    version: Annotated[int, Range(1, 1)] = PROTOCOL_VERSION
+    track: Literal["offline", "offline_to_online"] = "offline"
+    checkpoint: Literal["last", "offline_selected", "best_online", "unstated"]
+    online_evaluations: Natural | None
+    hyperparameters_shared: Literal["dataset", "task", "suite", "all", "unstated"]
+    seeds: Positive | None = None
+    episodes: Positive | None = None
+    train_steps: Positive | None = None
+    frame_stack: Annotated[int, Range(1, 100)] | None = None
+    not_comparable: Prose | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """The dataset that was trained on; ``content_sha256`` is the one of its manifest."""
+
+    origin: Literal["official", "imported", "regenerated", "other", "none"]
+    content_sha256: Sha256 | None = None
+    transitions: Positive | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compute:
+    """What it ran on, and for how long."""
+
+    hardware: Line | None = None
+    wall_clock_seconds: Length | None = None
+    versions: Annotated[dict[Name, Line], Count(50)] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """The actions of every episode that has ``lengths``, in a file beside this one.
+
+    Attributes:
+        sha256: of that file.
+        action_size: A, the dimensions of an action.
+    """
+
+    sha256: Sha256
+    action_size: Annotated[int, Range(1, 1000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One algorithm on one benchmark.
+
+    Attributes:
+        algorithm: who.
+        benchmark: a dataset id without its size, e.g. ``VD4RL/walker_walk-medium-v0``.
+        image_size: height and width of the frames the agent saw; ``None`` where a paper does not
+            say.
+        kind: ``published`` numbers of a paper, ``reproduced`` by this project's reference
+            implementation, or ``submitted``.
+        evaluations: raw returns; empty for published numbers.
+        published: printed numbers; empty for raw returns.
+        protocol: how they came about.
+        data, compute: provenance.
+        hyperparameters: flat: a name and a value, or a list of values.
+        traces: actions to replay.
+        submitter, date, license, note: free.
+    """
+
+    schema: Literal["vd4rl-result"] = SCHEMA
+    schema_version: Annotated[int, Range(1, 1)] = SCHEMA_VERSION
+    algorithm: Algorithm
+    benchmark: BenchmarkName
+    image_size: Annotated[int, Range(1, 4096)] | None
+    kind: Literal["published", "reproduced", "submitted"]
+    protocol: Protocol
+    evaluations: Annotated[tuple[EnvironmentRuns, ...], Count(20)] = ()
+    published: Annotated[tuple[PublishedNumber, ...], Count(50)] = ()
+    data: Data | None = None
+    compute: Compute | None = None
+    hyperparameters: Annotated[
+        dict[Name, Setting | Annotated[tuple[Setting, ...], Count(64)]], Count(200)
+    ] = field(default_factory=dict[str, "Setting | tuple[Setting, ...]"])
+    traces: Traces | None = None
+    submitter: Line | None = None
+    date: Date | None = None
+    license: Line | None = None
+    note: Prose | None = None

@@ -1,0 +1,159 @@
+"""From a training loop to a result file, in three lines."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vd4rl_data.registry import parse_id
+from vd4rl_data.results.benchmark import benchmark_of
+from vd4rl_data.results.files import format_result, write_result
+from vd4rl_data.results.model import (
+    Algorithm,
+    Compute,
+    CurvePoint,
+    Data,
+    Environment,
+    EnvironmentRuns,
+    Run,
+    RunResult,
+    Setting,
+    Traces,
+)
+from vd4rl_data.results.model import Protocol as RunProtocol
+from vd4rl_data.results.traces import pack_actions
+from vd4rl_data.version import __version__
+
+_PACKAGES: Final = ("numpy", "torch", "mujoco", "dm_control", "gymnasium")
+
+
+@runtime_checkable
+class Evaluated(Protocol):
+    """What :func:`vd4rl_data.evaluate` returns."""
+
+    @property
+    def returns(self) -> NDArray[np.float64]:
+        """(E,)."""
+        ...
+
+    @property
+    def traces(self) -> Sequence[Any]:
+        """One :class:`vd4rl_data.evaluation.ActionTrace` per episode."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submission:
+    """A result and the bytes of its action traces, if it has any."""
+
+    result: RunResult
+    actions: bytes | None
+
+    def write(self, path: Path | str) -> Path:
+        """Write both beside each other; returns the path of the result.
+
+        Raises:
+            InvalidResultError: the result contradicts itself.
+        """
+        return write_result(path, self.result, self.actions)
+
+
+def make_submission(
+    algorithm: str | Algorithm,
+    dataset_id: str,
+    runs: Mapping[int, Evaluated | ArrayLike],
+    protocol: RunProtocol,
+    *,
+    environment: Environment = "original",
+    curves: Mapping[int, Sequence[tuple[int, float]]] | None = None,
+    kind: Literal["submitted", "reproduced"] = "submitted",
+    data: Data | None = None,
+    hardware: str | None = None,
+    wall_clock_seconds: float | None = None,
+    hyperparameters: Mapping[str, Setting | tuple[Setting, ...]] | None = None,
+    **about: Any,
+) -> Submission:
+    """Make a submission of what was measured.
+
+    Args:
+        algorithm: its name, or all about it.
+        dataset_id: what was trained on, e.g. ``VD4RL/walker_walk-medium-64px-v0``.
+        runs: training seed → its final evaluation (as :func:`vd4rl_data.evaluate` returns it, whose
+            actions become traces) or its raw returns (E,).
+        protocol: how; ``seeds`` and ``episodes`` are filled in.
+        environment: where.
+        curves: training seed → (gradient step, mean return) pairs.
+        kind: ``reproduced`` is for this project's reference implementations.
+        data: the dataset file that was trained on.
+        hardware: in words.
+        wall_clock_seconds: of all runs together.
+        hyperparameters: flat.
+        about: further fields of it, e.g. ``submitter``.
+
+    Raises:
+        InvalidIdError: the id is none.
+        InvalidResultError: the result contradicts itself, e.g. runs of different lengths.
+    """
+    dataset = parse_id(dataset_id)
+    made = tuple(_run(seed, run, (curves or {}).get(seed, ())) for seed, run in runs.items())
+    episodes = [actions for _, traced in made for actions in traced]
+    actions = pack_actions(episodes) if episodes else None
+    result = RunResult(
+        algorithm=Algorithm(name=algorithm) if isinstance(algorithm, str) else algorithm,
+        benchmark=str(benchmark_of(dataset)),
+        image_size=dataset.size,
+        kind=kind,
+        protocol=dataclasses.replace(
+            protocol, seeds=len(made), episodes=len(made[0][0].returns) if made else None
+        ),
+        evaluations=(EnvironmentRuns(environment=environment, runs=tuple(run for run, _ in made)),),
+        data=data,
+        compute=Compute(
+            hardware=hardware, wall_clock_seconds=wall_clock_seconds, versions=_versions()
+        ),
+        hyperparameters=dict(hyperparameters or {}),
+        traces=None
+        if actions is None
+        else Traces(
+            sha256=hashlib.sha256(actions).hexdigest(), action_size=int(episodes[0].shape[1])
+        ),
+        **about,
+    )
+    format_result(result)  # raises where the result could not be read back
+    return Submission(result, actions)
+
+
+def _run(
+    seed: int, run: Evaluated | ArrayLike, curve: Sequence[tuple[int, float]]
+) -> tuple[Run, list[NDArray[np.float32]]]:
+    points = tuple(CurvePoint(step=int(step), mean_return=float(mean)) for step, mean in curve)
+    if not isinstance(run, Evaluated):
+        returns = np.asarray(run, dtype=np.float64).ravel()
+        return Run(seed=seed, returns=tuple(returns.tolist()), curve=points), []
+    actions = [cast("NDArray[np.float32]", trace.actions) for trace in run.traces]
+    made = Run(
+        seed=seed,
+        returns=tuple(run.returns.tolist()),
+        curve=points,
+        episode_seeds=tuple(int(trace.seed) for trace in run.traces),
+        lengths=tuple(len(episode) for episode in actions),
+    )
+    return made, actions
+
+
+def _versions() -> dict[str, str]:
+    versions = {"vd4rl-data": __version__}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

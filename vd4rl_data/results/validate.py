@@ -1,0 +1,117 @@
+"""What the fields of a result must say about each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from vd4rl_data.errors import InvalidIdError
+from vd4rl_data.results.benchmark import parse_benchmark
+from vd4rl_data.results.model import EnvironmentRuns, Run, RunResult
+
+_TOLERANCE = 1e-6
+
+
+def find_contradictions(result: RunResult) -> list[str]:
+    """Check a result against itself; an empty list is a consistent one."""
+    return [*_identity(result), *_published(result), *_raw(result), *_traces(result)]
+
+
+def mean_return(run: Run) -> float:
+    """The mean undiscounted return over a run's episodes."""
+    return math.fsum(run.returns) / len(run.returns)
+
+
+def _identity(result: RunResult) -> Iterator[str]:
+    try:
+        parse_benchmark(result.benchmark)
+    except InvalidIdError as error:
+        yield f"benchmark: {error}"
+    if bool(result.evaluations) == bool(result.published):
+        yield "expected either evaluations (raw returns) or published (printed numbers), not both"
+    if (result.kind == "published") != bool(result.published):
+        yield f"kind: {result.kind!r} does not fit; 'published' is for printed numbers, and only it"
+
+
+def _published(result: RunResult) -> Iterator[str]:
+    if result.published and (result.traces or result.compute):
+        yield "published numbers come without traces and compute: nothing of the kind was run here"
+    for i, number in enumerate(result.published):
+        if (number.spread is None) != (number.spread_kind is None):
+            yield f"published[{i}]: spread and spread_kind come together"
+
+
+def _raw(result: RunResult) -> Iterator[str]:
+    if not result.evaluations:
+        return
+    if result.image_size is None:
+        yield "image_size: raw returns need it"
+    protocol = result.protocol
+    for name in ("seeds", "episodes", "online_evaluations"):
+        if getattr(protocol, name) is None:
+            yield f"protocol.{name}: raw returns need it"
+    for name in ("checkpoint", "hyperparameters_shared"):
+        if getattr(protocol, name) == "unstated":
+            yield f"protocol.{name}: 'unstated' is for papers"
+    if protocol.checkpoint == "best_online" and protocol.online_evaluations == 0:
+        yield "protocol: a checkpoint chosen online needs online_evaluations above 0"
+    names = [evaluation.environment for evaluation in result.evaluations]
+    if len(set(names)) != len(names):
+        yield "evaluations: each environment may stand once"
+    for i, evaluation in enumerate(result.evaluations):
+        yield from _runs(result, evaluation, f"evaluations[{i}]")
+
+
+def _runs(result: RunResult, evaluation: EnvironmentRuns, where: str) -> Iterator[str]:
+    seeds = [run.seed for run in evaluation.runs]
+    if len(set(seeds)) != len(seeds):
+        yield f"{where}: the seeds of its runs are not distinct: {seeds}"
+    if len(seeds) != (result.protocol.seeds or len(seeds)):
+        yield f"{where}: protocol.seeds says {result.protocol.seeds}, there are {len(seeds)} runs"
+    for j, run in enumerate(evaluation.runs):
+        yield from _run(result, run, f"{where}.runs[{j}]")
+
+
+def _run(result: RunResult, run: Run, where: str) -> Iterator[str]:
+    episodes = len(run.returns)
+    if episodes != (result.protocol.episodes or episodes):
+        yield (
+            f"{where}: protocol.episodes says {result.protocol.episodes},"
+            f" there are {episodes} returns"
+        )
+    columns: dict[str, Sequence[float] | None] = {
+        "successes": run.successes,
+        "episode_seeds": run.episode_seeds,
+        "lengths": run.lengths,
+    }
+    for name, values in columns.items():
+        if values is not None and len(values) != episodes:
+            yield f"{where}.{name}: expected {episodes}, one per return, got {len(values)}"
+    if (run.episode_seeds is None) != (run.lengths is None):
+        yield f"{where}: episode_seeds and lengths come together"
+    yield from _curve(result, run, where)
+
+
+def _curve(result: RunResult, run: Run, where: str) -> Iterator[str]:
+    steps = [point.step for point in run.curve]
+    if steps != sorted(set(steps)):
+        yield f"{where}.curve: steps must increase"
+    if not run.curve or result.protocol.checkpoint == "best_online":
+        return
+    last, final = run.curve[-1].mean_return, mean_return(run)
+    if result.protocol.checkpoint == "last" and not math.isclose(
+        last, final, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE
+    ):
+        yield f"{where}.curve: ends at {last:g}, but the mean of the final returns is {final:g}"
+    train_steps = result.protocol.train_steps
+    if train_steps is not None and steps[-1] > train_steps:
+        yield f"{where}.curve: goes on after protocol.train_steps ({train_steps})"
+
+
+def _traces(result: RunResult) -> Iterator[str]:
+    runs = [run for evaluation in result.evaluations for run in evaluation.runs]
+    traced = [run for run in runs if run.lengths is not None]
+    if result.traces is None and traced:
+        yield "traces: lengths without a trace file tell nothing; leave both out"
+    if result.traces is not None and not traced:
+        yield "traces: no run says the lengths of its episodes"
