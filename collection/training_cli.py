@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tqdm import tqdm
 
 from collection.sac.settings import Precision
 from collection.tiers import TIERS
+from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.paths import data_dir
 
 Count = Annotated[int, tyro.conf.arg(metavar="N")]
@@ -54,7 +56,7 @@ class Train:
 
     def run(self) -> None:
         """Run the command."""
-        import torch
+        torch = _torch()
 
         from collection.learning_curve import draw_learning_curve
         from collection.sac.settings import TrainSettings
@@ -106,6 +108,7 @@ class Select:
 
     def run(self) -> None:
         """Run the command."""
+        _torch()
         from collection.sac.run_folder import RunFolder
         from collection.selection import select_tiers
 
@@ -124,3 +127,14 @@ class Select:
             print(f"replay    {len(returns)} episodes, returns {low:.1f} to {high:.1f}")
         for file in selected.files:
             print(f"wrote     {file}")
+
+
+def _torch() -> Any:
+    try:
+        importlib.import_module("matplotlib")  # draws the learning curve
+        import torch
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'{error.name} is not installed; training needs: pip install -e ".[training]"'
+        ) from error
+    return torch
