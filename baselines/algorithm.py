@@ -1,0 +1,98 @@
+"""What the bench asks of an algorithm: a record in a registry, and an agent that can be updated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baselines.drq.networks import Spaces
+from vd4rl_data.pytorch.samplers import Data
+from vd4rl_data.registry import DatasetSpec
+
+
+class Agent(Protocol):
+    """Networks and what changes them."""
+
+    METRICS: ClassVar[tuple[str, ...]]
+    """Names of what ``update`` returns."""
+
+    def draw(self, step: int, generator: torch.Generator) -> Any:
+        """All that is random in a gradient step: a frozen dataclass of tensors."""
+        ...
+
+    def update(self, batch: Any, noise: Any) -> Mapping[str, Tensor]:
+        """One gradient step of everything.
+
+        Nothing is read back from the device, and memory that is written stays where it is: the
+        whole can be captured as a CUDA graph.
+        """
+        ...
+
+    def act(self, observations: Tensor) -> Tensor:
+        """Deterministic actions (B, A) at observations uint8 (B, C, H, W)."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next update depends on, beside batch and noise."""
+        ...
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """The opposite of :meth:`state`."""
+        ...
+
+    def tensors(self) -> list[Tensor]:
+        """All that an update changes, as the very tensors that it changes in place."""
+        ...
+
+    def compile(self) -> None:
+        """Let torch fuse what the networks do."""
+        ...
+
+
+class Hyperparameters(Protocol):
+    """A frozen dataclass; the bench itself needs two fields of it."""
+
+    @property
+    def steps(self) -> int:
+        """Gradient steps."""
+        ...
+
+    @property
+    def frame_stack(self) -> int:
+        """Frames per observation."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """Of matrix products."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Algorithm:
+    """One algorithm.
+
+    Attributes:
+        name: as its paper writes it.
+        paper: address.
+        settings: class of its hyperparameters, a frozen dataclass.
+        preset: makes them, from a preset's name and the dataset.
+        agent: makes an agent from settings, spaces, device and a generator of the CPU.
+        batches: makes an endless iterator of batches (dataclasses of tensors) from dataset,
+            settings, generator, device and ``storage`` (see
+            :class:`vd4rl_data.pytorch.TorchTransitions`).
+        shared: over which scope the paper's hyperparameters are the same.
+    """
+
+    name: str
+    paper: str
+    settings: type[Any]
+    preset: Callable[[str, DatasetSpec], Any]
+    agent: Callable[[Any, Spaces, torch.device, torch.Generator], Agent]
+    batches: Callable[[Data, Any, np.random.Generator, torch.device, str], Iterator[Any]]
+    shared: Literal["dataset", "suite"]

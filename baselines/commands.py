@@ -1,0 +1,186 @@
+"""The commands ``sweep``, ``evaluate`` and ``report``."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from baselines.drq.settings import Preset
+from baselines.errors import CheckpointError, InvalidSettingError
+from baselines.playing import film, play
+from baselines.report import STORE, collect_groups, make_table, write_report
+from baselines.run_folder import RunFolder
+from baselines.settings import MACHINE, Machine, RunSettings
+from baselines.sweep import Job, State, run_jobs
+from baselines.train_command import preset_settings, run_path
+from baselines.training import make_agent
+from vd4rl_data.paths import data_dir
+from vd4rl_data.registry import get_dataset_spec
+
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+File = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
+Count = Annotated[int, tyro.conf.arg(metavar="N")]
+OptionalCount = Annotated[int | None, tyro.conf.arg(metavar="N")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Train algorithms × datasets × seeds. Given again, the command goes on with what is left."""
+
+    algorithms: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")]
+    """bc, drq_bc, cql."""
+    datasets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ID ...")]
+    """Dataset ids."""
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N ...")] = (0,)
+    """Seeds."""
+    preset: Preset = "paper"
+    """Where hyperparameters come from."""
+    steps: OptionalCount = None
+    """Gradient steps, in place of the preset's."""
+    evaluate_every: OptionalCount = None
+    """Gradient steps between evaluations, in place of the preset's."""
+    evaluation_episodes: OptionalCount = None
+    """Episodes of an evaluation, in place of the preset's."""
+    max_episodes: OptionalCount = None
+    """Train on a random subset of so many episodes."""
+    out: Folder = None
+    """Folder of all runs; $VD4RL_DATA_DIR/runs by default."""
+    data_dir: Folder = None
+    """Look for datasets in this folder alone."""
+    source: str = "auto"
+    """auto: complete datasets; local: whatever is here; or hf://USER/NAME."""
+    parallel: Count = 1
+    """Runs at once, each in a process of its own."""
+    machine: tyro.conf.OmitArgPrefixes[Machine] = MACHINE
+    """What they run on."""
+
+    def run(self) -> int:
+        """Run the command; 1 if a run failed."""
+        if self.parallel < 1:
+            raise InvalidSettingError(f"parallel: expected at least 1, got {self.parallel}")
+        jobs = self.jobs()
+        left = sum(not job.is_done() for job in jobs)
+        print(f"{len(jobs)} runs, {left} to do")
+        ended = run_jobs(
+            jobs,
+            self.machine,
+            parallel=self.parallel,
+            root=self.data_dir,
+            source=self.source,
+            report=_print_job,
+        )
+        print(", ".join(f"{len(some)} {state}" for state, some in ended.items()))
+        return int(bool(ended["failed"]))
+
+    def jobs(self) -> list[Job]:
+        """All runs, seed by seed, so that an early look has every algorithm and dataset once."""
+        return [
+            self._job(algorithm, dataset, seed)
+            for seed in self.seeds
+            for dataset in self.datasets
+            for algorithm in self.algorithms
+        ]
+
+    def _job(self, algorithm: str, dataset: str, seed: int) -> Job:
+        hyper, protocol = preset_settings(algorithm, dataset, self.preset)
+        if self.steps is not None:
+            hyper = dataclasses.replace(hyper, steps=self.steps)
+        asked = {
+            "evaluate_every": self.evaluate_every,
+            "evaluation_episodes": self.evaluation_episodes,
+            "max_episodes": self.max_episodes,
+        }
+        given = {name: value for name, value in asked.items() if value is not None}
+        settings = RunSettings(
+            algorithm=algorithm,
+            dataset=dataset,
+            seed=seed,
+            preset=self.preset,
+            hyperparameters=hyper,
+            protocol=dataclasses.replace(protocol, **given),
+        )
+        return Job(settings, run_path(self.out or data_dir() / "runs", settings))
+
+
+def _print_job(job: Job, state: State) -> None:
+    run = RunFolder(job.folder)
+    if state == "done":
+        last = run.curve()[-1]
+        text = f"return {last['mean_return']:.1f} after {last['seconds']:,.0f} s of training"
+    elif state == "busy":
+        text = "another process is training it"
+    else:
+        text = run.failure() or "no reason given"
+    print(f"{state:<7} {job}: {text}", flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Play episodes with the agent of a run's last checkpoint."""
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder that train wrote."""
+    episodes: Count = 10
+    """How many."""
+    seed: OptionalCount = None
+    """Of the episodes; the run's own by default."""
+    video: File = None
+    """Film the first one: a .gif, or a .mp4."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ...; auto takes a GPU if there is one."""
+    workers: OptionalCount = None
+    """Processes that play; one per core by default, at most 10."""
+
+    def run(self) -> int:
+        """Run the command."""
+        folder = RunFolder(self.run_folder)
+        settings = folder.settings()
+        saved = folder.load_checkpoint(settings.algorithm)
+        if saved is None:
+            raise CheckpointError(f"{folder.path} has no checkpoint yet")
+        machine = Machine(device=self.device, workers=self.workers)
+        device = machine.torch_device()
+        agent = make_agent(settings, get_dataset_spec(settings.dataset), device)
+        agent.load_state(saved["agent"])
+        evaluation = play(
+            agent,
+            device,
+            settings.dataset,
+            episodes=self.episodes,
+            seed=settings.seed if self.seed is None else self.seed,
+            frame_stack=settings.hyperparameters.frame_stack,
+            workers=machine.evaluation_workers(),
+        )
+        print(f"return    {np.mean(evaluation.returns):.1f} after {saved['step']:,} gradient steps")
+        print(f"episodes  {' '.join(f'{value:.1f}' for value in evaluation.returns)}")
+        if self.video is not None:
+            film(settings.dataset, evaluation.traces[0], self.video)
+            print(f"video     {self.video}")
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A table of finished runs beside published numbers, learning curves, and result files."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
+    """Folder with runs, at any depth."""
+    out: Folder = None
+    """Where table, pictures and results go; DIR/report by default."""
+    published: Annotated[Path, tyro.conf.arg(metavar="DIR")] = STORE
+    """Result files with published numbers."""
+
+    def run(self) -> int:
+        """Run the command."""
+        groups = collect_groups(self.folder, self.published)
+        if not groups:
+            raise CheckpointError(f"{self.folder} holds no finished run")
+        print(make_table(groups), end="")
+        for path in write_report(groups, self.out or self.folder / "report"):
+            print(f"wrote     {path}")
+        return 0

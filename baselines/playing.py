@@ -1,0 +1,85 @@
+"""Agents in environments: evaluation, and moving pictures of an episode."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baselines.algorithm import Agent
+from vd4rl_data.episode import Episode
+from vd4rl_data.evaluation import ActionTrace, Evaluation, evaluate
+from vd4rl_data.preview import animate
+
+
+class PixelPolicy:
+    """An agent as :func:`vd4rl_data.evaluate` wants it: uint8 (B, K, H, W, 3) → (B, A)."""
+
+    def __init__(self, agent: Agent, device: torch.device) -> None:
+        """Args:
+        agent: acts deterministically.
+        device: where it lives.
+        """
+        self._agent, self._device = agent, device
+
+    def __call__(self, observations: NDArray[np.uint8], /) -> NDArray[np.float32]:
+        """Choose actions."""
+        frames = torch.from_numpy(observations).to(self._device)
+        stacked = frames.permute(0, 1, 4, 2, 3).flatten(1, 2)  # (B, K * 3, H, W)
+        return self._agent.act(stacked).float().cpu().numpy()
+
+
+def play(
+    agent: Agent,
+    device: torch.device,
+    dataset: str,
+    *,
+    episodes: int,
+    seed: int,
+    frame_stack: int,
+    workers: int,
+) -> Evaluation:
+    """Evaluate an agent in the environment of a dataset, see :func:`vd4rl_data.evaluate`.
+
+    Raises:
+        WorkerError: an environment's process died.
+    """
+    policy = PixelPolicy(agent, device)
+    return evaluate(policy, dataset, episodes, seed, frame_stack=frame_stack, workers=workers)
+
+
+def film(dataset: str, trace: ActionTrace, path: Path) -> None:
+    """Play recorded actions again and write the episode as GIF or MP4.
+
+    Raises:
+        ValueError: the path has another suffix.
+        MissingDependencyError: MP4 without ffmpeg.
+    """
+    animate(_replayed(dataset, trace), path)
+
+
+def _replayed(dataset: str, trace: ActionTrace) -> Episode:
+    frames: list[NDArray[np.uint8]] = []
+    rewards: list[float] = []
+    terminated = False
+    with contextlib.closing(gymnasium.make(dataset)) as env:
+        frame, _ = env.reset(seed=trace.seed)
+        frames.append(frame)
+        for action in trace.actions:
+            frame, reward, terminated, _, _ = env.step(action)
+            frames.append(frame)
+            rewards.append(float(reward))
+    observations: Any = np.stack(frames)
+    return Episode(
+        observations=observations,
+        actions=trace.actions,
+        rewards=np.array(rewards, np.float32),
+        discounts=np.ones(len(rewards), np.float32),
+        terminated=terminated,
+        truncated=not terminated,
+    )

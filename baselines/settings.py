@@ -1,0 +1,129 @@
+"""What a run depends on, and what it merely runs on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import torch
+
+from baselines.drq.settings import Preset
+from baselines.errors import DeviceNotFoundError, InvalidSettingError
+
+Storage = Literal["auto", "device", "stream"]
+
+_MOST_WORKERS: Final = 10
+"""As many episodes are evaluated at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """When a run is evaluated, and what it logs."""
+
+    evaluate_every: int = 5_000
+    """Gradient steps between evaluations; the last step is always followed by one."""
+    evaluation_episodes: int = 10
+    """Episodes of an evaluation, played by the deterministic policy."""
+    log_every: int = 200
+    """Gradient steps whose metrics are averaged to one line."""
+    max_episodes: int | None = None
+    """Train on a random subset of so many episodes of the dataset."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            InvalidSettingError: a number is below 1.
+        """
+        for name in ("evaluate_every", "evaluation_episodes", "log_every", "max_episodes"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidSettingError(f"{name}: expected at least 1, got {value}")
+
+
+SMOKE_PROTOCOL: Final = Protocol(evaluate_every=20, evaluation_episodes=1, log_every=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """Everything that decides a run's numbers, but for the machine.
+
+    Attributes:
+        algorithm: a name of :data:`baselines.algorithms.ALGORITHMS`.
+        dataset: catalog id.
+        seed: decides initial weights, batches, noise and evaluation episodes.
+        preset: where the hyperparameters come from; single ones may have been changed.
+        hyperparameters: a frozen dataclass of the algorithm.
+        protocol: evaluation and logging.
+    """
+
+    algorithm: str
+    dataset: str
+    seed: int = 0
+    preset: Preset = "paper"
+    hyperparameters: Any
+    protocol: Protocol = Protocol()
+
+    def __post_init__(self) -> None:
+        """Check the seed.
+
+        Raises:
+            InvalidSettingError: it is negative.
+        """
+        if self.seed < 0:
+            raise InvalidSettingError(f"seed: expected at least 0, got {self.seed}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """How a run is computed; on one machine none of it changes what is computed, but device and
+    threads change roundings.
+    """
+
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ...; auto takes a GPU if there is one."""
+    threads: int | None = None
+    """Threads of torch on the CPU; its own default if not given."""
+    workers: int | None = None
+    """Processes that play evaluation episodes; one per core by default, at most 10."""
+    storage: Storage = "auto"
+    """device keeps all frames on the GPU, stream sends batch after batch; auto sees what fits."""
+    cuda_graph: bool = True
+    """On CUDA, start each update as one captured graph."""
+    compile: bool = False
+    """Let torch.compile fuse the networks' operations."""
+    checkpoint_seconds: float = 300.0
+    """Save at least this often; each evaluation is preceded by a checkpoint, too."""
+    tensorboard: bool = True
+    """Also write metrics for TensorBoard."""
+
+    def torch_device(self) -> torch.device:
+        """The device to compute on.
+
+        Raises:
+            DeviceNotFoundError: it is not here, or torch does not know it.
+        """
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(self.device)
+        except RuntimeError as error:
+            raise DeviceNotFoundError(
+                f"device: {self.device!r} is none; try cpu or cuda"
+            ) from error
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            raise DeviceNotFoundError(
+                f"device: no {self.device} here, torch {torch.__version__} sees "
+                f"{torch.cuda.device_count()} GPUs; pass --device cpu"
+            )
+        if device.type not in ("cpu", "cuda"):
+            raise DeviceNotFoundError(f"device: expected cpu or cuda, got {self.device!r}")
+        return device
+
+    def evaluation_workers(self) -> int:
+        """How many processes play episodes."""
+        return self.workers or min(_MOST_WORKERS, os.cpu_count() or 1)
+
+
+MACHINE: Final = Machine()

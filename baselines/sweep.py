@@ -1,0 +1,153 @@
+"""Many runs, one after the other or side by side, and what is left of them after an interruption.
+
+The queue is the folders themselves: a run with a result is done, one with a checkpoint goes on, one
+that another process holds is left to it. Nothing else has to survive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from baselines.run_folder import RunFolder
+from baselines.settings import Machine, RunSettings
+from vd4rl_data.errors import DatasetLockedError, Vd4rlError
+
+State = Literal["done", "failed", "busy"]
+"""How a job ended; ``busy``: another process trains into its folder."""
+
+_BUSY: Final = 3
+_FAILED: Final = 1
+_STOP_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        settings: of the run.
+        folder: where it is saved.
+    """
+
+    settings: RunSettings
+    folder: Path
+
+    def is_done(self) -> bool:
+        """Whether there is nothing left to do."""
+        return RunFolder(self.folder).is_done(self.settings.hyperparameters.steps)
+
+    def __str__(self) -> str:
+        settings = self.settings
+        return f"{settings.algorithm} on {settings.dataset}, seed {settings.seed}"
+
+
+Report = Callable[[Job, State], None]
+"""Called when a job has ended."""
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    machine: Machine,
+    *,
+    parallel: int = 1,
+    root: Path | None = None,
+    source: str = "auto",
+    report: Report | None = None,
+) -> dict[State, list[Job]]:
+    """Train all jobs that are not done yet, each in a process of its own.
+
+    A job that fails does not stop the others; its folder says why (``failure.txt``) and keeps its
+    last checkpoint. Done again, the same call goes on with what is left, failures included.
+
+    Args:
+        jobs: in order.
+        machine: what they run on.
+        parallel: how many at once.
+        root: look for datasets in this folder alone.
+        source: see :func:`vd4rl_data.load_dataset`.
+        report: called when a job has ended.
+
+    Returns:
+        The jobs by how they ended; those that were done before count as done.
+    """
+    ended: dict[State, list[Job]] = {"done": [], "failed": [], "busy": []}
+    waiting = [job for job in jobs if not job.is_done()]
+    ended["done"] += [job for job in jobs if job not in waiting]
+    with contextlib.closing(_ended(waiting, (machine, root, source), parallel)) as endings:
+        for job, exit_code in endings:
+            state = _state(job, exit_code)
+            ended[state].append(job)
+            if report is not None:
+                report(job, state)
+    return ended
+
+
+def _ended(
+    jobs: Sequence[Job], arguments: tuple[Any, ...], parallel: int
+) -> Generator[tuple[Job, int | None]]:
+    """Start jobs, some at once, and yield each with its exit code when it has ended."""
+    context = multiprocessing.get_context("spawn")
+    waiting, running = list(jobs), dict[Any, tuple[Any, Job]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < parallel:
+                job = waiting.pop(0)
+                RunFolder(job.folder).clear_failure()
+                process = context.Process(target=_work, args=(job, *arguments))
+                process.start()
+                running[process.sentinel] = (process, job)
+            for sentinel in wait(list(running)):
+                process, job = running.pop(sentinel)
+                process.join()
+                yield job, process.exitcode
+    finally:
+        for process, _ in running.values():
+            _stop(process)
+
+
+def _state(job: Job, exit_code: int | None) -> State:
+    folder = RunFolder(job.folder)
+    if exit_code == _BUSY:
+        return "busy"
+    if exit_code == 0 and job.is_done():
+        return "done"
+    if exit_code != _FAILED or folder.failure() is None:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        folder.fail(
+            f"the process died with exit code {exit_code} (negative: killed by that signal; -9 is "
+            "often a lack of memory)"
+        )
+    return "failed"
+
+
+def _stop(process: Any) -> None:
+    process.terminate()
+    process.join(_STOP_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _work(job: Job, machine: Machine, root: Path | None, source: str) -> None:
+    """A job's process: train, or note why not."""
+    from baselines.training import train
+
+    try:
+        train(job.settings, job.folder, machine, root=root, source=source)
+    except DatasetLockedError:
+        raise SystemExit(_BUSY) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+        foreseen = isinstance(error, Vd4rlError | OSError | MemoryError)
+        lines = [str(error), *getattr(error, "__notes__", ())]
+        job.folder.mkdir(parents=True, exist_ok=True)
+        RunFolder(job.folder).fail("\n".join(lines) if foreseen else traceback.format_exc())
+        raise SystemExit(_FAILED) from None

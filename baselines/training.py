@@ -1,0 +1,311 @@
+"""The training loop: batch, noise, update; every now and then log, save, evaluate."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from baselines.algorithm import Agent
+from baselines.algorithms import get_algorithm
+from baselines.drq.networks import Spaces
+from baselines.errors import (
+    CheckpointError,
+    InvalidSettingError,
+    NonFiniteLossError,
+)
+from baselines.guards import exact_denormals, memory_errors, numerics
+from baselines.metrics import MetricsLog
+from baselines.playing import play
+from baselines.provenance import facts_of
+from baselines.result import make_result
+from baselines.run_folder import RunFolder
+from baselines.settings import MACHINE, Machine, RunSettings
+from baselines.stepping import Stepper
+from vd4rl_data.dataset import Dataset, load_dataset
+from vd4rl_data.pytorch.feeds import choose_storage
+from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.storage.atomic import write_lock
+
+Progress = Callable[[int, str], None]
+"""Called with the gradient steps so far and a few words about them."""
+
+_WEIGHTS, _BATCHES, _NOISE = range(3)
+"""Streams of a run's seed."""
+
+
+def train(
+    settings: RunSettings,
+    folder: Path,
+    machine: Machine = MACHINE,
+    *,
+    root: Path | None = None,
+    source: str = "auto",
+    progress: Progress | None = None,
+) -> RunFolder:
+    """Train an agent, or go on where the last checkpoint was, and write its result.
+
+    On one CPU, with the same versions and number of threads, the same settings give the same bits,
+    however often the run was interrupted.
+
+    Args:
+        settings: of the run.
+        folder: where it is saved.
+        machine: what it runs on.
+        root: look for the dataset in this folder alone.
+        source: see :func:`vd4rl_data.load_dataset`.
+        progress: called after each line of the log.
+
+    Raises:
+        InvalidSettingError, CheckpointError: the folder holds another run, or a damaged one.
+        DatasetNotFoundError: the dataset is not here.
+        DatasetLockedError: another process trains into the folder.
+        NonFiniteLossError: training diverged; the last checkpoint is from before.
+        DeviceMemoryError: memory ran out.
+        WorkerError, NoSpaceError: a process that played episodes died; the disk is full.
+    """
+    device = machine.torch_device()
+    run, precision = RunFolder(folder), settings.hyperparameters.precision
+    with write_lock(folder / "run"), memory_errors(), numerics(device, machine, precision):
+        episodes = settings.protocol.max_episodes
+        dataset = load_dataset(settings.dataset, source=source, root=root, max_episodes=episodes)
+        run.claim(settings)
+        run.clear_failure()
+        Trainer(settings, run, dataset, device, machine).run_and_close(progress)
+        make_result([run]).write(run.result_path)
+    return run
+
+
+class Trainer:
+    """One run in progress.
+
+    Attributes:
+        step: gradient steps so far.
+        agent: what is trained.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        folder: RunFolder,
+        dataset: Dataset,
+        device: torch.device,
+        machine: Machine,
+    ) -> None:
+        """Start a run, or restore it from its folder."""
+        self._settings, self._folder, self._device = settings, folder, device
+        self._machine, self._hyper = machine, settings.hyperparameters
+        saved = folder.load_checkpoint(settings.algorithm)
+        self.step = 0 if saved is None else int(saved["step"])
+        self._seconds = 0.0 if saved is None else float(saved["seconds"])
+        if self.step > self._hyper.steps:
+            raise InvalidSettingError(
+                f"steps: expected at least {self.step}, which this run has reached, got "
+                f"{self._hyper.steps}"
+            )
+        self.agent = make_agent(settings, dataset.spec, device)
+        self._stepper = Stepper(
+            self.agent,
+            self._make_batches(dataset),
+            torch.Generator(device).manual_seed(_word(settings.seed, _NOISE)),
+            cuda_graph=machine.cuda_graph,
+        )
+        if saved is not None:
+            self._restore(saved)
+        if machine.compile:
+            self.agent.compile()
+        self._curve = [point for point in folder.curve() if point["step"] <= self.step]
+        self._saved_step, self._saved_at = self.step, time.monotonic()
+        self._note_facts(facts_of(dataset, device), begun=saved is not None)
+        self._log = MetricsLog(folder, self.step, tensorboard=machine.tensorboard)
+
+    def run_and_close(self, progress: Progress | None = None) -> None:
+        """Train to the end and close the logs; an error gets a note of where to go on from."""
+        try:
+            self.run(progress)
+        except BaseException as error:
+            error.add_note(self.whereabouts())
+            raise
+        finally:
+            self._log.close()
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Train to the end."""
+        report: Progress = progress or (lambda _, __: None)
+        steps, protocol = self._hyper.steps, self._settings.protocol
+        report(self.step, self._last_return())
+        if self._is_evaluation_due():
+            self._evaluate(report)
+        started = time.perf_counter()
+        while self.step < steps:
+            self._stepper.advance(self.step)
+            self.step += 1
+            if self.step % protocol.log_every == 0 or self.step == steps:
+                values = self._take_means()
+                self._seconds, started = self._clock(started)
+                self._log.train(self.step, {**values, "seconds": round(self._seconds, 3)})
+                report(self.step, self._last_return())
+            if self._is_evaluation_due():
+                self._seconds, started = self._clock(started)
+                self._save()
+                self._evaluate(report)
+                started = time.perf_counter()
+            elif time.monotonic() - self._saved_at >= self._machine.checkpoint_seconds:
+                self._seconds, started = self._clock(started)
+                self._save()
+                started = time.perf_counter()
+
+    def whereabouts(self) -> str:
+        """Where the run can go on from, in words."""
+        return (
+            f"stopped after gradient step {self.step:,}; {self._folder.path} keeps step "
+            f"{self._saved_step:,}, and the same command goes on from there"
+        )
+
+    def _note_facts(self, facts: dict[str, Any], *, begun: bool) -> None:
+        """Note what the run depends on at its start; later, check that the data are the same."""
+        if not begun:
+            self._folder.note(facts)
+            return
+        found = self._folder.facts()["data"]
+        if found != facts["data"]:
+            raise InvalidSettingError(
+                f"{self._folder.path} was begun on other data of {self._settings.dataset}: "
+                f"{found} there, {facts['data']} here"
+            )
+
+    def _take_means(self) -> dict[str, float]:
+        """Means of all metrics since the last line of the log.
+
+        Raises:
+            NonFiniteLossError: one of them is none.
+        """
+        count = self._stepper.count
+        values = self._stepper.take_means()
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise NonFiniteLossError(
+                    f"{name} became {value} within the last {count} gradient steps; a lower "
+                    "learning rate or precision float32 may help"
+                )
+        return values
+
+    def _clock(self, started: float) -> tuple[float, float]:
+        """Seconds of training so far, and now."""
+        now = time.perf_counter()
+        return self._seconds + now - started, now
+
+    def _is_evaluation_due(self) -> bool:
+        done = self._curve[-1]["step"] if self._curve else 0
+        at_end = self.step == self._hyper.steps
+        return self.step > done and (
+            at_end or self.step % self._settings.protocol.evaluate_every == 0
+        )
+
+    def _save(self) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            NonFiniteLossError: there is nothing worth keeping; the last one stays.
+        """
+        if not self._stepper.is_finite():
+            raise NonFiniteLossError(
+                f"weights or losses are no longer finite at gradient step {self.step:,}; a lower "
+                "learning rate or precision float32 may help"
+            )
+        self._folder.save_checkpoint(
+            {
+                "algorithm": self._settings.algorithm,
+                "device": self._device.type,
+                "step": self.step,
+                "seconds": self._seconds,
+                "agent": self.agent.state(),
+                "noise": self._stepper.generator.get_state(),
+                "sums": self._stepper.sums,
+                "count": self._stepper.count,
+            }
+        )
+        self._saved_step, self._saved_at = self.step, time.monotonic()
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        if saved["device"] != self._device.type:
+            raise CheckpointError(
+                f"{self._folder.path}: this run was made on {saved['device']}; go on with "
+                f"--device {saved['device']}, or start anew in another folder"
+            )
+        self.agent.load_state(saved["agent"])
+        self._stepper.generator.set_state(saved["noise"])
+        self._stepper.sums.copy_(saved["sums"])
+        self._stepper.count = int(saved["count"])
+
+    def _evaluate(self, report: Progress) -> None:
+        report(self.step, "evaluating")
+        protocol = self._settings.protocol
+        with exact_denormals():
+            evaluation = play(
+                self.agent,
+                self._device,
+                self._settings.dataset,
+                episodes=protocol.evaluation_episodes,
+                seed=self._settings.seed,
+                frame_stack=self._hyper.frame_stack,
+                workers=self._machine.evaluation_workers(),
+            )
+        mean = float(np.mean(evaluation.returns))
+        if self.step == self._hyper.steps:
+            self._folder.save_evaluation(evaluation)
+        self._curve.append(
+            {
+                "step": self.step,
+                "mean_return": mean,
+                "returns": evaluation.returns.tolist(),
+                "seconds": round(self._seconds, 3),
+            }
+        )
+        self._folder.save_curve(self._curve)
+        self._log.evaluation(self.step, {"mean_return": mean})
+        report(self.step, self._last_return())
+
+    def _last_return(self) -> str:
+        return f"return {self._curve[-1]['mean_return']:.1f}" if self._curve else ""
+
+    def _make_batches(self, dataset: Dataset) -> Iterator[Any]:
+        """The run's batches, from the current step on."""
+        storage = self._machine.storage
+        if storage == "auto":
+            frames = dataset.columns.frames
+            storage = choose_storage(frames, len(frames), self._device)
+        rng = np.random.default_rng(_sequence(self._settings.seed, _BATCHES))
+        algorithm = get_algorithm(self._settings.algorithm)
+        batches: Any = algorithm.batches(dataset, self._hyper, rng, self._device, storage)
+        # A feed that streams to the GPU draws ahead in a thread of its own; the others can be
+        # wound forward without touching a pixel.
+        ahead = storage == "stream" and self._device.type == "cuda"
+        for _ in range(self.step):
+            if ahead:
+                next(batches)
+            else:
+                batches.sampler.draw()
+        return batches
+
+
+def make_agent(settings: RunSettings, dataset: DatasetSpec, device: torch.device) -> Agent:
+    """An agent with the initial weights that the run's seed means."""
+    frame_stack = settings.hyperparameters.frame_stack
+    spaces = Spaces(3 * frame_stack, dataset.size, dataset.task.action_size)
+    generator = torch.Generator().manual_seed(_word(settings.seed, _WEIGHTS))
+    algorithm = get_algorithm(settings.algorithm)
+    return algorithm.agent(settings.hyperparameters, spaces, device, generator)
+
+
+def _sequence(seed: int, stream: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(stream,))
+
+
+def _word(seed: int, stream: int) -> int:
+    return int(_sequence(seed, stream).generate_state(1)[0])

@@ -1,0 +1,123 @@
+"""Agents of small networks, and batches for them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from baselines.algorithms import ALGORITHMS  # noqa: E402
+from baselines.drq.networks import Spaces  # noqa: E402
+from baselines.run_folder import RunFolder  # noqa: E402
+from baselines.settings import Machine, Protocol, RunSettings  # noqa: E402
+from baselines.training import train  # noqa: E402
+from tests.baselines import blob  # noqa: E402
+from vd4rl_data.pytorch import TensorTransitions  # noqa: E402
+
+A, B, SIZE = 2, 6, 16
+SPACES = Spaces(channels=9, size=SIZE, action_size=A)
+SMALL = {"steps": 10, "batch_size": B, "feature_dim": 8, "hidden_dim": 16}
+
+CPU = Machine(device="cpu", workers=1, tensorboard=False)
+
+MakeAgent = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def make_agent() -> MakeAgent:
+    """An agent by the name of its algorithm, with some settings changed."""
+
+    def make(name: str, *, seed: int = 0, device: str = "cpu", **changes: Any) -> Any:
+        algorithm = ALGORITHMS[name]
+        settings = algorithm.settings(**{**SMALL, **changes})
+        generator = torch.Generator().manual_seed(seed)
+        return algorithm.agent(settings, SPACES, torch.device(device), generator)
+
+    return make
+
+
+def random_batch(seed: int = 0, size: int = B) -> TensorTransitions:
+    """Noise in place of observations, and everything else random, too."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def pixels() -> Any:
+        shape = (size, SPACES.channels, SIZE, SIZE)
+        return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+
+    return TensorTransitions(
+        observations=pixels(),
+        actions=torch.rand((size, A), generator=generator) * 1.6 - 0.8,
+        rewards=torch.rand(size, generator=generator),
+        next_observations=pixels(),
+        discounts=torch.full((size,), 0.97),
+        terminated=torch.zeros(size, dtype=torch.bool),
+        truncated=torch.zeros(size, dtype=torch.bool),
+    )
+
+
+def without_noise(agent: Any, step: int = 0) -> Any:
+    """The noise of a step with nothing in it: no shift, mean actions."""
+    noise = agent.draw(step, torch.Generator().manual_seed(0))
+    return dataclasses.replace(
+        noise, stddev=torch.zeros(()), shifts=torch.full_like(noise.shifts, 4)
+    )
+
+
+@pytest.fixture(scope="session")
+def blob_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the toy's dataset."""
+    folder = tmp_path_factory.mktemp("blob")
+    blob.make_dataset(folder)
+    return folder
+
+
+@pytest.fixture
+def blob_root(blob_folder: Path) -> Iterator[Path]:
+    """The same; the toy is in the catalog while a test runs."""
+    blob.register()
+    yield blob_folder
+    blob.unregister()
+
+
+@pytest.fixture
+def settings(blob_root: Path) -> RunSettings:
+    """Ten gradient steps of DrQ+BC with small networks; two evaluations."""
+    hyper = ALGORITHMS["drq_bc"].settings(**SMALL)
+    protocol = Protocol(evaluate_every=5, evaluation_episodes=2, log_every=3)
+    return RunSettings(
+        algorithm="drq_bc", dataset=blob.SPEC.name, hyperparameters=hyper, protocol=protocol
+    )
+
+
+@pytest.fixture
+def run(settings: RunSettings, blob_root: Path, tmp_path: Path) -> Callable[..., RunFolder]:
+    """Train into a folder of the given name, with some settings changed."""
+
+    def start(
+        name: str,
+        *,
+        progress: Any = None,
+        machine: Machine = CPU,
+        algorithm: str | None = None,
+        hyper: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> RunFolder:
+        if algorithm is not None:
+            made = ALGORITHMS[algorithm].settings(**SMALL)
+            changes.update(algorithm=algorithm, hyperparameters=made)
+        changed = dataclasses.replace(settings, **changes)
+        values = dataclasses.replace(changed.hyperparameters, **(hyper or {}))
+        changed = dataclasses.replace(changed, hyperparameters=values)
+        return train(changed, tmp_path / name, machine, root=blob_root, progress=progress)
+
+    return start

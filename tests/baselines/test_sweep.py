@@ -1,0 +1,108 @@
+"""Sweeps: a queue of folders."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from baselines import sweep  # noqa: E402
+from baselines.cli import main  # noqa: E402
+from baselines.run_folder import RunFolder  # noqa: E402
+from baselines.settings import RunSettings  # noqa: E402
+from baselines.sweep import Job, run_jobs  # noqa: E402
+from tests.baselines import blob  # noqa: E402
+from tests.baselines.conftest import CPU  # noqa: E402
+from tests.baselines.sweep_worker import work  # noqa: E402
+from vd4rl_data.storage.atomic import write_lock  # noqa: E402
+
+
+@pytest.fixture
+def jobs(settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """Three runs of two steps; their processes know the toy."""
+    monkeypatch.setattr(sweep, "_work", work)
+    hyper = dataclasses.replace(settings.hyperparameters, steps=2)
+    made = [dataclasses.replace(settings, seed=seed, hyperparameters=hyper) for seed in range(3)]
+    return [Job(each, tmp_path / f"seed{each.seed}") for each in made]
+
+
+def test_a_sweep_fails_where_it_must_and_goes_on(jobs: list[Job], blob_root: Path) -> None:
+    """One run finds a damaged checkpoint, one is held by another process; then both are mended."""
+    broken, held, _ = jobs
+    broken.folder.mkdir()
+    checkpoint = broken.folder / "checkpoint.pt"
+    checkpoint.write_bytes(b"nothing")
+    ended: list[tuple[int, str]] = []
+
+    def note(job: Job, state: str) -> None:
+        ended.append((job.settings.seed, state))
+
+    with write_lock(held.folder / "run"):
+        found = run_jobs(jobs, CPU, root=blob_root, parallel=3, report=note)
+    assert sorted(ended) == [(0, "failed"), (1, "busy"), (2, "done")]
+    assert found["failed"] == [broken]
+    assert "delete it to start this run anew" in (RunFolder(broken.folder).failure() or "")
+    before = (jobs[2].folder / "result.json").stat().st_mtime_ns
+    checkpoint.unlink()
+    found = run_jobs(jobs, CPU, root=blob_root, parallel=2)
+    assert len(found["done"]) == 3
+    assert RunFolder(broken.folder).failure() is None
+    assert (jobs[2].folder / "result.json").stat().st_mtime_ns == before
+    assert run_jobs(jobs, CPU)["done"] == jobs  # nothing is started
+
+
+def test_a_process_that_dies(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.baselines.sweep_worker import die
+
+    monkeypatch.setattr(sweep, "_work", die)
+    found = run_jobs(jobs[:1], CPU)
+    assert found["failed"] == jobs[:1]
+    assert "exit code -9" in (RunFolder(jobs[0].folder).failure() or "")
+
+
+def test_an_interruption_ends_all_processes(
+    jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import multiprocessing
+
+    from tests.baselines.sweep_worker import sleep
+
+    def interrupted(_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "_work", sleep)
+    monkeypatch.setattr(sweep, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(jobs[:2], CPU, parallel=2)
+    assert not multiprocessing.active_children()
+
+
+def test_the_command(
+    blob_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Which runs it makes, in which order, and its exit status."""
+    asked: list[Job] = []
+
+    def noted(jobs: list[Job], machine: Any, **_: Any) -> Any:
+        asked.extend(jobs)
+        assert machine.device == "cpu"
+        return {"done": jobs[1:], "failed": jobs[:1], "busy": []}
+
+    monkeypatch.setattr("baselines.commands.run_jobs", noted)
+    names = ["--algorithms", "bc", "cql", "--datasets", blob.SPEC.name, "--seeds", "0", "1"]
+    options = ["--preset", "smoke", "--steps", "7", "--device", "cpu", "--out", str(tmp_path)]
+    assert main(["sweep", *names, *options]) == 1
+    assert "4 runs, 4 to do" in capsys.readouterr().out
+    assert [(job.settings.seed, job.settings.algorithm) for job in asked] == [
+        (0, "bc"),
+        (0, "cql"),
+        (1, "bc"),
+        (1, "cql"),
+    ]
+    assert all(job.settings.hyperparameters.steps == 7 for job in asked)
+    assert len({job.folder for job in asked}) == 4
+    assert asked[0].folder == tmp_path / "bc-smoke" / "Toy" / "blob_push-expert-16px-v0" / "seed0"
