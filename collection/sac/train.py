@@ -54,7 +54,6 @@ def train(
         run = RunFolder(folder)
         run.claim(settings)
         run.note_machine(torch.device(device))
-        torch.set_flush_denormal(True)  # vanishing weights would slow everything down
         trainer = Trainer(settings, run, torch.device(device))
         try:
             trainer.run(progress)
@@ -164,7 +163,11 @@ class Trainer:
             on_cuda = self._device.type == "cuda"
             learner = self._learner
             self._apply = CapturedUpdate(learner, batch, noise) if on_cuda else learner.update
-        self._apply(batch, noise)
+        torch.set_flush_denormal(True)  # vanishing weights would slow everything down
+        try:
+            self._apply(batch, noise)
+        finally:
+            torch.set_flush_denormal(False)  # the simulation, in this thread too, keeps its bits
         self._updates += 1
 
     def _actor(self) -> Actor:
