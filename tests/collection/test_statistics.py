@@ -142,9 +142,9 @@ def test_rollout_stats_stand_beside_the_published_ones(
         (["stats", "VD4RL/walker_walk-random-64px-v0"], "not on this machine"),
         (["stats", "none.h5"], "no dataset file"),
         (["rollout-stats", "walker_wlk"], "Did you mean 'walker_walk'"),
-        (["rollout-stats", "walker_walk", "--behavior", "expert"], "expected one of random"),
+        (["rollout-stats", "walker_walk", "--behavior", "best"], "expected one of random"),
         (["rollout-stats", "walker_walk", "--episodes", "0"], "episodes: expected at least 1"),
-        (["collect", "VD4RL/walker_walk-medium-64px-v0"], "cannot be collected"),
+        (["collect", "VD4RL/humanoid_walk-medium-64px-v0"], "Train one"),
         (["render", "none.h5", "--size", "84"], "no dataset file"),
     ],
 )
@@ -159,7 +159,9 @@ def test_errors_are_one_message_without_a_traceback(
     assert "Traceback" not in captured.err
 
 
-@pytest.mark.parametrize("command", ["collect", "render", "stats", "rollout-stats"])
+@pytest.mark.parametrize(
+    "command", ["collect", "render", "stats", "rollout-stats", "train", "select"]
+)
 def test_help_names_every_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--help"], [command, "--help"]):
         with pytest.raises(SystemExit) as leave:
