@@ -32,7 +32,7 @@ def test_a_composite_that_is_missing_is_imported_part_by_part() -> None:
     text = str(caught.value)
     assert "VD4RL/walker_walk-medium-64px-v0 is not on this machine" in text
     assert "vd4rl import FOLDER --id VD4RL/walker_walk-medium-64px-v0" in text
-    assert "python -m collection" not in text
+    assert "python -m collection collect VD4RL/walker_walk-medium-64px-v0" in text
     message = locate.not_found_message(
         get_dataset_spec("VD4RL/walker_walk-medium_expert-64px-v0"), None, []
     )
