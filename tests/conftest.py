@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """One thread per process: tests run in parallel on few cores."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LP_NUM_THREADS", "0")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started by `nohup … &`: programs under test would inherit that and never be interrupted.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
