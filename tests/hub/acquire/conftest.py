@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -132,13 +133,11 @@ class Child:
 
     def kill(self) -> None:
         """``kill -9``, and wait until it is gone."""
-        os.kill(self.pid, 9)
-        while True:
-            try:
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            os.kill(self.pid, 9)
+            while True:
                 os.kill(self.pid, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.001)
+                time.sleep(0.001)
 
 
 @pytest.fixture
