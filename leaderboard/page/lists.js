@@ -7,8 +7,8 @@
 
   const list = (element, columns, rows, order) =>
     new DataTable(element, {
-      data: rows, columns, order, autoWidth: false, deferRender: true, pageLength: 25,
-      lengthMenu: [25, 50, 100, 250],
+      data: rows, columns, order, autoWidth: false, deferRender: true, pageLength: 15,
+      lengthMenu: [15, 50, 100, 250],
       layout: { topStart: "info", topEnd: "pageLength", bottomStart: null, bottomEnd: "paging" },
       language: {
         info: "_START_ to _END_ of _TOTAL_", infoEmpty: "none", infoFiltered: "(of _MAX_)",
