@@ -13,9 +13,10 @@ from collection.policy_files import write_policy
 from collection.replay_files import write_replay
 from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
+from collection.sac.settings import TrainSettings
 from collection.tiers import TIERS, Choice, choose, medium_level
 from vd4rl_data.envs.simulation import DMCSimulation
-from vd4rl_data.registry import get_task_spec, list_datasets
+from vd4rl_data.registry import list_datasets
 
 REPLAY: Final = "medium_replay"
 
@@ -58,15 +59,15 @@ def select_tiers(
     task = settings.task
     level = medium_level(task) if level is None else level
     choices = tuple(choose(tier, level, curve) for tier in tiers)
-    training = _training(run, curve)
+    training, layout = _training(run, settings, curve), _state_layout(task)
     files = [
-        _write_tier(run, choice, out / "policies" / f"{task}-{choice.tier}.safetensors", training)
-        for choice in choices
+        _write_tier(run, task, choice, layout, training, out / "policies") for choice in choices
     ]
-    replay = [] if "medium" not in tiers else _cut(run, curve, _replay_size(task))
+    size = _replay_size(task)
+    replay = [] if "medium" not in tiers else _cut(run, curve, size)
     if replay:
         files.append(out / "replays" / f"{task}.h5")
-        rule = f"all episodes of the first {_replay_size(task)} time steps of training"
+        rule = f"all episodes of the first {size} time steps of training"
         medium = dataclasses.asdict(choices[tiers.index("medium")])
         write_replay(files[-1], task, replay, {**training, "rule": rule, "medium": medium})
     files.append(out / "learning_curves" / f"{task}-seed{settings.seed}.png")
@@ -75,11 +76,13 @@ def select_tiers(
     return Selected(choices, tuple(files), returns)
 
 
-def _training(run: RunFolder, curve: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _training(
+    run: RunFolder, settings: TrainSettings, curve: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """What every file that comes of a run says about it."""
     return {
         "algorithm": "SAC",
-        "settings": dataclasses.asdict(run.settings()),
+        "settings": dataclasses.asdict(settings),
         "machine": dict(run.machine()),
         "seconds": curve[-1]["seconds"],
         "curve": [
@@ -89,14 +92,21 @@ def _training(run: RunFolder, curve: Sequence[Mapping[str, Any]]) -> dict[str, A
     }
 
 
-def _write_tier(run: RunFolder, choice: Choice, path: Path, training: Mapping[str, Any]) -> Path:
-    task = run.settings().task
+def _write_tier(
+    run: RunFolder,
+    task: str,
+    choice: Choice,
+    layout: tuple[tuple[str, int], ...],
+    training: Mapping[str, Any],
+    folder: Path,
+) -> Path:
+    path = folder / f"{task}-{choice.tier}.safetensors"
     write_policy(
         path,
         run.actor(choice.environment_steps),
         task=task,
         tier=choice.tier,
-        observations=_state_layout(task),
+        observations=layout,
         training={**training, "checkpoint": dataclasses.asdict(choice)},
     )
     return path
@@ -112,7 +122,6 @@ def _state_layout(task: str) -> tuple[tuple[str, int], ...]:
 
 def _replay_size(task: str) -> int:
     """Transitions of the catalog's row; 0 where there is none."""
-    get_task_spec(task)
     sizes = [spec.num_transitions for spec in list_datasets(task=task, behavior=REPLAY)]
     return max(sizes, default=0)
 

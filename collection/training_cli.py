@@ -47,6 +47,8 @@ class Train:
     """Updates per time step."""
     learning_rate: Number = 3e-4
     """Of all three Adam optimizers."""
+    initial_temperature: Number = 1.0
+    """Where the learned temperature starts; less where rewards are rare."""
     anneal_from: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Environment step from which the learning rate falls, to nothing at the last one."""
     environments: Count = 1
@@ -70,16 +72,23 @@ class Train:
             precision=self.precision,
             updates_per_step=self.updates_per_step,
             learning_rate=self.learning_rate,
+            initial_temperature=self.initial_temperature,
             environments=self.environments,
             anneal_from=self.anneal_from,
         )
         folder = self.out or data_dir() / "training" / f"{self.task}-seed{self.seed}"
         with tqdm(
-            total=self.steps, unit=" steps", disable=self.no_progress, dynamic_ncols=True
+            total=self.steps,
+            unit=" steps",
+            disable=self.no_progress,
+            dynamic_ncols=True,
+            smoothing=0.05,
         ) as bar:
 
             def report(steps: int, last_return: float) -> None:
                 bar.set_description(f"{self.task}: return {last_return:.0f}", refresh=False)
+                if not bar.n and steps:  # gone on with: what was there took no time
+                    bar.initial = steps
                 bar.update(steps - bar.n)
 
             run = train(settings, folder, self.device, report)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from collection.jobs import PartJob
 from vd4rl_data.registry import DatasetSpec
 from vd4rl_data.storage import Provenance
+from vd4rl_data.storage.atomic import clear_removed, remove_folder
 from vd4rl_data.storage.naming import flat_path
 
 
@@ -45,11 +45,9 @@ class Work:
 
         The folder disappears in one step, so that no kill leaves parts without their recipe.
         """
-        doomed = self.path.with_name(f"{self.path.name}.parts.removed")
-        shutil.rmtree(doomed, ignore_errors=True)
+        clear_removed(self.parts_folder)
         if self.parts_folder.is_dir() and self.count_parts() <= len(self.lengths):
-            self.parts_folder.rename(doomed)
-            shutil.rmtree(doomed)
+            remove_folder(self.parts_folder)
 
     def count_parts(self) -> int:
         """How many parts there are."""

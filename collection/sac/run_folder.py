@@ -47,10 +47,11 @@ class RunFolder:
             InvalidSettingError: it belongs to another run; the message says what differs.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        wanted = json.loads(json.dumps(dataclasses.asdict(settings)))
+        wanted = _plain(settings)
         path = self.path / _SETTINGS
         if path.is_file():
-            found = json.loads(path.read_text(encoding="utf-8"))
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            found = {**_plain(TrainSettings(task="")), **stored}  # older runs know fewer settings
             free = set() if self._has_annealed(found, wanted) else set(_EXTENSIBLE)
             different = [
                 f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} asked for"
@@ -144,3 +145,7 @@ class RunFolder:
         folder = self.path / name
         folder.mkdir(exist_ok=True)
         return folder
+
+
+def _plain(settings: TrainSettings) -> dict[str, Any]:
+    return json.loads(json.dumps(dataclasses.asdict(settings)))

@@ -34,6 +34,8 @@ class TrainSettings:
         random_steps: time steps of uniform actions at the start.
         learning_starts: time steps before the first update.
         updates_per_step: updates per time step; may be a fraction.
+        initial_temperature: where the learned temperature starts. While rewards are rare, one of 1
+            drowns them for some hundred thousand steps; a smaller one does not.
         environments: simulations that step together.
         precision: of the products of hidden layers; bfloat16 is faster, weights stay float32.
         evaluation_episodes: deterministic episodes at each checkpoint.
@@ -53,6 +55,7 @@ class TrainSettings:
     random_steps: int = 5_000
     learning_starts: int = 1_000
     updates_per_step: float = 0.5
+    initial_temperature: float = 1.0
     environments: int = 1
     precision: Precision = "float32"
     evaluation_episodes: int = 5
@@ -73,7 +76,7 @@ class TrainSettings:
         self._check("learning_starts", self.learning_starts >= 1, "at least 1")
         self._check("hidden", all(width >= 1 for width in self.hidden), "widths of at least 1")
         self._check("hidden", len(self.hidden) >= 1, "at least one layer")
-        for name in ("learning_rate", "updates_per_step"):
+        for name in ("learning_rate", "updates_per_step", "initial_temperature"):
             self._check(name, 0 < getattr(self, name) < float("inf"), "above 0")
         for name in ("discount_factor", "tau"):
             self._check(name, 0 < getattr(self, name) <= 1, "in (0, 1]")

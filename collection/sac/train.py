@@ -105,7 +105,7 @@ class Trainer:
             device,
         )
         if saved is None:
-            initialize(self._learner, _word(settings.seed, _WEIGHTS))
+            initialize(self._learner, _word(settings.seed, _WEIGHTS), settings.initial_temperature)
         else:
             self._restore(saved)
 
@@ -115,7 +115,9 @@ class Trainer:
         return self._time_steps * self._task.action_repeat
 
     def run(self, progress: Progress | None = None) -> None:
-        """Train to the end."""
+        """Train to the end; progress hears first where the run stands."""
+        if progress is not None:
+            progress(self.environment_steps, self._last_return())
         while self.environment_steps < self._settings.steps:
             started = time.perf_counter()
             self._step()

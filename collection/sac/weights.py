@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -9,7 +11,7 @@ from collection.sac.mlp import StackedMLP
 from collection.sac.update import SACLearner
 
 
-def initialize(learner: SACLearner, seed: int) -> None:
+def initialize(learner: SACLearner, seed: int, temperature: float = 1.0) -> None:
     """Fill a learner with weights that a seed decides, drawn as torch draws a linear layer's."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -17,6 +19,7 @@ def initialize(learner: SACLearner, seed: int) -> None:
         _draw(learner.critics)
     learner.targets.parameters.copy_(learner.critics.parameters)
     learner.targets.refresh()
+    learner.log_alpha.fill_(math.log(temperature))
 
 
 def _draw(network: StackedMLP) -> None:

@@ -20,6 +20,7 @@ from vd4rl_data.cli.inventory import Item, scan, users_of
 from vd4rl_data.cli.streams import print_json, print_lines
 from vd4rl_data.errors import DatasetLockedError, DatasetNotFoundError
 from vd4rl_data.paths import data_dir
+from vd4rl_data.storage.atomic import remove_folder
 from vd4rl_data.storage.naming import dataset_stem
 
 _DETAILS: Final = (
@@ -176,11 +177,10 @@ def _delete(path: Path) -> None:
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    doomed = path if path.name.endswith(".removed") else path.with_name(f"{path.name}.removed")
-    if doomed != path:
-        shutil.rmtree(doomed, ignore_errors=True)
-        path.rename(doomed)
-    shutil.rmtree(doomed)
+    if path.name.endswith(".removed"):
+        shutil.rmtree(path)  # what a kill left of an earlier removal
+    else:
+        remove_folder(path)
 
 
 def _num(path: Path) -> str:

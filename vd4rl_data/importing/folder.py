@@ -9,7 +9,6 @@ that have not become parts.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,7 +21,7 @@ from vd4rl_data.importing.conversion import Conversion
 from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import DatasetSpec, parse_id
 from vd4rl_data.storage import Manifest, PartStore, open_dataset
-from vd4rl_data.storage.atomic import write_lock
+from vd4rl_data.storage.atomic import clear_removed, remove_folder, write_lock
 from vd4rl_data.storage.naming import flat_path, sidecar_path
 from vd4rl_data.upstream import (
     FolderListing,
@@ -206,16 +205,14 @@ def _write(
 def _remove_parts(path: Path, recipe: Mapping[str, Any]) -> None:
     """Remove our own parts; the folder disappears in one step, so no kill leaves half of it."""
     folder = parts_folder(path)
-    doomed = folder.with_name(f"{folder.name}.removed")
-    shutil.rmtree(doomed, ignore_errors=True)
+    clear_removed(folder)
     if not folder.is_dir():
         return
     try:
         PartStore(folder, recipe)
     except DatasetFormatError:
         return  # those of another import or collection, and worth hours
-    folder.rename(doomed)
-    shutil.rmtree(doomed)
+    remove_folder(folder)
 
 
 @contextmanager

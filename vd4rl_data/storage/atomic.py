@@ -193,6 +193,28 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder in one step, if it is there, so that no kill leaves half of it in use.
+
+    It is renamed to ``<name>.removed`` first; what a kill leaves of that goes the next time.
+    """
+    clear_removed(folder)
+    if folder.is_dir():
+        doomed = removed_folder(folder)
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def removed_folder(folder: Path) -> Path:
+    """Where :func:`remove_folder` moves a folder before it deletes it."""
+    return folder.with_name(f"{folder.name}.removed")
+
+
+def clear_removed(folder: Path) -> None:
+    """Finish a :func:`remove_folder` of this folder that was killed."""
+    shutil.rmtree(removed_folder(folder), ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a small text file atomically."""
     with atomic_path(path) as temporary:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 from vd4rl_data.episode import Episode, validate
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError
-from vd4rl_data.storage.atomic import atomic_path, write_text
+from vd4rl_data.storage.atomic import atomic_path, remove_folder, write_text
 from vd4rl_data.storage.format import canonical_json, read_header
 from vd4rl_data.storage.hashing import ContentHasher
 from vd4rl_data.storage.rows import columns_of, episode_rows, rows_episode
@@ -131,11 +130,7 @@ class PartStore:
         It disappears in one step, so that no kill leaves half of a store; what a kill leaves of the
         folder ``<name>.removed`` goes the next time.
         """
-        doomed = self.folder.with_name(f"{self.folder.name}.removed")
-        if doomed.exists():
-            shutil.rmtree(doomed)
-        self.folder.rename(doomed)
-        shutil.rmtree(doomed)
+        remove_folder(self.folder)
 
 
 def _difference(expected: str, found: str) -> str:

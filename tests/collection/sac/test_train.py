@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -67,6 +68,7 @@ def test_same_seed_same_checkpoints(training: Any, environments: int) -> None:
         {"random_steps": 80},
         {"learning_starts": 50},
         {"updates_per_step": 0.25},
+        {"initial_temperature": 0.1},
         {"hidden": (16, 17)},
         {"environments": 2},
         {"precision": "bfloat16"},
@@ -176,6 +178,18 @@ def test_other_settings_are_refused(training: Any) -> None:
         training("a", steps=200, tau=0.1)
 
 
+def test_a_run_from_before_a_setting_existed_goes_on(training: Any, tmp_path: Path) -> None:
+    training("a", steps=200)
+    path = tmp_path / "a" / "settings.json"
+    known = json.loads(path.read_text())
+    assert known.pop("initial_temperature") == 1
+    path.write_text(json.dumps(known))
+    training("a", steps=400)
+    path.write_text(json.dumps(known))
+    with pytest.raises(InvalidSettingError, match=r"initial_temperature: 1\.0 there, 0\.1 asked"):
+        training("a", steps=400, initial_temperature=0.1)
+
+
 def test_two_processes_do_not_train_into_one_folder(training: Any, tmp_path: Path) -> None:
     with write_lock(tmp_path / "a" / "run"), pytest.raises(DatasetLockedError):
         training("a")
@@ -189,6 +203,7 @@ def test_two_processes_do_not_train_into_one_folder(training: Any, tmp_path: Pat
         ("learning_starts", 0),
         ("random_steps", -1),
         ("updates_per_step", 0.0),
+        ("initial_temperature", -1.0),
         ("learning_rate", float("nan")),
         ("discount_factor", 1.1),
         ("tau", 0.0),

@@ -53,6 +53,21 @@ def test_a_second_call_asks_nobody(acquire: Acquire, mirror: Any) -> None:
     assert len(mirror.requests()) == count
 
 
+@pytest.mark.parametrize("leftover", ["", ".removed"])
+@pytest.mark.parametrize("offline", [False, True])
+def test_what_a_kill_left_goes_with_the_next_call(
+    acquire: Acquire, mirror: Any, leftover: str, offline: bool
+) -> None:
+    path = acquire(MEDIUM, mirror.url)
+    before = len(mirror.requests())
+    folder = path.with_name(f"{path.name}.download{leftover}")
+    folder.mkdir()
+    (folder / "raw").write_bytes(b"half")
+    assert acquire(MEDIUM, mirror.url, offline=offline) == path
+    assert acquire.stored(MEDIUM)
+    assert len(mirror.requests()) == before
+
+
 def test_only_the_files_of_the_id_and_several_at_once(
     acquire: Acquire, mirror: Any, make_mirror: Any
 ) -> None:

@@ -81,11 +81,13 @@ def acquire_dataset(
     if spec.parts:
         raise DatasetFormatError(f"{spec.name} is not stored itself; ask for {spec.parts}")
     work = Work.of(spec, root)
-    if _is_in_place(work, source) and not work.folder.is_dir():
+    in_place = _is_in_place(work, source)
+    if in_place and not work.left_behind():
         return work.target
     settings = settings or Settings.current()
     cached = find_cached(source, settings.cache)
-    if settings.offline and not work.folder.is_dir() and len(cached) < len(source.files):
+    begun = in_place or work.folder.is_dir()
+    if settings.offline and not begun and len(cached) < len(source.files):
         raise OfflineError(
             f"{spec.name}: {source.repo_id} cannot be asked: the network must not be used "
             f"(HF_HUB_OFFLINE), and the client's cache holds {len(cached)} of "

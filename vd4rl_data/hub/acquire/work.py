@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Final, cast
 from vd4rl_data.hub.acquire.plan import Plan
 from vd4rl_data.hub.public_files import PublicSource
 from vd4rl_data.registry import DatasetSpec
-from vd4rl_data.storage.atomic import write_text
+from vd4rl_data.storage.atomic import remove_folder, removed_folder, write_text
 from vd4rl_data.storage.naming import public_path
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
@@ -60,13 +59,13 @@ class Work:
         """Beside the dataset file: each source file's SHA-256, and who named it."""
         return self.target.with_name(f"{self.target.stem}.source.json")
 
+    def left_behind(self) -> bool:
+        """Whether a download, or the removal of its folder, was begun and not ended."""
+        return self.folder.is_dir() or removed_folder(self.folder).is_dir()
+
     def remove(self) -> None:
         """Remove the folder in one step, so that no kill leaves half of it in use."""
-        doomed = self.folder.with_name(f"{self.folder.name}.removed")
-        shutil.rmtree(doomed, ignore_errors=True)
-        if self.folder.is_dir():
-            self.folder.rename(doomed)
-            shutil.rmtree(doomed)
+        remove_folder(self.folder)
 
     def load_plan(self, source: PublicSource) -> Plan | None:
         """The plan of an interrupted download of this source; what belongs to another goes."""
