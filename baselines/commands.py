@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import tyro
+from tqdm import tqdm
 
 from baselines.drq.settings import Preset
 from baselines.errors import CheckpointError, InvalidSettingError
@@ -56,6 +58,8 @@ class Sweep:
     """auto: complete datasets; local: whatever is here; or hf://USER/NAME."""
     parallel: Count = 1
     """Runs at once, each in a process of its own."""
+    no_progress: bool = False
+    """Draw no progress bar."""
     machine: tyro.conf.OmitArgPrefixes[Machine] = MACHINE
     """What they run on."""
 
@@ -73,6 +77,7 @@ class Sweep:
             root=self.data_dir,
             source=self.source,
             report=_print_job,
+            show_progress=not self.no_progress,
         )
         print(", ".join(f"{len(some)} {state}" for state, some in ended.items()))
         return int(bool(ended["failed"]))
@@ -116,7 +121,7 @@ def _print_job(job: Job, state: State) -> None:
         text = "another process is training it"
     else:
         text = run.failure() or "no reason given"
-    print(f"{state:<7} {job}: {text}", flush=True)
+    tqdm.write(f"{state:<7} {job}: {text}", file=sys.stdout)  # above the bar
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ that another process holds is left to it. Nothing else has to survive.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, Final, Literal
 
 from baselines.run_folder import RunFolder
 from baselines.settings import Machine, RunSettings
+from baselines.sweep_progress import CONTEXT, Positions, SweepProgress, tell
 from vd4rl_data.errors import DatasetLockedError, Vd4rlError
 
 State = Literal["done", "failed", "busy"]
@@ -25,6 +25,7 @@ State = Literal["done", "failed", "busy"]
 _BUSY: Final = 3
 _FAILED: Final = 1
 _STOP_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,14 @@ class Job:
     settings: RunSettings
     folder: Path
 
+    @property
+    def steps(self) -> int:
+        """Gradient steps in all."""
+        return self.settings.hyperparameters.steps
+
     def is_done(self) -> bool:
         """Whether there is nothing left to do."""
-        return RunFolder(self.folder).is_done(self.settings.hyperparameters.steps)
+        return RunFolder(self.folder).is_done(self.steps)
 
     def __str__(self) -> str:
         settings = self.settings
@@ -60,6 +66,7 @@ def run_jobs(
     root: Path | None = None,
     source: str = "auto",
     report: Report | None = None,
+    show_progress: bool = False,
 ) -> dict[State, list[Job]]:
     """Train all jobs that are not done yet, each in a process of its own.
 
@@ -73,6 +80,7 @@ def run_jobs(
         root: look for datasets in this folder alone.
         source: see :func:`vd4rl_data.load_dataset`.
         report: called when a job has ended.
+        show_progress: draw a bar over the gradient steps of all jobs.
 
     Returns:
         The jobs by how they ended; those that were done before count as done.
@@ -80,7 +88,12 @@ def run_jobs(
     ended: dict[State, list[Job]] = {"done": [], "failed": [], "busy": []}
     waiting = [job for job in jobs if not job.is_done()]
     ended["done"] += [job for job in jobs if job not in waiting]
-    with contextlib.closing(_ended(waiting, (machine, root, source), parallel)) as endings:
+    with (
+        SweepProgress([job.steps for job in jobs], show=show_progress) as progress,
+        contextlib.closing(_ended(waiting, (machine, root, source), parallel, progress)) as endings,
+    ):
+        for job in ended["done"]:
+            progress.skip(job.steps)
         for job, exit_code in endings:
             state = _state(job, exit_code)
             ended[state].append(job)
@@ -90,20 +103,22 @@ def run_jobs(
 
 
 def _ended(
-    jobs: Sequence[Job], arguments: tuple[Any, ...], parallel: int
+    jobs: Sequence[Job], arguments: tuple[Any, ...], parallel: int, progress: SweepProgress
 ) -> Generator[tuple[Job, int | None]]:
     """Start jobs, some at once, and yield each with its exit code when it has ended."""
-    context = multiprocessing.get_context("spawn")
-    waiting, running = list(jobs), dict[Any, tuple[Any, Job]]()
+    waiting, running = list(enumerate(jobs)), dict[Any, tuple[Any, Job]]()
     try:
         while waiting or running:
             while waiting and len(running) < parallel:
-                job = waiting.pop(0)
+                number, job = waiting.pop(0)
                 RunFolder(job.folder).clear_failure()
-                process = context.Process(target=_work, args=(job, *arguments))
+                told = (progress.positions, number)
+                process = CONTEXT.Process(target=_work, args=(job, *arguments, *told))
                 process.start()
                 running[process.sentinel] = (process, job)
-            for sentinel in wait(list(running)):
+            ready = wait(list(running), _LOOK_SECONDS)
+            progress.refresh()
+            for sentinel in ready:
                 process, job = running.pop(sentinel)
                 process.join()
                 yield job, process.exitcode
@@ -135,12 +150,26 @@ def _stop(process: Any) -> None:
         process.join()
 
 
-def _work(job: Job, machine: Machine, root: Path | None, source: str) -> None:
+def _work(
+    job: Job,
+    machine: Machine,
+    root: Path | None,
+    source: str,
+    positions: Positions,
+    number: int,
+) -> None:
     """A job's process: train, or note why not."""
     from baselines.training import train
 
     try:
-        train(job.settings, job.folder, machine, root=root, source=source)
+        train(
+            job.settings,
+            job.folder,
+            machine,
+            root=root,
+            source=source,
+            progress=lambda step, _: tell(positions, number, step),
+        )
     except DatasetLockedError:
         raise SystemExit(_BUSY) from None
     except KeyboardInterrupt:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import tyro
-from tqdm import tqdm
 
 from baselines.algorithms import get_algorithm
 from baselines.drq.settings import PRESETS, Preset
@@ -18,6 +17,7 @@ from baselines.run_folder import RunFolder
 from baselines.settings import MACHINE, SMOKE_PROTOCOL, Machine, Protocol, RunSettings
 from baselines.training import train
 from vd4rl_data.paths import data_dir
+from vd4rl_data.progress import StepBar
 from vd4rl_data.registry import get_dataset_spec
 
 H = TypeVar("H")
@@ -77,23 +77,14 @@ class Train(Generic[H]):
         )
         folder = self.out or run_path(data_dir() / "runs", settings)
         steps = settings.hyperparameters.steps
-        with tqdm(
-            total=steps, unit=" steps", disable=self.no_progress, dynamic_ncols=True, smoothing=0.05
-        ) as bar:
-
-            def report(step: int, text: str) -> None:
-                bar.set_description(f"{self.algorithm}: {text}" if text else self.algorithm, False)
-                if not bar.n and step:  # gone on with: what was there took no time
-                    bar.initial = step
-                bar.update(step - bar.n)
-
+        with StepBar(steps, title=self.algorithm, show=not self.no_progress) as bar:
             run = train(
                 settings,
                 folder,
                 self.machine,
                 root=self.data_dir,
                 source=self.source,
-                progress=report,
+                progress=bar.move_to,
             )
         print_run(run)
         if self.video is not None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from tqdm import tqdm
 
 from collection.sac.settings import Precision
 from collection.tiers import TIERS
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.paths import data_dir
+from vd4rl_data.progress import StepBar
 
 Count = Annotated[int, tyro.conf.arg(metavar="N")]
 Number = Annotated[float, tyro.conf.arg(metavar="X")]
@@ -77,19 +77,10 @@ class Train:
             anneal_from=self.anneal_from,
         )
         folder = self.out or data_dir() / "training" / f"{self.task}-seed{self.seed}"
-        with tqdm(
-            total=self.steps,
-            unit=" steps",
-            disable=self.no_progress,
-            dynamic_ncols=True,
-            smoothing=0.05,
-        ) as bar:
+        with StepBar(self.steps, title=self.task, show=not self.no_progress) as bar:
 
             def report(steps: int, last_return: float) -> None:
-                bar.set_description(f"{self.task}: return {last_return:.0f}", refresh=False)
-                if not bar.n and steps:  # gone on with: what was there took no time
-                    bar.initial = steps
-                bar.update(steps - bar.n)
+                bar.move_to(steps, f"return {last_return:.0f}")
 
             run = train(settings, folder, self.device, report)
         curve = run.curve()

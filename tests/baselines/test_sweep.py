@@ -15,6 +15,7 @@ from baselines.cli import main  # noqa: E402
 from baselines.run_folder import RunFolder  # noqa: E402
 from baselines.settings import RunSettings  # noqa: E402
 from baselines.sweep import Job, run_jobs  # noqa: E402
+from baselines.sweep_progress import SweepProgress  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from tests.baselines.conftest import CPU  # noqa: E402
 from tests.baselines.sweep_worker import work  # noqa: E402
@@ -55,6 +56,28 @@ def test_a_sweep_fails_where_it_must_and_goes_on(jobs: list[Job], blob_root: Pat
     assert run_jobs(jobs, CPU)["done"] == jobs  # nothing is started
 
 
+def test_the_bar_counts_what_this_call_does(
+    jobs: list[Job], blob_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three runs, one was done before and one half done."""
+    first, second, _ = jobs
+    half = dataclasses.replace(second.settings.hyperparameters, steps=1)
+    begun = Job(dataclasses.replace(second.settings, hyperparameters=half), second.folder)
+    run_jobs([first, begun], CPU, root=blob_root)
+    bars: list[SweepProgress] = []
+
+    class Kept(SweepProgress):
+        def __enter__(self) -> SweepProgress:
+            bars.append(self)
+            return self
+
+    monkeypatch.setattr(sweep, "SweepProgress", Kept)
+    run_jobs(jobs, CPU, root=blob_root, show_progress=True)
+    (bar,) = bars
+    assert bar.done == 6
+    assert bar.done_here == 3
+
+
 def test_a_process_that_dies(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.baselines.sweep_worker import die
 
@@ -71,7 +94,7 @@ def test_an_interruption_ends_all_processes(
 
     from tests.baselines.sweep_worker import sleep
 
-    def interrupted(_: Any) -> Any:
+    def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sweep, "_work", sleep)

@@ -7,6 +7,8 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from vd4rl_data.progress import skip
+
 
 class Meter:
     """Counts bytes from several threads and shows them, or not."""
@@ -16,7 +18,6 @@ class Meter:
         self.received = 0
         self._files = files
         self._done = 0
-        self._here = 0
         self._lock = threading.Lock()
         self._bar: tqdm[NoReturn] = tqdm(
             total=0, unit="B", unit_scale=True, disable=not show, desc=text, smoothing=0.1
@@ -31,9 +32,7 @@ class Meter:
     def skip(self, size: int) -> None:
         """So many bytes were here before; they count, but not for the speed."""
         with self._lock:
-            self._here += size
-            self._bar.initial = self._here
-            self._bar.n += size
+            skip(self._bar, size)
 
     def add(self, size: int) -> None:
         """So many bytes came over the network; negative if they have to come again."""
