@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from vd4rl_data.dataset import Dataset
+from vd4rl_data.version import versions_of
 
 _PACKAGES: Final = ("vd4rl-data", "numpy", "torch", "mujoco", "dm_control", "gymnasium")
 _ROOT: Final = Path(__file__).parents[1]
@@ -19,7 +19,7 @@ _ROOT: Final = Path(__file__).parents[1]
 def facts_of(dataset: Dataset, device: torch.device) -> dict[str, Any]:
     """Everything, as JSON."""
     return {
-        "versions": _versions(),
+        "versions": {"python": platform.python_version(), **versions_of(_PACKAGES)},
         "device": device_name(device),
         "device_type": device.type,
         "threads": torch.get_num_threads(),
@@ -47,16 +47,6 @@ def find_commit() -> str | None:
     except OSError:
         return None
     return found.stdout.strip() or None
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def _data(dataset: Dataset) -> dict[str, Any]:

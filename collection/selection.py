@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,8 @@ def select_tiers(
     """
     settings, curve = run.settings(), run.curve()
     task = settings.task
-    level = medium_level(task) if level is None else level
+    if level is None:
+        level = medium_level(task) if "medium" in tiers else math.nan
     choices = tuple(choose(tier, level, curve) for tier in tiers)
     training, layout = _training(run, settings, curve), _state_layout(task)
     files = [
@@ -80,9 +82,11 @@ def _training(
     run: RunFolder, settings: TrainSettings, curve: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What every file that comes of a run says about it."""
+    start = run.start()
     return {
         "algorithm": "SAC",
         "settings": dataclasses.asdict(settings),
+        **({} if start is None else {"start": dict(start)}),
         "machine": dict(run.machine()),
         "seconds": curve[-1]["seconds"],
         "curve": [

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from collection.policy_files import read_policy
 from collection.sac.settings import Precision
 from collection.tiers import TIERS
 from vd4rl_data.errors import MissingDependencyError
@@ -49,6 +50,10 @@ class Train:
     """Of all three Adam optimizers."""
     initial_temperature: Number = 1.0
     """Where the learned temperature starts; less where rewards are rare."""
+    start_from: Annotated[Path | None, tyro.conf.arg(metavar="POLICY")] = None
+    """Policy (.safetensors) to begin with, e.g. of an easier task of the same robot."""
+    random_steps: Count = 5_000
+    """Time steps of uniform actions at the start."""
     anneal_from: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Environment step from which the learning rate falls, to nothing at the last one."""
     environments: Count = 1
@@ -65,6 +70,7 @@ class Train:
         from collection.sac.train import train
 
         torch.set_num_threads(self.threads)
+        start = None if self.start_from is None else read_policy(self.start_from)
         settings = TrainSettings(
             task=self.task,
             steps=self.steps,
@@ -74,6 +80,8 @@ class Train:
             learning_rate=self.learning_rate,
             initial_temperature=self.initial_temperature,
             environments=self.environments,
+            random_steps=self.random_steps,
+            initial_policy=None if start is None else start.sha256,
             anneal_from=self.anneal_from,
         )
         folder = self.out or data_dir() / "training" / f"{self.task}-seed{self.seed}"
@@ -82,7 +90,7 @@ class Train:
             def report(steps: int, last_return: float) -> None:
                 bar.move_to(steps, f"return {last_return:.0f}")
 
-            run = train(settings, folder, self.device, report)
+            run = train(settings, folder, self.device, report, start)
         curve = run.curve()
         picture = folder / "learning_curve.png"
         draw_learning_curve(picture, self.task, curve)

@@ -10,7 +10,7 @@ code has it, so the loss has a floor: the variance of the clipped noise.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch.nn import functional
@@ -18,7 +18,7 @@ from torch.nn import functional
 from baselines.algorithm import Algorithm
 from baselines.drq.agent import DrqAgent, Metrics, Noise, transition_batches
 from baselines.drq.networks import Spaces
-from baselines.drq.settings import OFFICIAL_CODE, SMOKE, PolicySettings, paper_steps
+from baselines.drq.settings import PAPER, PolicySettings, preset_values
 from baselines.optimization import Descent
 from vd4rl_data.pytorch import TensorTransitions
 from vd4rl_data.registry import DatasetSpec
@@ -61,17 +61,12 @@ def preset(name: str, dataset: DatasetSpec) -> BCSettings:
 
     The paper says "the same hyperparameters as DrQ+BC"; n-step returns are none of BC's business.
     """
-    values: dict[str, Any] = {
-        "paper": {"steps": paper_steps(dataset.num_transitions)},
-        "official_code": OFFICIAL_CODE,
-        "smoke": SMOKE,
-    }[name]
-    return BCSettings(**values)
+    return BCSettings(**preset_values(name, dataset))
 
 
 ALGORITHM = Algorithm(
     name="BC",
-    paper="https://arxiv.org/abs/2206.04779",
+    paper=PAPER,
     settings=BCSettings,
     preset=preset,
     agent=BC,

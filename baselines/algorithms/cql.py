@@ -29,7 +29,7 @@ from baselines.drq.agent import DrqAgent, Metrics, transition_batches
 from baselines.drq.agent import Noise as DrqNoise
 from baselines.drq.networks import Spaces
 from baselines.drq.noise import noisy_action
-from baselines.drq.settings import OFFICIAL_CODE, SMOKE, CriticSettings, paper_steps
+from baselines.drq.settings import PAPER, CriticSettings, preset_values
 from baselines.optimization import Descent
 from vd4rl_data.pytorch import TensorTransitions
 from vd4rl_data.registry import DatasetSpec
@@ -180,17 +180,17 @@ class CQL(DrqAgent):
 def preset(name: str, dataset: DatasetSpec) -> CQLSettings:
     """``paper``, ``official_code`` or ``smoke``."""
     alpha = TRADE_OFF.get((dataset.id.task, dataset.id.behavior), OTHER_TRADE_OFF)
-    values: dict[str, Any] = {
-        "paper": {"steps": paper_steps(dataset.num_transitions), "alpha": alpha},
-        "official_code": {**OFFICIAL_CODE, "n_step": 1},
-        "smoke": {**SMOKE, "alpha": alpha},
+    own: dict[str, Any] = {
+        "paper": {"alpha": alpha},
+        "official_code": {"n_step": 1},
+        "smoke": {"alpha": alpha},
     }[name]
-    return CQLSettings(**values)
+    return CQLSettings(**preset_values(name, dataset), **own)
 
 
 ALGORITHM = Algorithm(
     name="CQL",
-    paper="https://arxiv.org/abs/2206.04779",
+    paper=PAPER,
     settings=CQLSettings,
     preset=preset,
     agent=CQL,

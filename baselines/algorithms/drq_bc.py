@@ -14,7 +14,7 @@ the policy steps against the new critics, at the features from before that step;
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from torch.nn import functional
 from baselines.algorithm import Algorithm
 from baselines.drq.agent import DrqAgent, Metrics, Noise, transition_batches
 from baselines.drq.networks import Spaces
-from baselines.drq.settings import OFFICIAL_CODE, SMOKE, CriticSettings, paper_steps
+from baselines.drq.settings import PAPER, CriticSettings, preset_values
 from baselines.optimization import Descent
 from vd4rl_data.pytorch import TensorTransitions
 from vd4rl_data.registry import DatasetSpec
@@ -115,18 +115,13 @@ class DrqBc(DrqAgent):
 
 
 def preset(name: str, dataset: DatasetSpec) -> DrqBcSettings:
-    """``paper``, ``official_code`` or ``smoke``."""
-    values: dict[str, Any] = {
-        "paper": {"steps": paper_steps(dataset.num_transitions)},
-        "official_code": OFFICIAL_CODE,  # its README asks for n_step=3 here
-        "smoke": SMOKE,
-    }[name]
-    return DrqBcSettings(**values)
+    """``paper``, ``official_code`` (whose README asks for 3-step returns here) or ``smoke``."""
+    return DrqBcSettings(**preset_values(name, dataset))
 
 
 ALGORITHM = Algorithm(
     name="DrQ+BC",
-    paper="https://arxiv.org/abs/2206.04779",
+    paper=PAPER,
     settings=DrqBcSettings,
     preset=preset,
     agent=DrqBc,

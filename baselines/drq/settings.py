@@ -11,11 +11,15 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
 from baselines.errors import InvalidSettingError
+from vd4rl_data.registry import DatasetSpec
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 Preset = Literal["paper", "official_code", "smoke"]
 
 PRESETS: Final[tuple[Preset, ...]] = ("paper", "official_code", "smoke")
+
+PAPER: Final = "https://arxiv.org/abs/2206.04779"
+"""Where [P] is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,3 +115,15 @@ def paper_steps(num_transitions: int) -> int:
     """256 epochs in batches of 256: as many gradient steps as there are transitions."""
     epochs, batch_size = 256, 256
     return epochs * num_transitions // batch_size
+
+
+def preset_values(name: str, dataset: DatasetSpec) -> dict[str, Any]:
+    """What the presets ``paper``, ``official_code`` and ``smoke`` of all three have in common.
+
+    Everything else is a default of the settings, or an algorithm's own.
+    """
+    return {
+        "paper": {"steps": paper_steps(dataset.num_transitions)},
+        "official_code": OFFICIAL_CODE,
+        "smoke": SMOKE,
+    }[name]

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from collection.actor import Actor
 from collection.errors import InvalidSettingError
+from collection.policy_files import PolicyFile
 from collection.sac.recording import read_recording, write_recording
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished
@@ -22,6 +23,7 @@ from vd4rl_data.storage.atomic import atomic_path, write_text
 
 _SETTINGS: Final = "settings.json"
 _MACHINE: Final = "machine.json"
+_START: Final = "start.json"
 _CURVE: Final = "curve.json"
 _STATE: Final = "resume.pt"
 _EXTENSIBLE: Final = ("steps", "anneal_from")
@@ -85,6 +87,17 @@ class RunFolder:
             versions = {**installed_versions(), "torch": torch.__version__}
             record = {"device": name, "threads": torch.get_num_threads(), "versions": versions}
             write_text(path, json.dumps(record, indent=1) + "\n")
+
+    def note_start(self, policy: PolicyFile) -> None:
+        """Note, at the start of a run, the policy that it begins with."""
+        path = self.path / _START
+        if not path.is_file():
+            write_text(path, json.dumps(policy.description, indent=1) + "\n")
+
+    def start(self) -> Mapping[str, Any] | None:
+        """What is known of the policy that the run began with; ``None`` if it was drawn."""
+        path = self.path / _START
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def settings(self) -> TrainSettings:
         """The settings of the run that lies here."""

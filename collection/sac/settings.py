@@ -40,6 +40,8 @@ class TrainSettings:
         precision: of the products of hidden layers; bfloat16 is faster, weights stay float32.
         evaluation_episodes: deterministic episodes at each checkpoint.
         checkpoint_steps: environment steps between checkpoints (V-D4RL, appendix B.1).
+        initial_policy: SHA-256 of the policy file whose actor the run begins with; ``None`` draws
+            one.
         anneal_from: environment step from which the learning rate falls linearly, to nothing at
             ``steps``; ``None`` keeps it constant.
     """
@@ -60,6 +62,7 @@ class TrainSettings:
     precision: Precision = "float32"
     evaluation_episodes: int = 5
     checkpoint_steps: int = 10_000
+    initial_policy: str | None = None
     anneal_from: int | None = None
 
     def __post_init__(self) -> None:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from collection.actor import Actor
+from collection.errors import InvalidSettingError
+from collection.policy_files import PolicyFile
 from collection.sac.capture import CapturedUpdate
 from collection.sac.evaluation import Evaluator
 from collection.sac.memory import ReplayMemory
@@ -20,7 +22,7 @@ from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished, Simulations
 from collection.sac.update import Batch, Hyperparameters, SACLearner
-from collection.sac.weights import initialize
+from collection.sac.weights import initialize, load_actor
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.storage.atomic import write_lock
 
@@ -32,7 +34,11 @@ _EXPLORATION, _BATCHES, _UPDATE_NOISE, _WEIGHTS, _EVALUATION = range(5)
 
 
 def train(
-    settings: TrainSettings, folder: Path, device: str = "cpu", progress: Progress | None = None
+    settings: TrainSettings,
+    folder: Path,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    start: PolicyFile | None = None,
 ) -> RunFolder:
     """Train a policy, or go on with it where the last checkpoint was.
 
@@ -43,10 +49,12 @@ def train(
         settings: of the run.
         folder: where it is saved.
         device: of the updates, as torch names it.
-        progress: called after each episode.
+        progress: called at the start and after each episode.
+        start: the policy that ``settings.initial_policy`` names.
 
     Raises:
-        InvalidSettingError: the folder holds a run with other settings.
+        InvalidSettingError: the folder holds a run with other settings, or the policy to begin with
+            is another one, or of other sizes.
         DatasetLockedError: another process trains into the folder.
         NoSpaceError: the disk is full; the run goes on from its last checkpoint.
     """
@@ -54,7 +62,7 @@ def train(
         run = RunFolder(folder)
         run.claim(settings)
         run.note_machine(torch.device(device))
-        trainer = Trainer(settings, run, torch.device(device))
+        trainer = Trainer(settings, run, torch.device(device), start)
         try:
             trainer.run(progress)
         finally:
@@ -65,7 +73,13 @@ def train(
 class Trainer:
     """One run in progress."""
 
-    def __init__(self, settings: TrainSettings, folder: RunFolder, device: torch.device) -> None:
+    def __init__(
+        self,
+        settings: TrainSettings,
+        folder: RunFolder,
+        device: torch.device,
+        start: PolicyFile | None = None,
+    ) -> None:
         """Start a run, or restore it from its folder."""
         self._settings, self._folder, self._device = settings, folder, device
         self._task = get_task_spec(settings.task)
@@ -105,9 +119,22 @@ class Trainer:
             device,
         )
         if saved is None:
-            initialize(self._learner, _word(settings.seed, _WEIGHTS), settings.initial_temperature)
+            self._begin(start)
         else:
             self._restore(saved)
+
+    def _begin(self, start: PolicyFile | None) -> None:
+        settings = self._settings
+        initialize(self._learner, _word(settings.seed, _WEIGHTS), settings.initial_temperature)
+        found = None if start is None else start.sha256
+        if found != settings.initial_policy:
+            raise InvalidSettingError(
+                f"initial_policy: expected the policy with SHA-256 {settings.initial_policy}, got "
+                f"{found}"
+            )
+        if start is not None:
+            load_actor(self._learner, start.actor)
+            self._folder.note_start(start)
 
     @property
     def environment_steps(self) -> int:

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import nn
 
+from collection.actor import Actor
+from collection.errors import InvalidSettingError
 from collection.sac.mlp import StackedMLP
 from collection.sac.update import SACLearner
 
@@ -20,6 +22,26 @@ def initialize(learner: SACLearner, seed: int, temperature: float = 1.0) -> None
     learner.targets.parameters.copy_(learner.critics.parameters)
     learner.targets.refresh()
     learner.log_alpha.fill_(math.log(temperature))
+
+
+def load_actor(learner: SACLearner, actor: Actor) -> None:
+    """Let a learner begin with this actor.
+
+    Raises:
+        InvalidSettingError: the actor's layers have other sizes.
+    """
+    layers = learner.actor.layers
+    expected = [tuple(layer.weight.shape[1:]) for layer in layers]
+    found = [weight.shape for weight in actor.weights]
+    if found != expected:
+        raise InvalidSettingError(
+            f"the policy to begin with has layers {found} (out, in), expected {expected}: those of "
+            "the same robot and of the same hidden layers"
+        )
+    for layer, weight, bias in zip(layers, actor.weights, actor.biases, strict=True):
+        layer.weight[0].copy_(torch.from_numpy(weight))
+        layer.bias[0, 0].copy_(torch.from_numpy(bias))
+    learner.actor.refresh()
 
 
 def _draw(network: StackedMLP) -> None:

@@ -73,6 +73,15 @@ def without_noise(agent: Any, step: int = 0) -> Any:
     )
 
 
+def parameters(agent: Any) -> dict[str, Any]:
+    """Copies of all weights, by network and name."""
+    return {
+        f"{name}.{key}": value.detach().clone()
+        for name, network in agent.networks.items()
+        for key, value in network.named_parameters()
+    }
+
+
 @pytest.fixture(scope="session")
 def blob_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the toy's dataset."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -15,18 +13,9 @@ torch = pytest.importorskip("torch")
 from baselines.algorithms import ALGORITHMS, get_algorithm  # noqa: E402
 from baselines.drq.noise import linear_schedule, noisy_action  # noqa: E402
 from baselines.errors import InvalidSettingError, UnknownAlgorithmError  # noqa: E402
-from baselines.optimization import Average, Descent  # noqa: E402
-from tests.baselines.conftest import A, B, random_batch, without_noise  # noqa: E402
+from tests.baselines.conftest import A, B, parameters, random_batch, without_noise  # noqa: E402
 
 CRITICS = ["drq_bc", "cql"]
-
-
-def _parameters(agent: Any) -> dict[str, Any]:
-    return {
-        f"{name}.{key}": value.detach().clone()
-        for name, network in agent.networks.items()
-        for key, value in network.named_parameters()
-    }
 
 
 def _moved(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
@@ -63,24 +52,24 @@ def test_the_policy_does_not_move_the_encoder(make_agent: Any, name: str) -> Non
     agents[1].descents["actor"].adam.param_groups[0]["lr"] = 0.0
     for agent in agents:
         agent.update(random_batch(), agent.draw(0, torch.Generator().manual_seed(0)))
-    first, second = (_parameters(agent) for agent in agents)
+    first, second = (parameters(agent) for agent in agents)
     assert _moved(first, second) == {"actor"}
 
 
 @pytest.mark.parametrize("name", CRITICS)
 def test_critics_and_encoder_follow_the_critics_loss_alone(make_agent: Any, name: str) -> None:
     agent = make_agent(name)
-    before = _parameters(agent)
+    before = parameters(agent)
     agent.descents["actor"].adam.param_groups[0]["lr"] = 0.0
     agent.update(random_batch(), agent.draw(0, torch.Generator().manual_seed(0)))
-    assert _moved(before, _parameters(agent)) == {"encoder", "critic", "target_critic"}
+    assert _moved(before, parameters(agent)) == {"encoder", "critic", "target_critic"}
 
 
 def test_cloning_moves_encoder_and_policy(make_agent: Any) -> None:
     agent = make_agent("bc")
-    before = _parameters(agent)
+    before = parameters(agent)
     agent.update(random_batch(), without_noise(agent))
-    assert _moved(before, _parameters(agent)) == {"encoder", "actor"}
+    assert _moved(before, parameters(agent)) == {"encoder", "actor"}
 
 
 @pytest.mark.parametrize("name", CRITICS)
@@ -230,97 +219,6 @@ def test_two_transitions_can_be_learned_by_heart(make_agent: Any, name: str) -> 
 
 def _gentle(name: str) -> dict[str, Any]:
     return {"bc": {}, "drq_bc": {"bc_weight": 1e-3}, "cql": {"alpha": 0.0}}[name]
-
-
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_the_state_is_everything(make_agent: Any, name: str) -> None:
-    generator = torch.Generator().manual_seed(0)
-    first, second = make_agent(name), make_agent(name, seed=1)
-    noises = [first.draw(step, generator) for step in range(4)]
-    for noise in noises[:2]:
-        first.update(random_batch(), noise)
-    second.load_state(copy.deepcopy(first.state()))
-    for agent in (first, second):
-        for noise in noises[2:]:
-            agent.update(random_batch(1), noise)
-    ours, theirs = _parameters(first), _parameters(second)
-    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
-    assert first.encoder.convnet[0].bias is not second.encoder.convnet[0].bias
-
-
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_tensors_are_all_that_an_update_changes(make_agent: Any, name: str) -> None:
-    """Put back, they lead to the same update again: what a CUDA graph's capture relies on."""
-    agent = make_agent(name)
-    batch, noise = random_batch(), agent.draw(0, torch.Generator().manual_seed(0))
-    changed = agent.tensors()
-    before = [tensor.clone() for tensor in changed]
-    places = [tensor.data_ptr() for tensor in changed]
-    agent.update(batch, noise)
-    after = _parameters(agent)
-    with torch.no_grad():
-        for tensor, value in zip(changed, before, strict=True):
-            tensor.copy_(value)
-    agent.update(batch, noise)
-    again = _parameters(agent)
-    assert all(torch.equal(after[key], again[key]) for key in after)
-    assert [tensor.data_ptr() for tensor in agent.tensors()] == places
-
-
-def test_a_seed_means_weights() -> None:
-    from tests.baselines.conftest import SPACES
-
-    algorithm = ALGORITHMS["drq_bc"]
-    settings = algorithm.settings(steps=1, feature_dim=8, hidden_dim=16)
-    agents: list[Any] = [
-        algorithm.agent(settings, SPACES, torch.device("cpu"), torch.Generator().manual_seed(seed))
-        for seed in (0, 0, 1)
-    ]
-    first, second, other = (_parameters(agent) for agent in agents)
-    assert all(torch.equal(first[key], second[key]) for key in first)
-    weight = first["encoder.convnet.2.weight"]
-    assert not torch.equal(weight, other["encoder.convnet.2.weight"])
-    rows = weight.flatten(1)
-    torch.testing.assert_close(rows @ rows.T, 2 * torch.eye(32), rtol=0, atol=1e-4)
-    trunk = first["actor.trunk.0.weight"]
-    torch.testing.assert_close(trunk @ trunk.T, torch.eye(8), rtol=0, atol=1e-5)
-    assert not first["actor.policy.0.bias"].any()
-
-
-def test_adam_steps_on_gradients_of_any_layout() -> None:
-    """A convolution's gradient may lie in memory otherwise than its weight does."""
-    weight = torch.randn((8, 4, 3, 3), generator=torch.Generator().manual_seed(0))
-    pixels = torch.randn((5, 4, 9, 9), generator=torch.Generator().manual_seed(1))
-    results = []
-    for memory in (torch.contiguous_format, torch.channels_last):
-        parameter = weight.clone().requires_grad_()
-        descent = Descent([parameter], 1e-2)
-        inputs = pixels.to(memory_format=memory)
-        for _ in range(3):
-            loss = torch.nn.functional.conv2d(inputs, parameter).square().mean()
-            descent.step(loss)
-        results.append(parameter.detach())
-    torch.testing.assert_close(*results, rtol=1e-3, atol=1e-4)
-
-
-def test_preparing_adam_changes_nothing() -> None:
-    parameter = torch.ones(3, requires_grad=True)
-    descent = Descent([parameter], 0.1)
-    assert torch.equal(parameter.detach(), torch.ones(3))
-    assert all(not value.any() for state in descent.adam.state.values() for value in state.values())
-    descent.step((parameter * torch.tensor([1.0, -2.0, 3.0])).sum())
-    torch.testing.assert_close(parameter.detach(), torch.tensor([0.9, 1.1, 0.9]))
-
-
-def test_averages() -> None:
-    target, online = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
-    average = Average([target], [online])
-    assert torch.equal(target.weight, online.weight)
-    torch.nn.init.zeros_(target.weight)
-    torch.nn.init.ones_(online.weight)
-    average.step(0.1)
-    average.step(0.1)
-    np.testing.assert_allclose(target.weight.detach().numpy(), 0.19, rtol=1e-6)
 
 
 def test_unknown_algorithm() -> None:

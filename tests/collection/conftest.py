@@ -16,6 +16,7 @@ import pytest
 from collection.actor import Actor
 from collection.collect import collect
 from collection.pipeline import Made
+from collection.sac.settings import TrainSettings
 from vd4rl_data.registry import (
     DATASETS,
     TASKS,
@@ -90,6 +91,20 @@ def _rows() -> list[DatasetSpec]:
 def rows() -> list[DatasetSpec]:
     """The catalog rows of the short task."""
     return _rows()
+
+
+def small_training(task: str, steps: int) -> TrainSettings:
+    """Small networks; a checkpoint of ten episodes of the short task every 200 steps."""
+    return TrainSettings(
+        task=task,
+        steps=steps,
+        hidden=(16, 16),
+        batch_size=16,
+        random_steps=60,
+        learning_starts=40,
+        evaluation_episodes=2,
+        checkpoint_steps=200,
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -18,10 +18,10 @@ from collection.fidelity import rollout_record
 from collection.policy_files import FOLDER, read_policy, shipped_policy, write_policy
 from collection.replay_files import open_replay, shipped_replay
 from collection.sac.run_folder import RunFolder
-from collection.sac.settings import TrainSettings
 from collection.sac.train import train
 from collection.selection import select_tiers
 from collection.tiers import TIERS
+from tests.collection.conftest import small_training
 from vd4rl_data.dataset import load_dataset
 from vd4rl_data.envs.simulation import DMCSimulation
 from vd4rl_data.registry import TASKS, DatasetSpec, get_task_spec, list_datasets
@@ -54,16 +54,7 @@ def run(rows: list[DatasetSpec], tmp_path_factory: pytest.TempPathFactory) -> Ru
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TASKS, rows[0].task.name, rows[0].task)
-        settings = TrainSettings(
-            task=rows[0].task.name,
-            steps=2000,
-            hidden=(16, 16),
-            batch_size=16,
-            random_steps=60,
-            learning_starts=40,
-            evaluation_episodes=2,
-            checkpoint_steps=200,
-        )
+        settings = small_training(rows[0].task.name, steps=2000)
         return train(settings, tmp_path_factory.mktemp("run"))
 
 

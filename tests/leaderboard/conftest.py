@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from leaderboard.site import build_site
 from leaderboard.store import RESULTS
 from tests.leaderboard.making import make_store
 
+Open = Callable[..., Any]
+MAIN = "#vd4rl_main table.matrix"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -39,3 +41,44 @@ def browser() -> Generator[Any]:
         chromium = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Generator[Open]:
+    """Opens an address of a site; the test fails if the page ever complains."""
+    complaints: list[str] = []
+    contexts: list[Any] = []
+
+    def open_at(site: Path, address: str = "", width: int = 1280, **settings: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 800}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                complaints.append(request.url)
+                if not request.url.startswith(("file://", "data:"))
+                else None
+            ),
+        )
+        page.goto(f"{(site / 'index.html').as_uri()}#/{address}")
+        page.wait_for_selector("h1")
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def column(page: Any, title: str, table: str = MAIN) -> list[str]:
+    """The texts of a table's column, top to bottom."""
+    titles = [
+        text.strip() for text in page.locator(f"{table} thead tr:last-child th").all_inner_texts()
+    ]
+    place = [" ".join(text.split()) for text in titles].index(title) + 1
+    cells = page.locator(f"{table} tbody tr > :nth-child({place})").all_inner_texts()
+    return [cell.split("\n")[0].strip() for cell in cells]

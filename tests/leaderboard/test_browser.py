@@ -1,10 +1,9 @@
-"""The page in a real browser: sorting, filters, links, keyboard, themes, phones, size."""
+"""The page in a real browser: sorting, filters, links, sources, figures, size."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,53 +12,11 @@ import pytest
 
 from leaderboard.site import build_site
 from leaderboard.store import place_of
+from tests.leaderboard.conftest import MAIN, Open, column
 from tests.leaderboard.making import make_entry, make_store
 from vd4rl_data.results import Algorithm, write_result
 
-Open = Callable[..., Any]
 MISSING = "\u2013"
-MAIN = "#vd4rl_main table.matrix"
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Generator[Open]:
-    """Opens an address of a site; the test fails if the page ever complains."""
-    complaints: list[str] = []
-    contexts: list[Any] = []
-
-    def open_at(site: Path, address: str = "", width: int = 1280, **settings: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 800}, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                complaints.append(request.url)
-                if not request.url.startswith(("file://", "data:"))
-                else None
-            ),
-        )
-        page.goto(f"{(site / 'index.html').as_uri()}#/{address}")
-        page.wait_for_selector("h1")
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def column(page: Any, title: str, table: str = MAIN) -> list[str]:
-    """The texts of a table's column, top to bottom."""
-    titles = [
-        text.strip() for text in page.locator(f"{table} thead tr:last-child th").all_inner_texts()
-    ]
-    place = [" ".join(text.split()) for text in titles].index(title) + 1
-    cells = page.locator(f"{table} tbody tr > :nth-child({place})").all_inner_texts()
-    return [cell.split("\n")[0].strip() for cell in cells]
 
 
 def test_ranks_of_the_page_are_the_papers(site: Path, open_page: Open) -> None:
@@ -203,79 +160,6 @@ def test_every_printed_number_is_listed(site: Path, open_page: Open) -> None:
         "32.5",
         "10.8",
     }
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
-def test_readable_on_any_screen(site: Path, open_page: Open, scheme: str, width: int) -> None:
-    addresses = ("VD4RL", "LQVD4RL", "entries", "printed", "about")
-    page = open_page(site, "VD4RL", width=width, color_scheme=scheme)
-    for address in addresses:
-        page.goto(page.url.split("#")[0] + f"#/{address}")
-        page.wait_for_timeout(50)
-        wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(wide) <= 0, address  # tables scroll, the page does not
-    for selector in (".lead", "thead th", ".spread", ".badge", "nav a"):
-        page.goto(page.url.split("#")[0] + "#/VD4RL")
-        page.wait_for_selector(MAIN)
-        assert page.evaluate(CONTRAST, selector) >= 4.5, (selector, scheme)
-
-
-CONTRAST = """(selector) => {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const paint = (colors) => {
-    canvas.globalCompositeOperation = "source-over";
-    for (const color of colors) { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); }
-    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255);
-  };
-  const luminance = (rgb) => {
-    const [r, g, b] = rgb.map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  let worst = 99;
-  for (const element of [...document.querySelectorAll(selector)].slice(0, 200)) {
-    const backgrounds = [];
-    for (let at = element; at; at = at.parentElement) {
-      backgrounds.unshift(getComputedStyle(at).backgroundColor);
-    }
-    const behind = paint(["white", ...backgrounds]);
-    const ink = paint(["white", ...backgrounds, getComputedStyle(element).color]);
-    const [a, b] = [luminance(behind), luminance(ink)].sort((x, y) => y - x);
-    worst = Math.min(worst, (a + 0.05) / (b + 0.05));
-  }
-  return worst;
-}"""
-
-
-def test_the_theme_can_be_chosen(site: Path, open_page: Open) -> None:
-    page = open_page(site, color_scheme="light")
-    color = "() => getComputedStyle(document.body).backgroundColor"
-    light = page.evaluate(color)
-    button = page.locator("#theme")
-    button.click()
-    assert page.evaluate(color) == light
-    button.click()
-    assert page.evaluate(color) != light
-    assert "dark" in button.get_attribute("aria-label")
-
-
-def test_a_screen_reader_finds_its_way(site: Path, open_page: Open) -> None:
-    page = open_page(site)
-    assert page.locator("html").get_attribute("lang") == "en"
-    assert page.locator("main, nav, header.top, footer").count() >= 4
-    assert page.locator("h1").count() == 1
-    for table in page.locator("table").all():
-        assert table.locator("caption").count() == 1
-        assert table.locator("tbody th[scope=row]").count() == table.locator("tbody tr").count()
-    unnamed = page.evaluate(
-        "() => [...document.querySelectorAll('a, button, select, input, svg[role=img]')].filter("
-        "(e) => !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length)).length"
-    )
-    assert unnamed == 0
-    page.keyboard.press("Tab")
-    assert page.evaluate("() => document.activeElement.textContent") == "Skip to the tables"
-    page.keyboard.press("Enter")
-    assert page.evaluate("() => document.activeElement.id") == "main"
 
 
 def test_exports_are_linked_and_there(site: Path, open_page: Open) -> None:

@@ -36,6 +36,14 @@ def test_public_names_resolve() -> None:
         _ = vd4rl_data.no_such_name
 
 
+def test_versions_of_what_is_installed() -> None:
+    import numpy as np
+
+    from vd4rl_data.version import versions_of
+
+    assert versions_of(["no-such-package", "numpy"]) == {"numpy": np.__version__}
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     folder = tmp_path_factory.mktemp("wheel")

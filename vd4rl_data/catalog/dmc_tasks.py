@@ -16,6 +16,7 @@ _ROWS: Final = (
     ("cheetah_run", "cheetah", "run", 6),
     ("humanoid_walk", "humanoid", "walk", 21),
     ("hopper_hop", "hopper", "hop", 4),
+    ("hopper_stand", "hopper", "stand", 4),  # no dataset: hopping can be learned from standing
 )
 
 

@@ -7,11 +7,9 @@ It can be killed at any moment. Files that are in the ledger are not needed agai
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from vd4rl_data.errors import DatasetFormatError
@@ -26,7 +24,7 @@ from vd4rl_data.upstream import (
     UpstreamEpisode,
     npz_episode,
 )
-from vd4rl_data.version import __version__
+from vd4rl_data.version import __version__, versions_of
 
 
 class Conversion:
@@ -147,12 +145,7 @@ class Conversion:
         """Itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the reading process."""
         self._sandbox.close()
 
@@ -181,5 +174,5 @@ def _versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "vd4rl_data": __version__,
-        **{name: importlib.metadata.version(name) for name in ("numpy", "h5py")},
+        **versions_of(("numpy", "h5py")),
     }

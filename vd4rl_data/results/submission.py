@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, cast, runtime_checkable
 
@@ -30,7 +29,7 @@ from vd4rl_data.results.model import (
 )
 from vd4rl_data.results.model import Protocol as RunProtocol
 from vd4rl_data.results.traces import pack_actions
-from vd4rl_data.version import __version__
+from vd4rl_data.version import __version__, versions_of
 
 _PACKAGES: Final = ("numpy", "torch", "mujoco", "dm_control", "gymnasium")
 
@@ -117,7 +116,9 @@ def make_submission(
         evaluations=(EnvironmentRuns(environment=environment, runs=tuple(run for run, _ in made)),),
         data=data,
         compute=Compute(
-            hardware=hardware, wall_clock_seconds=wall_clock_seconds, versions=_versions()
+            hardware=hardware,
+            wall_clock_seconds=wall_clock_seconds,
+            versions={"vd4rl-data": __version__, **versions_of(_PACKAGES)},
         ),
         hyperparameters=dict(hyperparameters or {}),
         traces=None
@@ -147,13 +148,3 @@ def _run(
         lengths=tuple(len(episode) for episode in actions),
     )
     return made, actions
-
-
-def _versions() -> dict[str, str]:
-    versions = {"vd4rl-data": __version__}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions

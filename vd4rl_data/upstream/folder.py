@@ -7,7 +7,6 @@ import logging
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Literal
 
 from vd4rl_data.catalog.vd4rl_files import (
@@ -198,12 +197,7 @@ class FolderReader:
         """Itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
 

@@ -13,6 +13,7 @@ import torch
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.train import train
+from tests.collection.conftest import small_training
 from vd4rl_data.registry import DatasetSpec
 
 Training = Callable[..., RunFolder]
@@ -26,23 +27,15 @@ def one_thread() -> None:
 @pytest.fixture
 def settings(rows: list[DatasetSpec]) -> TrainSettings:
     """Six checkpoints of ten episodes of ten time steps."""
-    return TrainSettings(
-        task=rows[0].task.name,
-        steps=1200,
-        hidden=(16, 16),
-        batch_size=16,
-        random_steps=60,
-        learning_starts=40,
-        evaluation_episodes=2,
-        checkpoint_steps=200,
-    )
+    return small_training(rows[0].task.name, steps=1200)
 
 
 @pytest.fixture
 def training(settings: TrainSettings, tmp_path: Path) -> Training:
     """Train with some settings changed, into a folder of the given name."""
 
-    def run(name: str, *, progress: Any = None, **changes: Any) -> RunFolder:
-        return train(dataclasses.replace(settings, **changes), tmp_path / name, progress=progress)
+    def run(name: str, *, progress: Any = None, start: Any = None, **changes: Any) -> RunFolder:
+        changed = dataclasses.replace(settings, **changes)
+        return train(changed, tmp_path / name, progress=progress, start=start)
 
     return run

@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 
 from collection.errors import InvalidSettingError
+from collection.policy_files import PolicyFile, read_policy
 from collection.rollout import Trajectory
 from collection.sac.recording import read_recording, write_recording
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished
 from collection.seeding import episode_seeds
+from collection.selection import select_tiers
 from vd4rl_data.envs.simulation import DMCSimulation
 from vd4rl_data.errors import CorruptFileError, DatasetLockedError
 from vd4rl_data.registry import get_task_spec
@@ -193,6 +195,38 @@ def test_a_run_from_before_a_setting_existed_goes_on(training: Any, tmp_path: Pa
 def test_two_processes_do_not_train_into_one_folder(training: Any, tmp_path: Path) -> None:
     with write_lock(tmp_path / "a" / "run"), pytest.raises(DatasetLockedError):
         training("a")
+
+
+@pytest.fixture
+def start(training: Any, tmp_path: Path) -> PolicyFile:
+    """The expert of another run."""
+    run = training("earlier", steps=2000, seed=5)
+    out = select_tiers(run, tmp_path / "tiers", tiers=("expert",)).files[0]
+    return read_policy(out)
+
+
+def test_a_run_may_begin_with_a_policy(training: Any, start: PolicyFile, tmp_path: Path) -> None:
+    changes = {"start": start, "initial_policy": start.sha256, "random_steps": 0}
+    unmoved = training("a", steps=200, learning_starts=10_000, **changes)
+    assert unmoved.actor(200).tensors().keys() == start.actor.tensors().keys()
+    for name, tensor in unmoved.actor(200).tensors().items():
+        np.testing.assert_array_equal(tensor, start.actor.tensors()[name])
+    moved = training("b", steps=1800, **changes)
+    assert _checkpoints(moved)[0] != _checkpoints(unmoved)[0]
+    changes.pop("start")  # the folder has all that is needed to go on
+    again = training("b", steps=2000, **changes)
+    policy = read_policy(select_tiers(again, tmp_path / "b", tiers=("expert",)).files[0])
+    assert policy.training["start"]["sha256"] == start.sha256
+    assert policy.training["start"]["training"]["settings"]["seed"] == 5
+
+
+def test_a_policy_that_a_run_cannot_begin_with(training: Any, start: PolicyFile) -> None:
+    with pytest.raises(InvalidSettingError, match=f"SHA-256 None, got {start.sha256}"):
+        training("a", start=start)
+    with pytest.raises(InvalidSettingError, match=f"{start.sha256}, got None"):
+        training("b", initial_policy=start.sha256)
+    with pytest.raises(InvalidSettingError, match="the same robot and of the same hidden layers"):
+        training("c", start=start, initial_policy=start.sha256, hidden=(16, 8))
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +13,7 @@ import pytest
 
 from tests.hub.acquire import miniature
 from tests.hub.acquire.miniature import Miniature
+from tests.hub.forking import Child, Zygote
 from vd4rl_data.hub import public_files
 from vd4rl_data.hub.acquire import Settings, acquire_dataset
 from vd4rl_data.hub.client import Patience
@@ -116,61 +112,18 @@ def acquire(repository_files: Miniature, tmp_path: Path) -> Acquire:
     return Acquire(repository_files, tmp_path / "root")
 
 
-@dataclass
-class Child:
-    """A forked process that acquires one id."""
-
-    pid: int
-    outcome: Path
-
-    def wait(self, seconds: float = 60.0) -> str:
-        """What came of it: a path, or ``Type: message``."""
-        deadline = time.monotonic() + seconds
-        while not self.outcome.exists():
-            assert time.monotonic() < deadline, "the process does not end"
-            time.sleep(0.005)
-        return self.outcome.read_text()
-
-    def kill(self) -> None:
-        """``kill -9``, and wait until it is gone."""
-        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
-            os.kill(self.pid, 9)
-            while True:
-                os.kill(self.pid, 0)
-                time.sleep(0.001)
-
-
 @pytest.fixture
 def spawn(acquire: Acquire, tmp_path: Path) -> Iterator[Callable[..., Child]]:
     """Starts processes that acquire: ``spawn(name, url, **settings)``; forks cost milliseconds."""
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("zygote.py"))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    count = 0
+    with contextlib.closing(Zygote(Path(__file__).with_name("zygote.py"), tmp_path)) as zygote:
 
-    def start(name: str, url: str, **options: Any) -> Child:
-        nonlocal count
-        count += 1
-        outcome = tmp_path / f"outcome{count}"
-        job = {
-            "name": name,
-            "root": str(acquire.root),
-            "url": url,
-            "outcome": str(outcome),
-            "source": dataclasses.asdict(acquire.files.sources[name]),
-            "options": options,
-        }
-        process.stdin.write(json.dumps(job) + "\n")
-        process.stdin.flush()
-        return Child(int(process.stdout.readline()), outcome)
+        def start(name: str, url: str, **options: Any) -> Child:
+            return zygote.start(
+                name=name,
+                root=str(acquire.root),
+                url=url,
+                source=dataclasses.asdict(acquire.files.sources[name]),
+                options=options,
+            )
 
-    yield start
-    process.stdin.close()
-    process.wait(timeout=30)
-    process.stdout.close()
+        yield start

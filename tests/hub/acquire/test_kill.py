@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -44,8 +45,9 @@ def test_ten_kills_cost_at_most_a_chunk_of_each_file_in_flight(
     for _ in range(10):
         child = spawn(name, mirror.url, workers=WORKERS, chunk_bytes=CHUNK)
         time.sleep(dice.uniform(0.05, 0.6))
-        done = child.outcome.exists()
-        child.kill()
+        done = child.outcome_path.exists()
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            child.kill()
         kills += not done
         if not done and (acquire.root / "public" / f"{name}.h5").exists():
             break  # killed while it tidied up
@@ -78,7 +80,8 @@ def test_who_waits_takes_over_when_the_other_is_killed(
         time.sleep(0.002)
     second = spawn(MEDIUM, mirror.url, chunk_bytes=CHUNK)
     time.sleep(0.1)
-    first.kill()
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+        first.kill()
     assert second.wait() == str(acquire.root / "public" / f"{MEDIUM}.h5")
     acquire.stored(MEDIUM)
     assert mirror.bytes_sent("npz") <= _total(acquire, MEDIUM) + 4 * CHUNK

@@ -1,15 +1,13 @@
-"""Reads jobs, one JSON line each; forks a process that acquires; prints its process id."""
+"""Forks processes that acquire one id: the path, or ``Type: message``, comes of it."""
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.hub.acquire import miniature
+from tests.hub.forking import serve
 from vd4rl_data.errors import Vd4rlError
 from vd4rl_data.hub.acquire import Settings, acquire_dataset
 from vd4rl_data.hub.client import Patience
@@ -18,7 +16,7 @@ from vd4rl_data.hub.transfer import Endpoint, Policy
 from vd4rl_data.registry import get_dataset_spec
 
 
-def work(job: dict[str, Any]) -> None:
+def work(job: dict[str, Any]) -> str:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the reading process is waited for
     values = job["source"]
     values["files"] = tuple(PublicFile(**file) for file in values["files"])
@@ -36,26 +34,16 @@ def work(job: dict[str, Any]) -> None:
             source=PublicSource(**values),
             settings=settings,
         )
-        outcome = str(path)
+        return str(path)
     except Vd4rlError as error:
-        outcome = f"{type(error).__name__}: {error}"
-    place = Path(job["outcome"])
-    place.with_suffix(".tmp").write_text(outcome)
-    place.with_suffix(".tmp").replace(place)
+        return f"{type(error).__name__}: {error}"
 
 
 def main() -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     miniature.register()
     import huggingface_hub.errors  # noqa: F401 - imported once, before the forks
 
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            work(json.loads(line))
-            os._exit(0)
-        sys.stdout.write(f"{pid}\n")
-        sys.stdout.flush()
+    serve(work)
 
 
 if __name__ == "__main__":

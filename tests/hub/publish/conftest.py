@@ -17,6 +17,7 @@ from vd4rl_data.hub.publish import PreparedRepository, prepare, shards
 from vd4rl_data.registry import DATASETS
 
 REPO_ID = "lab/pixels"
+SHARD = f"{tiny.SPEC.name}.packed-00000-of-00002.h5"
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +33,14 @@ def flat(tmp_path: Path) -> Path:
     """A flat file of three tiny episodes, and its sidecar."""
     path = tmp_path / "data" / f"{tiny.SPEC.name}.h5"
     tiny.write(path)
+    return path
+
+
+@pytest.fixture
+def expert(tmp_path: Path) -> Path:
+    """A flat file of another dataset, beside it."""
+    path = tmp_path / "data" / f"{tiny.EXPERT.name}.h5"
+    tiny.write(path, tiny.episodes_of((3, 3, 3)), spec=tiny.EXPERT)
     return path
 
 

@@ -19,11 +19,9 @@ NAME = tiny.SPEC.name
 
 
 @pytest.fixture
-def both(flat: Path, tmp_path: Path) -> PreparedRepository:
+def both(flat: Path, expert: Path, tmp_path: Path) -> PreparedRepository:
     """Two datasets in one repository."""
-    other = tmp_path / "data" / f"{tiny.EXPERT.name}.h5"
-    tiny.write(other, tiny.episodes_of((3, 3, 3)), spec=tiny.EXPERT)
-    return prepare([flat, other], tmp_path / "upload", REPO_ID)
+    return prepare([flat, expert], tmp_path / "upload", REPO_ID)
 
 
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph:DeprecationWarning")

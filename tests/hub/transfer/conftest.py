@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
-import os
 import random
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.hub.forking import Child, Zygote
 from vd4rl_data.hub.transfer import Endpoint, FetchedFile, Policy, RemoteFile, fetch
 
 CHUNK = 4096
@@ -70,75 +66,21 @@ def assert_nothing_wrong(folder: Path, files: dict[str, bytes]) -> None:
         assert not (folder / path).exists() or (folder / path).read_bytes() == data, path
 
 
-@dataclass
-class Child:
-    """A forked process that runs one ``fetch``."""
-
-    pid: int
-    outcome_path: Path
-
-    def wait(self, seconds: float = 60.0) -> dict[str, Any]:
-        """What came of it: ``{"ok": [...]}`` or ``{"error": "Type: message"}``."""
-        deadline = time.monotonic() + seconds
-        while not self.outcome_path.exists():
-            assert time.monotonic() < deadline, "the process does not end"
-            time.sleep(0.005)
-        return dict(json.loads(self.outcome_path.read_text()))
-
-    def kill(self) -> None:
-        """``kill -9``, and wait until it is gone."""
-        os.kill(self.pid, 9)
-        while True:
-            try:
-                os.kill(self.pid, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.001)
-
-
-class Zygote:
-    """A process that has imported everything and forks: a child costs milliseconds."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._count = 0
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("zygote.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-        )
-
-    def start(self, files: list[RemoteFile], folder: Path, url: str, **options: Any) -> Child:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._count += 1
-        outcome = self._folder / f"outcome{self._count}.json"
-        job = {
-            "files": [[file.path, file.size, file.sha256] for file in files],
-            "folder": str(folder),
-            "url": url,
-            "outcome": str(outcome),
-            "options": {"chunk_bytes": CHUNK, "progress": False} | options,
-        }
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        return Child(int(self._process.stdout.readline()), outcome)
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
-        self._process.stdout.close()
-
-
 @pytest.fixture(scope="session")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    process = Zygote(tmp_path_factory.mktemp("outcomes"))
-    yield process
-    process.close()
+def spawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Child]]:
+    """Starts processes that run one ``fetch``: ``spawn(files, folder, url, **options)``."""
+    script, outcomes = Path(__file__).with_name("zygote.py"), tmp_path_factory.mktemp("outcomes")
+    with contextlib.closing(Zygote(script, outcomes)) as zygote:
+
+        def start(files: list[RemoteFile], folder: Path, url: str, **options: Any) -> Child:
+            return zygote.start(
+                files=[[file.path, file.size, file.sha256] for file in files],
+                folder=str(folder),
+                url=url,
+                options={"chunk_bytes": CHUNK, "progress": False} | options,
+            )
+
+        yield start
 
 
 @pytest.fixture(autouse=True)

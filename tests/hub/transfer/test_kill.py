@@ -16,7 +16,7 @@ PIECE_SECONDS = 0.004
 
 @pytest.mark.parametrize("known", [True, False])
 def test_ten_kills_cost_at_most_a_chunk_of_each_file_in_flight(
-    tools: Any, make_mirror: Any, zygote: Any, tmp_path: Path, known: bool
+    tools: Any, make_mirror: Any, spawn: Any, tmp_path: Path, known: bool
 ) -> None:
     chunk, workers = 16_384, 3
     files = {f"{i}.bin": tools.content(i, 9 * chunk + 100 * i) for i in range(4)}
@@ -27,14 +27,14 @@ def test_ten_kills_cost_at_most_a_chunk_of_each_file_in_flight(
     folder = tmp_path / "here"
     kills = 0
     while kills < 10:
-        child = zygote.start(wanted, folder, mirror.url, chunk_bytes=chunk, workers=workers)
+        child = spawn(wanted, folder, mirror.url, chunk_bytes=chunk, workers=workers)
         time.sleep(dice.uniform(0.0, 0.12))
         assert not child.outcome_path.exists(), "it ended before it could be killed"
         child.kill()
         kills += 1
         tools.assert_nothing_wrong(folder, files)
     lost = mirror.bytes_sent()
-    done = zygote.start(wanted, folder, mirror.url, chunk_bytes=chunk, workers=workers).wait()
+    done = spawn(wanted, folder, mirror.url, chunk_bytes=chunk, workers=workers).wait()
     assert done == {"ok": list(files)}
     tools.assert_whole(folder, files)
     total = sum(map(len, files.values()))
@@ -43,7 +43,7 @@ def test_ten_kills_cost_at_most_a_chunk_of_each_file_in_flight(
 
 
 def test_one_file_loses_one_chunk_however_many_fetch_it(
-    tools: Any, make_mirror: Any, zygote: Any, tmp_path: Path
+    tools: Any, make_mirror: Any, spawn: Any, tmp_path: Path
 ) -> None:
     chunk = 16_384
     files = {"a.bin": tools.content(1, 12 * chunk)}
@@ -53,11 +53,11 @@ def test_one_file_loses_one_chunk_however_many_fetch_it(
     folder = tmp_path / "here"
     for _ in range(4):
         before = len(mirror.begun)
-        child = zygote.start(wanted, folder, mirror.url, chunk_bytes=chunk, workers=4)
+        child = spawn(wanted, folder, mirror.url, chunk_bytes=chunk, workers=4)
         while len(mirror.begun) < before + 6:
             time.sleep(0.002)
         child.kill()
-    assert zygote.start(wanted, folder, mirror.url, chunk_bytes=chunk).wait() == {"ok": ["a.bin"]}
+    assert spawn(wanted, folder, mirror.url, chunk_bytes=chunk).wait() == {"ok": ["a.bin"]}
     tools.assert_whole(folder, files)
     assert mirror.bytes_sent() <= len(files["a.bin"]) + 4 * chunk
 
@@ -125,30 +125,30 @@ def test_bytes_that_the_journal_names_and_the_disk_lost(
 @pytest.mark.parametrize("processes", [2, 8])
 @pytest.mark.parametrize("sha256", [True, False])
 def test_processes_at_once_fetch_everything_once(
-    tools: Any, make_mirror: Any, zygote: Any, tmp_path: Path, processes: int, sha256: bool
+    tools: Any, make_mirror: Any, spawn: Any, tmp_path: Path, processes: int, sha256: bool
 ) -> None:
     files = {f"{i}.bin": tools.content(i, 20_000) for i in range(5)}
     mirror = make_mirror(files)
     mirror.faults.slow(".bin", 2048, 0.002, times=None)
     wanted = tools.remote(files, sha256=sha256)
     folder = tmp_path / "here"
-    crowd = [zygote.start(wanted, folder, mirror.url) for _ in range(processes)]
+    crowd = [spawn(wanted, folder, mirror.url) for _ in range(processes)]
     assert [child.wait() for child in crowd] == [{"ok": list(files)}] * processes
     tools.assert_whole(folder, files)
     assert mirror.bytes_sent() == sum(map(len, files.values()))
 
 
 def test_a_process_that_waits_takes_over_when_the_other_is_killed(
-    tools: Any, make_mirror: Any, zygote: Any, tmp_path: Path
+    tools: Any, make_mirror: Any, spawn: Any, tmp_path: Path
 ) -> None:
     files = {f"{i}.bin": tools.content(i, 60_000) for i in range(3)}
     mirror = make_mirror(files)
     mirror.faults.slow(".bin", 2048, 0.004, times=None)
     folder = tmp_path / "here"
-    first = zygote.start(tools.remote(files), folder, mirror.url)
+    first = spawn(tools.remote(files), folder, mirror.url)
     while not mirror.begun:
         time.sleep(0.002)
-    second = zygote.start(tools.remote(files), folder, mirror.url)
+    second = spawn(tools.remote(files), folder, mirror.url)
     time.sleep(0.05)
     first.kill()
     assert second.wait() == {"ok": list(files)}
@@ -158,13 +158,13 @@ def test_a_process_that_waits_takes_over_when_the_other_is_killed(
 
 
 def test_a_process_that_waits_says_so(
-    tools: Any, make_mirror: Any, zygote: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tools: Any, make_mirror: Any, spawn: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     files = {"a.bin": tools.content(1, 60_000)}
     mirror = make_mirror(files)
     mirror.faults.slow(".bin", 2048, 0.004, times=None)
     folder = tmp_path / "here"
-    other = zygote.start(tools.remote(files), folder, mirror.url)
+    other = spawn(tools.remote(files), folder, mirror.url)
     while not mirror.begun:
         time.sleep(0.002)
     tools.get(tools.remote(files), folder, mirror.url, progress=True)

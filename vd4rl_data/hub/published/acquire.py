@@ -10,14 +10,11 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
-
-import filelock
 
 from vd4rl_data.errors import (
     CorruptFileError,
@@ -38,10 +35,11 @@ from vd4rl_data.hub.published.listing import (
     sidecar_name,
 )
 from vd4rl_data.hub.published.source import PublishedSource
+from vd4rl_data.hub.transfer import exclusive
 from vd4rl_data.hub.transfer.journal import bytes_there
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import sidecar, unpack, verify_dataset
-from vd4rl_data.storage.atomic import check_free_space, full_disk_errors, sync, write_text
+from vd4rl_data.storage.atomic import check_free_space, sync, write_text
 from vd4rl_data.storage.naming import flat_path, sidecar_path
 
 FOLDER: Final = "hf"
@@ -135,21 +133,10 @@ def _resolve(source: PublishedSource, base: Path, hub: Hub, *, offline: bool) ->
     return commit
 
 
-@contextmanager
-def _turn(target: Path) -> Generator[None]:
+def _turn(target: Path) -> AbstractContextManager[None]:
     """Wait until no other process makes the same file; its death counts as done."""
-    with full_disk_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(target.with_name(f".{target.name}.turn.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        _LOGGER.info("%s: another process makes it; waiting", target)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    lock = target.with_name(f".{target.name}.turn.lock")
+    return exclusive(target.parent, (), show=False, place=lock)
 
 
 def _acquire(hub: Hub, source: PublishedSource, name: str, target: Path, *, progress: bool) -> None:
