@@ -54,6 +54,8 @@ class Train:
     """Policy (.safetensors) to begin with, e.g. of an easier task of the same robot."""
     random_steps: Count = 5_000
     """Time steps of uniform actions at the start."""
+    actor_starts: Count = 0
+    """Time steps before the actor learns, too; the critics begin earlier."""
     anneal_from: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Environment step from which the learning rate falls, to nothing at the last one."""
     environments: Count = 1
@@ -81,6 +83,7 @@ class Train:
             initial_temperature=self.initial_temperature,
             environments=self.environments,
             random_steps=self.random_steps,
+            actor_starts=self.actor_starts,
             initial_policy=None if start is None else start.sha256,
             anneal_from=self.anneal_from,
         )

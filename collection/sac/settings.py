@@ -33,6 +33,8 @@ class TrainSettings:
         tau: share of the critics that enters their targets at each update.
         random_steps: time steps of uniform actions at the start.
         learning_starts: time steps before the first update.
+        actor_starts: time steps before the actor and the temperature learn, too; until then the
+            critics learn what the actor that a run begins with is worth.
         updates_per_step: updates per time step; may be a fraction.
         initial_temperature: where the learned temperature starts. While rewards are rare, one of 1
             drowns them for some hundred thousand steps; a smaller one does not.
@@ -56,6 +58,7 @@ class TrainSettings:
     tau: float = 0.005
     random_steps: int = 5_000
     learning_starts: int = 1_000
+    actor_starts: int = 0
     updates_per_step: float = 0.5
     initial_temperature: float = 1.0
     environments: int = 1
@@ -74,7 +77,7 @@ class TrainSettings:
         counts = ("steps", "batch_size", "environments", "evaluation_episodes", "checkpoint_steps")
         for name in counts:
             self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("seed", "random_steps"):
+        for name in ("seed", "random_steps", "actor_starts"):
             self._check(name, getattr(self, name) >= 0, "at least 0")
         self._check("learning_starts", self.learning_starts >= 1, "at least 1")
         self._check("hidden", all(width >= 1 for width in self.hidden), "widths of at least 1")

@@ -187,7 +187,9 @@ class Trainer:
         batch = self._memory.sample(size, self._streams[_BATCHES])
         shape = (2 * size, self._task.action_size)
         noise = torch.randn(shape, generator=self._noise, device=self._device)
-        self._learner.set_learning_rate(self._settings.learning_rate_at(self.environment_steps))
+        rate = self._settings.learning_rate_at(self.environment_steps)
+        waits = self._time_steps < self._settings.actor_starts
+        self._learner.set_learning_rates(rate, 0.0 if waits else rate)
         if self._apply is None:
             on_cuda = self._device.type == "cuda"
             learner = self._learner

@@ -113,9 +113,10 @@ class SACLearner:
         self.targets.parameters.lerp_(self.critics.parameters, self.settings.tau)
         self.targets.refresh()
 
-    def set_learning_rate(self, value: float) -> None:
-        """Of all three optimizers, from the next update on."""
-        for optimizer in self.optimizers:
+    def set_learning_rates(self, critics: float, others: float) -> None:
+        """Of the critics, and of actor and temperature, from the next update on."""
+        values = (others, critics, others)
+        for optimizer, value in zip(self.optimizers, values, strict=True):
             for group in optimizer.param_groups:
                 if isinstance(group["lr"], Tensor):
                     group["lr"].fill_(value)  # in place: a captured graph reads it there

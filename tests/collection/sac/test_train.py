@@ -70,6 +70,7 @@ def test_same_seed_same_checkpoints(training: Any, environments: int) -> None:
         {"random_steps": 80},
         {"learning_starts": 50},
         {"updates_per_step": 0.25},
+        {"actor_starts": 100},
         {"initial_temperature": 0.1},
         {"hidden": (16, 17)},
         {"environments": 2},
@@ -220,6 +221,18 @@ def test_a_run_may_begin_with_a_policy(training: Any, start: PolicyFile, tmp_pat
     assert policy.training["start"]["training"]["settings"]["seed"] == 5
 
 
+def test_critics_may_learn_first(training: Any, start: PolicyFile, tmp_path: Path) -> None:
+    """Until the actor may move, it is the policy that the run began with."""
+    changes = {"start": start, "initial_policy": start.sha256, "random_steps": 0}
+    run = training("a", steps=400, actor_starts=10_000, **changes)
+    for name, tensor in run.actor(400).tensors().items():
+        np.testing.assert_array_equal(tensor, start.actor.tensors()[name])
+    first, second = run.curve()
+    assert first["updates"] > 0
+    assert first["alpha"] == second["alpha"]
+    assert first["losses"]["critics"] != second["losses"]["critics"]
+
+
 def test_a_policy_that_a_run_cannot_begin_with(training: Any, start: PolicyFile) -> None:
     with pytest.raises(InvalidSettingError, match=f"SHA-256 None, got {start.sha256}"):
         training("a", start=start)
@@ -236,6 +249,7 @@ def test_a_policy_that_a_run_cannot_begin_with(training: Any, start: PolicyFile)
         ("batch_size", 0),
         ("learning_starts", 0),
         ("random_steps", -1),
+        ("actor_starts", -1),
         ("updates_per_step", 0.0),
         ("initial_temperature", -1.0),
         ("learning_rate", float("nan")),
