@@ -45,6 +45,9 @@ def select_tiers(
     The replay is the beginning of the training, the random warm-up included: as many transitions as
     the catalog's ``medium_replay`` row has, cut at an episode's end. So was the published one.
 
+    Checkpoints from before the actor moved (``actor_starts``) are not chosen: they are the policy
+    that the run began with.
+
     Args:
         run: the folder of a training run.
         out: written: ``policies/<task>-<tier>.safetensors`` and ``.json``, ``replays/<task>.h5``
@@ -60,7 +63,8 @@ def select_tiers(
     task = settings.task
     if level is None:
         level = medium_level(task) if "medium" in tiers else math.nan
-    choices = tuple(choose(tier, level, curve) for tier in tiers)
+    learned = [record for record in curve if record["time_steps"] > settings.actor_starts]
+    choices = tuple(choose(tier, level, learned) for tier in tiers)
     training, layout = _training(run, settings, curve), _state_layout(task)
     files = [
         _write_tier(run, task, choice, layout, training, out / "policies") for choice in choices

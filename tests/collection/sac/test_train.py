@@ -233,6 +233,12 @@ def test_critics_may_learn_first(training: Any, start: PolicyFile, tmp_path: Pat
     assert first["losses"]["critics"] != second["losses"]["critics"]
 
 
+def test_what_a_run_began_with_is_no_tier_of_it(training: Any, tmp_path: Path) -> None:
+    run = training("a", steps=1000, actor_starts=250)
+    (choice,) = select_tiers(run, tmp_path / "tiers", tiers=("medium",), level=-1.0).choices
+    assert choice.environment_steps == 600
+
+
 def test_a_policy_that_a_run_cannot_begin_with(training: Any, start: PolicyFile) -> None:
     with pytest.raises(InvalidSettingError, match=f"SHA-256 None, got {start.sha256}"):
         training("a", start=start)
