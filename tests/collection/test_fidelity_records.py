@@ -31,12 +31,13 @@ def _record(name: str) -> dict[str, Any]:
 def test_statistics_follow_from_the_episodes(path: Path) -> None:
     record = json.loads(path.read_text())
     episodes = [EpisodeSummary(**episode) for episode in record["episodes"]]
-    again = fidelity_record(get_dataset_spec(record["dataset_id"]), episodes)
+    spec = get_dataset_spec(record["dataset_id"]) if record["dataset_id"] else None
+    again = fidelity_record(spec, episodes)
     for key in ("statistics", "published", "mean", "std"):
-        assert record[key] == pytest.approx(again[key]), key
+        assert record.get(key) == pytest.approx(again.get(key)), key
     text = (FOLDER.parent / "fidelity.md").read_text()
-    for figure in (f"{record['statistics']['mean']:.2f}", f"{record['mean']['z']:+.2f}"):
-        assert figure in text
+    assert f"{record['statistics']['mean']:.2f}" in text
+    assert spec is None or f"{record['mean']['z']:+.2f}" in text
 
 
 @pytest.mark.parametrize("task", TASKS)
