@@ -140,6 +140,8 @@ class Evaluate:
     """cpu, cuda, cuda:1, ...; auto takes a GPU if there is one."""
     workers: OptionalCount = None
     """Processes that play; one per core by default, at most 10."""
+    no_progress: bool = False
+    """Draw no progress bar."""
 
     def run(self) -> int:
         """Run the command."""
@@ -160,6 +162,7 @@ class Evaluate:
             seed=settings.seed if self.seed is None else self.seed,
             frame_stack=settings.hyperparameters.frame_stack,
             workers=machine.evaluation_workers(),
+            progress=not self.no_progress,
         )
         print(f"return    {np.mean(evaluation.returns):.1f} after {saved['step']:,} gradient steps")
         print(f"episodes  {' '.join(f'{value:.1f}' for value in evaluation.returns)}")

@@ -43,6 +43,7 @@ def play(
     seed: int,
     frame_stack: int,
     workers: int,
+    progress: bool = False,
 ) -> Evaluation:
     """Evaluate an agent in the environment of a dataset, see :func:`vd4rl_data.evaluate`.
 
@@ -50,7 +51,15 @@ def play(
         WorkerError: an environment's process died.
     """
     policy = PixelPolicy(agent, device)
-    return evaluate(policy, dataset, episodes, seed, frame_stack=frame_stack, workers=workers)
+    return evaluate(
+        policy,
+        dataset,
+        episodes,
+        seed,
+        frame_stack=frame_stack,
+        workers=workers,
+        progress=progress,
+    )
 
 
 def film(dataset: str, trace: ActionTrace, path: Path) -> None:

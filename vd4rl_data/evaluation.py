@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, NoReturn, Protocol, cast, runtime_checkable
 
 import gymnasium
 import numpy as np
@@ -125,7 +125,7 @@ def evaluate(
             ``FrameStackObservation(env, K, padding_type="reset")`` does.
         workers: processes for the environments; 1 keeps them in this one.
         inference_batch: B, the batch that the policy sees.
-        progress: show a progress bar of episodes.
+        progress: show a progress bar of time steps; an episode that ends early counts in full.
 
     Raises:
         ValueError: a count is below 1, or the environment has other spaces than frames and [-1, 1].
@@ -139,13 +139,15 @@ def evaluate(
             raise ValueError(f"{name}: expected at least 1, got {count}")
     spec = find_env_spec(env_or_id)
     frame_shape, action_size = _shapes(spec)
-    group = _Group(policy, (inference_batch, frame_stack, *frame_shape), action_size)
+    shape = (inference_batch, frame_stack, *frame_shape)
+    group = _Group(policy, shape, action_size, spec.max_episode_steps or 0)
     seeds = [episode_seed(seed, i) for i in range(episodes)]
     records: list[_Record] = []
     processes = min(workers, inference_batch, episodes)
-    with _lanes(spec, processes) as lanes, tqdm(total=episodes, disable=not progress) as bar:
+    with _lanes(spec, processes) as lanes, _bar(spec, episodes, show=progress) as bar:
         for first in range(0, episodes, inference_batch):
             records += group.play(lanes, seeds[first : first + inference_batch], bar.update)
+            bar.set_description(f"episode {len(records)}/{episodes}")
     return _evaluation(records)
 
 
@@ -213,13 +215,16 @@ class _Record:
 class _Group:
     """Plays up to B episodes in lock-step, showing the policy a batch of exactly B."""
 
-    def __init__(self, policy: Policy, shape: tuple[int, ...], action_size: int) -> None:
+    def __init__(
+        self, policy: Policy, shape: tuple[int, ...], action_size: int, longest: int
+    ) -> None:
         self._policy = policy
+        self._longest = longest
         self._shape = shape  # (B, K, H, W, 3)
         self._action_size = action_size
 
     def play(
-        self, lanes: LocalLanes | WorkerLanes, seeds: list[int], done: Callable[[], Any]
+        self, lanes: LocalLanes | WorkerLanes, seeds: list[int], count: Callable[[int], Any]
     ) -> list[_Record]:
         records = [_Record(seed) for seed in seeds]
         stacks = np.zeros(self._shape, dtype=np.uint8)
@@ -234,8 +239,9 @@ class _Group:
                 records[lane].add(actions[lane], step)
                 stacks[lane, :-1] = stacks[lane, 1:]
                 stacks[lane, -1] = step.observation
-                if not records[lane].running:
-                    done()
+            count(len(running))
+            early = (records[lane] for lane in running if not records[lane].running)
+            count(sum(max(0, self._longest - len(record.actions)) for record in early))
         return records
 
     def _act(
@@ -261,6 +267,17 @@ def _lanes(spec: EnvSpec, processes: int) -> Generator[LocalLanes | WorkerLanes]
         workers.close()
     finally:
         workers.kill()
+
+
+def _bar(spec: EnvSpec, episodes: int, *, show: bool) -> tqdm[NoReturn]:
+    longest = spec.max_episode_steps
+    return tqdm(
+        total=longest and longest * episodes,
+        desc=f"episode 0/{episodes}",
+        unit=" steps",
+        disable=not show,
+        dynamic_ncols=True,
+    )
 
 
 def _shapes(spec: EnvSpec) -> tuple[tuple[int, ...], int]:

@@ -251,10 +251,15 @@ def test_environments_that_cannot_be_evaluated(policy: Any) -> None:
         evaluate(policy, "CartPole-v1", 1, seed=0)
 
 
-def test_a_progress_bar_counts_episodes(
-    counting: gymnasium.Env[Any, Any], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("limit", [None, 9])
+def test_a_progress_bar_counts_time_steps(
+    counting: gymnasium.Env[Any, Any], capsys: pytest.CaptureFixture[str], limit: int | None
 ) -> None:
+    assert counting.spec is not None
+    counting.spec.max_episode_steps = limit
     evaluate(half, counting, 3, seed=0)
     assert capsys.readouterr() == ("", "")
-    evaluate(half, counting, 3, seed=0, progress=True)
-    assert "3/3" in capsys.readouterr().err
+    played = evaluate(half, counting, 3, seed=0, progress=True)
+    shown = capsys.readouterr().err
+    assert "episode 3/3" in shown
+    assert (f"{played.lengths.sum()} steps" if limit is None else "27/27") in shown
