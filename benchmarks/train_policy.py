@@ -16,6 +16,7 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ import numpy as np
 import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from collection.policy_files import FOLDER, read_policy
 from collection.sac.memory import ReplayMemory

@@ -30,7 +30,7 @@ from vd4rl_data.storage import open_dataset
 MEDIUM = "Test/walker_walk_short-medium-16px-v0"
 REPLAY = "Test/walker_walk_short-medium_replay-16px-v0"
 LAYOUT = (("orientations", 14), ("height", 1), ("velocity", 9))
-NEEDED = {(task, tier) for task in ("walker_walk", "cheetah_run") for tier in TIERS}
+NEEDED = {(task, tier) for task in ("walker_walk", "cheetah_run", "hopper_hop") for tier in TIERS}
 SHIPPED = sorted(NEEDED | {tuple(path.stem.split("-")) for path in FOLDER.glob("*.safetensors")})
 
 
