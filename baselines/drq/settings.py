@@ -49,7 +49,7 @@ class PolicySettings:
     stddev_clip: float = 0.3
     """Largest noise on an action. [P], [C]"""
     precision: Precision = "tf32"
-    """Of matrix products on CUDA: float32, tf32, or bfloat16 (weights and optimizer stay float32).
+    """Of matrix products: float32, tf32 (CUDA), or bfloat16 (weights and optimizer stay float32).
     Not part of any paper; tf32 and float32 are the same on a CPU."""
 
     def __post_init__(self) -> None:
