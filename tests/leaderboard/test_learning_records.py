@@ -1,0 +1,67 @@
+"""The learning runs that ``docs/baselines.md`` reports: real, replayable, and as it says."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+import pytest
+
+from leaderboard.replay import replay_traces
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.results import RunResult, read_result
+from vd4rl_data.results.files import read_traces
+
+DOCS = Path(__file__).parents[2] / "docs"
+PATHS = sorted((DOCS / "learning").glob("*.json"))
+CLONED = "bc-walker_walk-medium_expert"
+VALUED = "drq_bc-walker_walk-medium_expert"
+
+
+def _returns(result: RunResult) -> tuple[float, ...]:
+    (evaluation,) = result.evaluations
+    (run,) = evaluation.runs
+    return run.returns
+
+
+def _mean(name: str) -> float:
+    return statistics.fmean(_returns(read_result(DOCS / "learning" / f"{name}.json")))
+
+
+def _last_evaluations(name: str) -> float:
+    (evaluation,) = read_result(DOCS / "learning" / f"{name}.json").evaluations
+    (run,) = evaluation.runs
+    return statistics.fmean(point.mean_return for point in run.curve[-3:])
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_its_actions_give_its_returns_again(path: Path) -> None:
+    result = read_result(path)
+    outcome = replay_traces(result, read_traces(path, result))
+    assert outcome.reproduced, outcome.differences
+    assert outcome.episodes == len(_returns(result)) >= 10
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_the_page_has_its_numbers(path: Path) -> None:
+    result = read_result(path)
+    text = (DOCS / "baselines.md").read_text()
+    row = next(line for line in text.splitlines() if f"(learning/{path.name})" in line)
+    returns = _returns(result)
+    for figure in (
+        f"{statistics.fmean(returns):.0f}",
+        f"{statistics.median(returns):.0f}",
+        f"{result.protocol.train_steps:,}",
+    ):
+        assert f"| {figure} |" in row
+
+
+def test_cloning_twenty_episodes_is_clearly_better_than_chance() -> None:
+    random = get_dataset_spec("VD4RL/walker_walk-random-64px-v0").published_returns
+    assert random is not None
+    assert _mean("bc-walker_walk-expert-20episodes") > 5 * random.max
+
+
+def test_values_help_where_the_data_are_mixed() -> None:
+    """As in the paper's Table 1: DrQ+BC above BC, over the last thirty episodes."""
+    assert _last_evaluations(VALUED) > _last_evaluations(CLONED)
