@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import MutableSequence, Sequence
-from types import TracebackType
 from typing import Final, TypeAlias
 
 from tqdm import tqdm
@@ -39,12 +38,7 @@ class SweepProgress:
         """The bar is drawn from its creation on."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Draw the bar a last time."""
         self._bar.close()
 

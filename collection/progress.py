@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
 
 from tqdm import tqdm
 
@@ -35,12 +34,7 @@ class FrameProgress:
         """The bar is drawn from its creation on."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Draw the bar a last time."""
         self._bar.close()
 
@@ -70,12 +64,7 @@ class EpisodeProgress:
         """The bar is drawn from its creation on."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Draw the bar a last time."""
         self._bar.close()
 

@@ -30,7 +30,6 @@ from baselines.drq.agent import Noise as DrqNoise
 from baselines.drq.networks import Spaces
 from baselines.drq.noise import noisy_action
 from baselines.drq.settings import PAPER, CriticSettings, preset_values
-from baselines.optimization import Descent
 from vd4rl_data.pytorch import TensorTransitions
 from vd4rl_data.registry import DatasetSpec
 
@@ -107,9 +106,6 @@ class CQL(DrqAgent):
         super().__init__(settings, spaces, device, generator)
         self.settings = settings
         self.critic, self.target_critic = self.add_critics(settings)
-        values = [*self.encoder.parameters(), *self.critic.parameters()]
-        self.descents["critic"] = Descent(values, settings.learning_rate)
-        self.descents["actor"] = Descent(self.actor.parameters(), settings.learning_rate)
 
     def draw(self, step: int, generator: torch.Generator) -> Noise:
         """The noise of a gradient step, counted from 0."""

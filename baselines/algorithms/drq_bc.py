@@ -24,7 +24,6 @@ from baselines.algorithm import Algorithm
 from baselines.drq.agent import DrqAgent, Metrics, Noise, transition_batches
 from baselines.drq.networks import Spaces
 from baselines.drq.settings import PAPER, CriticSettings, preset_values
-from baselines.optimization import Descent
 from vd4rl_data.pytorch import TensorTransitions
 from vd4rl_data.registry import DatasetSpec
 
@@ -61,9 +60,6 @@ class DrqBc(DrqAgent):
         super().__init__(settings, spaces, device, generator)
         self.settings = settings
         self.critic, self.target_critic = self.add_critics(settings)
-        values = [*self.encoder.parameters(), *self.critic.parameters()]
-        self.descents["critic"] = Descent(values, settings.learning_rate)
-        self.descents["actor"] = Descent(self.actor.parameters(), settings.learning_rate)
 
     def update(self, batch: TensorTransitions, noise: Noise) -> Metrics:
         """One gradient step of encoder, critics and policy, and of the targets."""

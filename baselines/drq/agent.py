@@ -88,12 +88,18 @@ class DrqAgent:
         self.networks[name] = network
 
     def add_critics(self, settings: CriticSettings) -> tuple[Critic, Critic]:
-        """Two critics in one, and their targets, which start equal and follow as an average."""
+        """Two critics in one, and their targets, which start equal and follow as an average.
+
+        The critics' loss also moves the encoder, the policy's loss the actor alone.
+        """
         sizes = self.spaces.action_size, settings.feature_dim, settings.hidden_dim
         critic, target = (Critic(self.encoder.size, *sizes) for _ in range(2))
         self.add("critic", critic)
         self.add("target_critic", target)
         self.averages["target"] = Average([target], [critic])
+        values = [*self.encoder.parameters(), *critic.parameters()]
+        self.descents["critic"] = Descent(values, settings.learning_rate)
+        self.descents["actor"] = Descent(self.actor.parameters(), settings.learning_rate)
         return critic, target
 
     def draw(self, step: int, generator: torch.Generator) -> Noise:
