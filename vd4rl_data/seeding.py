@@ -1,0 +1,116 @@
+"""Every random stream of the project, each for one purpose, so that no two ever share their draws.
+
+A stream is ``numpy.random.SeedSequence(0, spawn_key=(purpose, *words))``. Every key becomes four
+32-bit words, so no two lists of keys give the same words. Entropy is not used for keys: numpy pads
+it with zeros, and ``SeedSequence((seed, 0))`` is ``SeedSequence(seed)``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from enum import Enum
+from typing import Final, SupportsIndex, TypeAlias
+
+import numpy as np
+
+EVALUATION_PROTOCOL: Final = 2
+"""How :func:`vd4rl_data.evaluate` chooses its episodes, named in results. 1: the episodes started
+as those that were collected with the same seed; 2: in streams of their own."""
+
+COLLECTION_RECIPE: Final = 2
+"""How the pipeline chooses its episodes, named in manifests. 1: all behaviors of a task shared
+their initial states and action noise; 2: every task and behavior has streams of its own."""
+
+Key: TypeAlias = SupportsIndex | str
+"""An integer in [0, 2**128), Python's or numpy's, or a name."""
+
+_WORDS: Final = 4
+_WORD_BITS: Final = 32
+
+
+class Purpose(Enum):
+    """What a stream is for: a number that never changes, and the names of its keys."""
+
+    EVALUATION_EPISODE = (1, ("seed", "episode"))
+    SUBSET_OF_TRAIN = (2, ())
+    SUBSET_OF_VALIDATION = (3, ())
+
+    COLLECTION_RESET = (16, ("seed", "task", "behavior", "episode"))
+    COLLECTION_ACTIONS = (17, ("seed", "task", "behavior", "episode"))
+
+    POLICY_WEIGHTS = (32, ("seed", "task"))
+    POLICY_EXPLORATION = (33, ("seed", "task"))
+    POLICY_BATCHES = (34, ("seed", "task"))
+    POLICY_NOISE = (35, ("seed", "task"))
+    POLICY_EPISODE = (36, ("seed", "task", "episode"))
+    POLICY_EVALUATION = (37, ("seed", "task", "episode"))
+
+    AGENT_WEIGHTS = (48, ("seed",))
+    AGENT_BATCHES = (49, ("seed",))
+    AGENT_NOISE = (50, ("seed",))
+
+    RANDOM_POLICY = (64, ("seed", "episode"))
+    BOOTSTRAP = (65, ("seed",))
+
+    @property
+    def number(self) -> int:
+        """The first word of the spawn key."""
+        return self.value[0]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the keys, in the order in which :func:`stream` takes them."""
+        return self.value[1]
+
+
+def stream(purpose: Purpose, *keys: Key) -> np.random.SeedSequence:
+    """The random stream of one purpose.
+
+    Args:
+        purpose: what it is for.
+        keys: as many as :attr:`Purpose.keys` names; integers in [0, 2**128), or names.
+
+    Raises:
+        ValueError: another number of keys, or an integer out of range.
+        TypeError: a key is neither an integer nor a name.
+    """
+    if len(keys) != len(purpose.keys):
+        raise ValueError(
+            f"stream {purpose.name}: expected the keys {', '.join(purpose.keys) or '(none)'}, "
+            f"got {len(keys)}: {keys}"
+        )
+    words = [
+        word
+        for name, key in zip(purpose.keys, keys, strict=True)
+        for word in _words(f"stream {purpose.name}: {name}", key)
+    ]
+    return np.random.SeedSequence(0, spawn_key=(purpose.number, *words))
+
+
+def generator(purpose: Purpose, *keys: Key) -> np.random.Generator:
+    """A fresh generator at the start of a stream; raises what :func:`stream` does."""
+    return np.random.default_rng(stream(purpose, *keys))
+
+
+def word(purpose: Purpose, *keys: Key) -> int:
+    """The first word of a stream, in [0, 2**32), as a seed for others' generators.
+
+    Raises what :func:`stream` does.
+    """
+    return int(stream(purpose, *keys).generate_state(1, np.uint32)[0])
+
+
+def _words(where: str, key: Key) -> list[int]:
+    """Four words: an integer's own bits, or the first 128 of a name's SHA-256."""
+    if isinstance(key, str):
+        number = int.from_bytes(hashlib.sha256(key.encode()).digest()[: _WORDS * 4], "little")
+    else:
+        try:
+            number = operator.index(key)
+        except TypeError as error:
+            raise TypeError(f"{where}: expected an integer or a name, got {key!r}") from error
+    if not 0 <= number < 1 << _WORDS * _WORD_BITS:
+        raise ValueError(f"{where}: expected an integer in [0, 2**128), got {number}")
+    mask = (1 << _WORD_BITS) - 1
+    return [number >> _WORD_BITS * i & mask for i in range(_WORDS)]
