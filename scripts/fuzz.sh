@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Throw 10,000 mutated files at the readers. Arguments (--files N --seed S) go to the fuzzer.
+# Throw 10,000 blindly damaged files at the readers. Arguments (--files N --seed S) go to the fuzzer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh dev

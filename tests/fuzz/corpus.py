@@ -39,8 +39,9 @@ class Case:
         files: name → content; all lie in one folder.
         target: the name of the file that is damaged.
         digest: of what the reader finds in the sound file.
-        layout: of one of our own files; ``None`` for all others.
-        extents: of the bulk arrays of a flat file.
+        guarded: the target has a user block, whose hash guards its structure.
+        extents: (first byte, number of bytes) of the bulk arrays of a flat file, which that hash
+            leaves out.
     """
 
     name: str
@@ -48,8 +49,17 @@ class Case:
     files: dict[str, bytes]
     target: str
     digest: str
-    layout: str | None = None
+    guarded: bool = False
     extents: Extents = ()
+
+    def breaks_structure(self, damaged: bytes) -> bool:
+        """Whether the target with these bytes differs outside of its bulk arrays."""
+        sound = self.files[self.target]
+        if len(damaged) != len(sound):
+            return True
+        edges = [0, *(edge for start, size in self.extents for edge in (start, start + size))]
+        gaps = zip(edges[::2], [*edges[1::2], len(sound)], strict=True)
+        return any(damaged[start:stop] != sound[start:stop] for start, stop in gaps)
 
 
 def register() -> None:
@@ -109,8 +119,8 @@ def _own_cases(folder: Path) -> list[Case]:
             {flat.name: flat_bytes},
             flat.name,
             digest,
-            "flat",
-            read_header(flat).extents,
+            guarded=True,
+            extents=read_header(flat).extents,
         ),
         Case(
             "packed",
@@ -118,7 +128,7 @@ def _own_cases(folder: Path) -> list[Case]:
             {path.name: path.read_bytes() for path in shards},
             shards[0].name,
             digest,
-            "packed",
+            guarded=True,
         ),
         Case(
             "part",
@@ -126,7 +136,7 @@ def _own_cases(folder: Path) -> list[Case]:
             {"episode-000000.h5": store.path(0).read_bytes(), "recipe.json": b"{}"},
             "episode-000000.h5",
             digest_of(episodes()[:1]),
-            "packed",
+            guarded=True,
         ),
         Case(
             "sidecar",

@@ -1,14 +1,10 @@
 """Throw damaged files at every reader: ``python -m tests.fuzz.fuzzer --files 10000 --seed 0``.
 
 Each file is one of ours (flat, packed, part, sidecar) or an official one (npz, hdf5), damaged
-``blind``, or ``sealed`` (our header's checksums made right again, so that HDF5 and our structure
-checks see the damage), or ``deep`` (HDF5's own metadata checksums made right, too). Its reader runs
-in a child process. :data:`OUTCOMES` says which outcomes are failures; their files are kept, and
-``--only INDEX`` with the same seed makes one again.
-
-Crashes and endless loops of the HDF5 library on sealed or deep damage are counted apart: nobody but
-an adversary makes such a file, and to open files of adversaries takes a sandbox, as our readers of
-official files have one.
+blindly anywhere. What is proved of ours is the guard in front of the HDF5 library: a file whose
+structure is damaged is refused before that library is handed it. Official files have no such guard
+and are read in a sandbox. :data:`OUTCOMES` says which outcomes are failures; their files are kept,
+and ``--only INDEX`` with the same seed makes one again.
 """
 
 from __future__ import annotations
@@ -27,22 +23,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from tests.fuzz import corpus, mutate
 
 TIMEOUT: Final = 20.0
-SEALED_TIMEOUT: Final = 3.0
 OUTCOMES: Final = {
     "refused": "a typed error",
     "found": "opened, and found by verifying",
     "equal": "read, and the content is the original's",
     "contained": "a typed error, after the sandboxed reader died",
     "unprotected": "official file read with other content: the format has no checksum there",
-    "sealed crash": "the HDF5 library crashed on a file that only an adversary makes",
-    "sealed hang": "the HDF5 library never came back from a file that only an adversary makes",
+    "unguarded": "FAILURE: a damaged structure reached the HDF5 library",
     "changed": "FAILURE: accepted with other content",
     "crash": "FAILURE: killed by a signal",
     "died": "FAILURE: the process ended",
@@ -51,14 +45,20 @@ OUTCOMES: Final = {
     "untyped": "FAILURE: an error of another type",
 }
 HARMLESS: Final = tuple(name for name, text in OUTCOMES.items() if "FAILURE" not in text)
-_KEPT: Final = (
-    "contained",
-    "unprotected",
-    "sealed crash",
-    "sealed hang",
-    *(set(OUTCOMES) - set(HARMLESS)),
-)
-_LEVELS: Final = ("blind", "sealed", "deep")
+
+
+class Answer(NamedTuple):
+    """What a reader made of a file.
+
+    Attributes:
+        outcome: as the worker says it, or ``crash``, ``died`` or ``hang``.
+        detail: the digest of what it read, its error, or how it ended.
+        parsed: whether the HDF5 library was handed the file, as far as is known.
+    """
+
+    outcome: str
+    detail: str
+    parsed: bool
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Reader:
         """Nothing is started before the first file."""
         self._process: subprocess.Popen[str] | None = None
 
-    def read(self, reader: str, path: Path, timeout: float = TIMEOUT) -> tuple[str, str]:
+    def read(self, reader: str, path: Path, timeout: float = TIMEOUT) -> Answer:
         """The worker's answer, or how the worker ended."""
         process = self._process or self._start()
         assert process.stdin is not None
@@ -90,15 +90,14 @@ class Reader:
             ready = selector.select(timeout)
         line = process.stdout.readline() if ready else ""
         if line:
-            outcome, detail = json.loads(line)
-            return outcome, detail
+            return Answer(*json.loads(line))
         self.close()
         if not ready:
-            return "hang", f"no answer within {timeout:g} seconds"
+            return Answer("hang", f"no answer within {timeout:g} seconds", parsed=True)
         code = process.returncode
         if code < 0:
-            return "crash", signal.Signals(-code).name
-        return "died", f"exit status {code}"
+            return Answer("crash", signal.Signals(-code).name, parsed=True)
+        return Answer("died", f"exit status {code}", parsed=True)
 
     def close(self) -> None:
         """End the child process."""
@@ -128,44 +127,31 @@ class Reader:
         return self._process
 
 
-def kinds_of(cases: Sequence[corpus.Case]) -> list[tuple[corpus.Case, str]]:
-    """Every case with every level of damage that makes sense for it."""
-    return [(case, level) for case in cases for level in (_LEVELS if case.layout else _LEVELS[:1])]
-
-
-def place(case: corpus.Case, level: str, rng: np.random.Generator, folder: Path) -> Path:
+def place(case: corpus.Case, rng: np.random.Generator, folder: Path) -> Path:
     """Write the case's files into an empty folder, one of them damaged; returns that one."""
     for name, content in case.files.items():
         (folder / name).write_bytes(content)
-    sound = case.files[case.target]
-    start = 0 if level == "blind" else 4096
-    damaged = mutate.mutated(sound, rng, start)
-    if level == "deep":
-        damaged = mutate.seal_objects(damaged)
     target = folder / case.target
-    target.unlink()
-    target.write_bytes(damaged)
-    if level != "blind" and case.layout is not None:
-        mutate.seal(target, case.layout, case.extents)
+    target.write_bytes(mutate.mutated(case.files[case.target], rng))
     return target
 
 
-def judge(case: corpus.Case, level: str, outcome: str, detail: str) -> str:
+def judge(case: corpus.Case, damaged: bytes, answer: Answer) -> str:
     """A key of :data:`OUTCOMES`."""
+    outcome, detail, parsed = answer
     official = case.reader in ("npz", "hdf5")
+    if outcome in ("refused", "verify", "read") and (
+        case.guarded and parsed and case.breaks_structure(damaged)
+    ):
+        return "unguarded"
     if outcome == "read":
         if detail == case.digest:
             return "equal"
         return "unprotected" if official else "changed"
     if outcome == "refused":
-        return (
-            "contained" if official and "the process that read it was killed" in detail else outcome
-        )
-    if outcome == "verify":
-        return "found"
-    if outcome in ("crash", "hang") and level != "blind":
-        return f"sealed {outcome}"
-    return outcome
+        died = official and "the process that read it was killed" in detail
+        return "contained" if died else outcome
+    return "found" if outcome == "verify" else outcome
 
 
 def run(
@@ -178,18 +164,18 @@ def run(
         seed: file ``index`` depends on this and its index alone.
         workers: child processes at a time.
         only: make and read this one alone.
-        keep: copy the files of failures and crashes here.
+        keep: copy the files of failures here.
     """
     findings: list[Finding] = []
     with tempfile.TemporaryDirectory() as name:
-        kinds = kinds_of(corpus.build(Path(name) / "sound"))
+        cases = corpus.build(Path(name) / "sound")
         indices = list(range(files)) if only is None else [only]
 
         def work(worker: int) -> None:
             reader = Reader()
             folder = Path(name) / f"worker-{worker}"
             for index in indices[worker::workers]:
-                findings.append(_one(kinds, seed, index, reader, folder, keep))
+                findings.append(_one(cases, seed, index, reader, folder, keep))
                 if len(findings) % 1000 == 0:
                     sys.stderr.write(f"{len(findings)} of {len(indices)} files\n")
             reader.close()
@@ -203,27 +189,26 @@ def run(
 
 
 def _one(
-    kinds: list[tuple[corpus.Case, str]],
+    cases: Sequence[corpus.Case],
     seed: int,
     index: int,
     reader: Reader,
     folder: Path,
     keep: Path | None,
 ) -> Finding:
-    case, level = kinds[index % len(kinds)]
+    case = cases[index % len(cases)]
     rng = np.random.default_rng([seed, index])
     folder.mkdir(exist_ok=True)
     for left in folder.iterdir():
         left.unlink()
-    target = place(case, level, rng, folder)
+    target = place(case, rng, folder)
     damaged = target.read_bytes()
-    timeout = TIMEOUT if level == "blind" else SEALED_TIMEOUT
-    outcome, detail = reader.read(case.reader, target, timeout)
-    verdict = judge(case, level, outcome, detail)
-    if keep is not None and verdict in _KEPT:
+    answer = reader.read(case.reader, target)
+    verdict = judge(case, damaged, answer)
+    if keep is not None and verdict not in HARMLESS:
         keep.mkdir(parents=True, exist_ok=True)
-        (keep / f"{seed}-{index}-{verdict.replace(' ', '-')}-{target.name}").write_bytes(damaged)
-    return Finding(index, f"{case.name} {level}", verdict, detail)
+        (keep / f"{seed}-{index}-{verdict}-{target.name}").write_bytes(damaged)
+    return Finding(index, case.name, verdict, answer.detail)
 
 
 def table(findings: Sequence[Finding]) -> str:
@@ -260,12 +245,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     failed = failures(findings)
     sys.stdout.write(table(findings) + "\n")
-    for finding in (finding for finding in findings if finding.outcome in _KEPT):
+    for finding in failed:
         command = f"python -m tests.fuzz.fuzzer --seed {options.seed} --only {finding.index}"
         sys.stdout.write(
             f"{finding.outcome}: {finding.kind}: {finding.detail[:200]}\n    {command}\n"
         )
-    if any(finding.outcome in _KEPT for finding in findings):
+    if failed:
         sys.stdout.write(f"these files are kept in {options.keep}\n")
     seconds = time.monotonic() - begun
     sys.stdout.write(f"{len(findings)} files in {seconds:.0f} s, {len(failed)} failures\n")

@@ -1,6 +1,8 @@
 """The child process of the fuzzer: reads one damaged file after the other and says what happened.
 
-One JSON object per line in and out. Whatever kills this process is noticed by its parent.
+One JSON document per line in and out. Whatever kills this process is noticed by its parent. Each
+answer says whether this process handed the file to the HDF5 library; official files are handed to
+it by the sandbox, in another process.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
+
+from h5py import h5f
 
 from tests.fuzz import corpus
 from vd4rl_data.dataset import load_dataset
@@ -32,6 +36,25 @@ SANDBOX_MEMORY_BYTES: Final = 2 << 30
 SANDBOX_SECONDS: Final = 10.0
 
 _sandbox = Sandbox(SandboxLimits(SANDBOX_MEMORY_BYTES, SANDBOX_SECONDS))
+
+
+class Gate:
+    """Stands in the way of every file that this process opens with HDF5.
+
+    Attributes:
+        passed: the files that came through.
+    """
+
+    def __init__(self) -> None:
+        """Take the place of h5py's only way to open a file."""
+        self.passed: set[str] = set()
+        self._open = h5f.open
+        h5f.open = self
+
+    def __call__(self, name: bytes, *arguments: Any, **options: Any) -> Any:
+        """Open the file."""
+        self.passed.add(os.fsdecode(name))
+        return self._open(name, *arguments, **options)
 
 
 def read_dataset(path: Path) -> tuple[str, str]:
@@ -115,6 +138,7 @@ def answer(reader: str, path: Path) -> tuple[str, str]:
 def main() -> None:
     """Answer requests until the pipe closes."""
     corpus.register()
+    gate = Gate()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -122,8 +146,10 @@ def main() -> None:
     os.dup2(2, 1)
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
+        gate.passed.clear()
         outcome, detail = answer(request["reader"], Path(request["path"]))
-        answers.write(json.dumps([outcome, detail[:600]]) + "\n")
+        parsed = request["path"] in gate.passed
+        answers.write(json.dumps([outcome, detail[:600], parsed]) + "\n")
         answers.flush()
 
 
