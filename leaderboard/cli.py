@@ -14,8 +14,9 @@ import tyro
 from leaderboard.check import Report, check_file
 from leaderboard.random_policy import random_policy
 from leaderboard.site import build_site
-from leaderboard.store import RESULTS, find_strays, place_of, result_files, write_receipt
+from leaderboard.store import RESULTS, find_strays, place_of, write_receipt
 from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.results import result_paths
 from vd4rl_data.results.traces import traces_path
 
 INVALID: Final = 1
@@ -44,7 +45,7 @@ class Check:
 
     def run(self) -> int:
         """Run the command."""
-        files = list(self.files) or result_files(self.store)
+        files = list(self.files) or result_paths(self.store)
         failed = 0
         for path in files:
             report = check_file(path, store=self.store, replay=not self.no_replay)

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from vd4rl_data.errors import InvalidResultError
-from vd4rl_data.results import RunResult, parse_benchmark, parse_result
-from vd4rl_data.results.files import read_bounded, result_sha256
+from vd4rl_data.results import RunResult, parse_benchmark, parse_result, result_paths
+from vd4rl_data.results.files import RECEIPT_SUFFIX, read_bounded, result_sha256
 from vd4rl_data.results.text import MAX_BYTES
 from vd4rl_data.results.traces import SUFFIX
 
 RESULTS: Final = Path(__file__).parent / "results"
 """The store that ships with the clone."""
-
-RECEIPT: Final = ".replayed.json"
-"""Suffix of a receipt: this very file was replayed, with these versions."""
 
 _OTHER: Final = re.compile(r"[^a-z0-9]+")
 
@@ -58,11 +55,6 @@ def place_of(result: RunResult) -> Path:
     return Path(benchmark.suite) / benchmark.dataset / f"{name}.json"
 
 
-def result_files(store: Path) -> list[Path]:
-    """Every result file of a store, sorted; receipts are none."""
-    return sorted(path for path in store.rglob("*.json") if not path.name.endswith(RECEIPT))
-
-
 def read_store(store: Path = RESULTS) -> list[Entry]:
     """Read every entry.
 
@@ -73,7 +65,7 @@ def read_store(store: Path = RESULTS) -> list[Entry]:
 
 
 def _entries(store: Path) -> Iterator[Entry]:
-    for path in result_files(store):
+    for path in result_paths(store):
         data = read_bounded(path, MAX_BYTES)
         result = parse_result(data, str(path))
         place = place_of(result)
@@ -89,7 +81,7 @@ def _entries(store: Path) -> Iterator[Entry]:
 
 def receipt_path(path: Path) -> Path:
     """Where the receipt of a result lies."""
-    return path.with_name(path.stem + RECEIPT)
+    return path.with_name(path.stem + RECEIPT_SUFFIX)
 
 
 def read_receipt(path: Path, data: bytes) -> dict[str, str] | None:
@@ -117,7 +109,7 @@ def write_receipt(path: Path, data: bytes, versions: dict[str, str]) -> Path:
 
 def find_strays(store: Path) -> list[Path]:
     """What belongs to no result: other files, links, and traces or receipts left behind."""
-    known = set(result_files(store))
+    known = set(result_paths(store))
     for path in list(known):
         known |= {path.with_suffix(SUFFIX), receipt_path(path)}
     return sorted(

@@ -12,7 +12,8 @@ import pytest
 
 from leaderboard.benchmarks import CAR_RACING_PRINTED_MIN, benchmarks
 from leaderboard.check import check_file
-from leaderboard.store import RESULTS, Entry, find_strays, read_store, result_files
+from leaderboard.store import RESULTS, Entry, find_strays, read_store
+from vd4rl_data.results import result_paths
 
 LINES = (Path(__file__).parent / "printed_numbers.tsv").read_text(encoding="utf-8").splitlines()
 ROWS = list(csv.DictReader(LINES, delimiter="\t"))
@@ -30,7 +31,7 @@ def payload(site: Path) -> dict[str, Any]:
 
 
 def test_the_store_holds_nothing_that_the_checker_refuses() -> None:
-    reports = [check_file(path, store=RESULTS, replay=False) for path in result_files(RESULTS)]
+    reports = [check_file(path, store=RESULTS, replay=False) for path in result_paths(RESULTS)]
     assert [problem for report in reports for problem in report.problems] == []
     assert find_strays(RESULTS) == []
 

@@ -21,6 +21,7 @@ from vd4rl_data.results import (
     parse_result,
     read_result,
     read_traces,
+    result_paths,
     write_result,
 )
 from vd4rl_data.results.schema import format_json_schema, make_json_schema, read_json_schema
@@ -178,3 +179,10 @@ def test_half_a_surrogate_pair_is_refused() -> None:
     text = format_result(make_result()).decode().replace("DrQ+BC", "\\ud800")
     with pytest.raises(InvalidResultError, match=r"algorithm\.name"):
         parse_result(text.encode())
+
+
+def test_notes_of_replays_are_no_results(tmp_path: Path) -> None:
+    for name in ("b.json", "a/a.json", "a/a.replayed.json", "a/a.actions"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert result_paths(tmp_path) == [tmp_path / "a" / "a.json", tmp_path / "b.json"]

@@ -14,6 +14,7 @@ from vd4rl_data.results.files import format_result as format_result
 from vd4rl_data.results.files import parse_result as parse_result
 from vd4rl_data.results.files import read_result as read_result
 from vd4rl_data.results.files import read_traces as read_traces
+from vd4rl_data.results.files import result_paths as result_paths
 from vd4rl_data.results.files import write_result as write_result
 from vd4rl_data.results.model import Algorithm as Algorithm
 from vd4rl_data.results.model import Compute as Compute

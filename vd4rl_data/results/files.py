@@ -16,6 +16,9 @@ from vd4rl_data.results.traces import MAX_BYTES as MAX_TRACE_BYTES
 from vd4rl_data.results.traces import find_trace_problems, traces_path
 from vd4rl_data.results.validate import find_contradictions
 
+RECEIPT_SUFFIX: Final = ".replayed.json"
+"""What a file ends in that notes a replay of the result beside it; it is no result itself."""
+
 # No newline stands inside a string of JSON, so these are lists of numbers and nothing else.
 _NUMBER = r"-?[0-9][-+.0-9eE]*"
 _SHORT_LISTS: Final = re.compile(rf"\[\n\s+({_NUMBER}(?:,\n\s+{_NUMBER})*)\n\s+\]")
@@ -83,6 +86,11 @@ def read_result(path: Path | str) -> RunResult:
     """
     path = Path(path)
     return parse_result(read_bounded(path, MAX_BYTES), str(path))
+
+
+def result_paths(folder: Path) -> list[Path]:
+    """Every result file below a folder, sorted; notes of replays, which lie beside, are none."""
+    return sorted(path for path in folder.rglob("*.json") if not path.name.endswith(RECEIPT_SUFFIX))
 
 
 def read_traces(path: Path | str, result: RunResult) -> bytes:
