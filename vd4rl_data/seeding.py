@@ -1,8 +1,10 @@
 """Every random stream of the project, each for one purpose, so that no two ever share their draws.
 
-A stream is ``numpy.random.SeedSequence(0, spawn_key=(purpose, *words))``. Every key becomes four
-32-bit words, so no two lists of keys give the same words. Entropy is not used for keys: numpy pads
-it with zeros, and ``SeedSequence((seed, 0))`` is ``SeedSequence(seed)``.
+A stream is ``numpy.random.SeedSequence(0, spawn_key=(number, *words))``: the number of its purpose,
+and four 32-bit words for every key, so that no two lists of keys give the same words. Entropy is
+not used for keys: numpy pads it with zeros, and ``SeedSequence((seed, 0))`` is
+``SeedSequence(seed)``. The one exception is the oldest stream, the validation split's, which all
+published manifests hold: it is ``SeedSequence(0)`` itself.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ _WORD_BITS: Final = 32
 class Purpose(Enum):
     """What a stream is for: a number that never changes, and the names of its keys."""
 
+    VALIDATION_SPLIT = (0, ())
     EVALUATION_EPISODE = (1, ("seed", "episode"))
     SUBSET_OF_TRAIN = (2, ())
     SUBSET_OF_VALIDATION = (3, ())
@@ -85,6 +88,8 @@ def stream(purpose: Purpose, *keys: Key) -> np.random.SeedSequence:
         for name, key in zip(purpose.keys, keys, strict=True)
         for word in _words(f"stream {purpose.name}: {name}", key)
     ]
+    if purpose is Purpose.VALIDATION_SPLIT:
+        return np.random.SeedSequence(0)
     return np.random.SeedSequence(0, spawn_key=(purpose.number, *words))
 
 

@@ -120,6 +120,8 @@ def test_materialize_writes_one_sound_file_that_is_used_from_then_on(
             {
                 "dataset_id": manifest.dataset_id,
                 "content_sha256": manifest.content_sha256,
+                "num_episodes": manifest.num_episodes,
+                "complete": True,
             }
             for manifest in lazy.manifests
         ]

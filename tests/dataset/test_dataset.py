@@ -114,7 +114,7 @@ def test_subsets_are_random_fixed_and_in_stored_order(many: Path) -> None:
 def test_a_subset_selects_the_same_episodes_everywhere(many: Path) -> None:
     whole, part = _dataset(many), _dataset(many, max_episodes=7)
     numbers = part.episode_numbers().tolist()
-    assert (len(part), part.complete) == (7, True)
+    assert (len(part), part.complete, whole.complete) == (7, False, True)
     assert part.lengths.tolist() == whole.lengths[numbers].tolist()
     assert part.returns.tolist() == whole.returns[numbers].tolist()
     for position, number in enumerate(numbers):
@@ -136,6 +136,7 @@ def test_a_subset_selects_the_same_episodes_everywhere(many: Path) -> None:
     [
         {"max_episodes": 0},
         {"max_episodes": -1},
+        {"max_episodes": -1, "fraction": 0.5},
         {"fraction": 0.0},
         {"fraction": 1.1},
         {"fraction": float("nan")},
@@ -168,10 +169,21 @@ def test_splits_of_subsets_follow_the_manifest(many: Path) -> None:
     part = _dataset(many, fraction=0.9)
     assert set(part.episode_numbers("train").tolist()).isdisjoint(held_out)
     assert set(part.episode_numbers("validation").tolist()) <= held_out
-    empty = _dataset(many, max_episodes=1)
-    split = "train" if empty.episode_numbers()[0] in held_out else "validation"
-    with pytest.raises(ValueError, match=f"split '{split}' of 1 episodes is empty"):
-        empty.episode_numbers(split)
+    for count in range(2, _MANY + 1):
+        part = _dataset(many, max_episodes=count)
+        validation = part.episode_numbers("validation").tolist()
+        assert len(validation) == max(1, round(count * len(held_out) / _MANY))
+        assert len(part.episode_numbers("train")) + len(validation) == count
+
+
+def test_a_single_episode_is_for_training(many: Path) -> None:
+    for options in ({"max_episodes": 1}, {"fraction": 1e-6}):
+        single = _dataset(many, **options)
+        assert single.episode_numbers("train").tolist() == single.episode_numbers().tolist()
+        with pytest.raises(ValueError, match="'validation': none of the 1 selected episodes is"):
+            single.episode_numbers("validation")
+        with pytest.raises(ValueError, match=r"select more episodes, at least 2 of a part"):
+            list(single.episodes("validation"))
 
 
 def test_splits_of_composites_are_those_of_the_parts(parts: tuple[Path, Path]) -> None:

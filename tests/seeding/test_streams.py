@@ -40,13 +40,14 @@ def test_no_two_streams_of_the_registrys_grid_begin_alike() -> None:
 
 
 def test_no_stream_begins_as_that_of_a_bare_seed_does() -> None:
-    """A user's ``default_rng(0)`` is none of ours."""
+    """A user's ``default_rng(0)`` is none of ours, but for the split that all manifests hold."""
     bare = {first_words(np.random.SeedSequence(int(seed))) for seed in GRID["seed"]}
     bare |= {
         first_words(np.random.SeedSequence([int(seed), int(episode)]))
         for seed, episode in itertools.product(GRID["seed"], GRID["episode"])
     }
-    assert not bare & {first_words(stream(purpose, *keys)) for purpose, keys in grid()}
+    streams = {first_words(stream(p, *keys)) for p, keys in grid() if p != Purpose.VALIDATION_SPLIT}
+    assert not bare & streams
 
 
 def test_numbers_are_distinct() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
+from vd4rl_data.dataset.subset import choose_episodes, parts_of
 from vd4rl_data.episode import Episode
 from vd4rl_data.frames import FrameArray
 from vd4rl_data.registry import DatasetSpec
@@ -20,7 +21,6 @@ from vd4rl_data.storage.manifest import Manifest
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 
 SPLITS: Final = ("all", "train", "validation")
-_SUBSET_SEED: Final = 0
 
 Rng = np.random.Generator | int | None
 """A generator, a seed for one, or ``None`` for fresh entropy."""
@@ -44,8 +44,8 @@ class Dataset:
         self.spec = spec
         self.stored = tuple(stored)
         self._subset = (max_episodes, fraction)
-        total = sum(len(part) for part in stored)
-        self._episodes = _subset(total, max_episodes, fraction)
+        self._parts = parts_of(self.manifests)
+        self._episodes = choose_episodes(self._parts, max_episodes, fraction)
 
     @property
     def id(self) -> str:
@@ -72,7 +72,8 @@ class Dataset:
     @property
     def complete(self) -> bool:
         """Whether all episodes of the catalog row are here and none was left out on request."""
-        return len(self) >= self.spec.num_episodes
+        everything = len(self) == sum(len(part) for part in self._parts)
+        return everything and all(manifest.complete for manifest in self.manifests)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -149,10 +150,14 @@ class Dataset:
             raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
         if split == "all":
             return self._episodes
-        held_out = np.isin(self._episodes, self._validation_numbers())
+        held_out = np.isin(self._episodes, np.concatenate([p.validation for p in self._parts]))
         numbers = self._episodes[held_out if split == "validation" else ~held_out]
         if not numbers.size:
-            raise ValueError(f"{self.id}: split {split!r} of {len(self)} episodes is empty")
+            raise ValueError(
+                f"{self.id}: split {split!r}: none of the {len(self)} selected episodes is held "
+                "out for validation, as a single episode of a dataset (or of a part of it) is for "
+                "training; select more episodes, at least 2 of a part"
+            )
         return numbers
 
     def episodes(self, split: str = "all") -> Iterator[Episode]:
@@ -241,26 +246,6 @@ class Dataset:
         """One array over all parts: mapped if there is one part, else concatenated in memory."""
         arrays = [part.array(key) for part in self.stored]
         return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-
-    def _validation_numbers(self) -> NDArray[np.int64]:
-        offset, numbers = 0, list[int]()
-        for part in self.stored:
-            numbers += [offset + number for number in part.manifest.validation_episodes]
-            offset += len(part)
-        return np.asarray(numbers, dtype=np.int64)
-
-
-def _subset(total: int, max_episodes: int | None, fraction: float | None) -> NDArray[np.int64]:
-    if max_episodes is not None and max_episodes < 1:
-        raise ValueError(f"max_episodes: expected at least 1, got {max_episodes}")
-    if fraction is not None and not 0.0 < fraction <= 1.0:
-        raise ValueError(f"fraction: expected a number in (0, 1], got {fraction}")
-    count = total if fraction is None else max(1, round(total * fraction))
-    count = min(count, max_episodes or count)
-    if count >= total:
-        return np.arange(total, dtype=np.int64)
-    order = np.random.default_rng(_SUBSET_SEED).permutation(total)
-    return np.sort(order[:count]).astype(np.int64)
 
 
 def _reopen(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from vd4rl_data.dataset.composite import composed_provenance
 from vd4rl_data.dataset.dataset import Dataset
 from vd4rl_data.dataset.locate import (
     Search,
@@ -26,7 +27,6 @@ from vd4rl_data.fingerprint import RenderFingerprint
 from vd4rl_data.hub.public_files import public_source
 from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import DatasetSpec, get_dataset_spec
-from vd4rl_data.storage.manifest import Provenance
 from vd4rl_data.storage.naming import flat_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 from vd4rl_data.storage.writer import write_dataset
@@ -55,7 +55,8 @@ def load_dataset(
         root: look in this folder alone, instead of in the data folders.
         max_episodes: keep at most so many episodes.
         fraction: keep this share of the episodes, in (0, 1]. Subsets are random, fixed and
-            nested: a smaller one is part of a larger one.
+            nested: a smaller one is part of a larger one. They hold training and validation
+            episodes, and parts of a composite, in the proportions of the whole.
         materialize: for a composite id, write its parts into one flat file first.
 
     Raises:
@@ -86,7 +87,7 @@ def find_fingerprint(dataset_id: str) -> RenderFingerprint | None:
     Never downloads, and passes over damaged files: loading one of them will complain.
     """
     spec = get_dataset_spec(dataset_id)
-    for part in [get_dataset_spec(name) for name in spec.parts] or [spec]:
+    for part in [*(get_dataset_spec(name) for name in spec.parts), spec]:
         for local in find_local(part):
             try:
                 stored = open_dataset(local.path)
@@ -172,7 +173,10 @@ def _open_composite(
             announce(spec, own)
         return own
     found = [search_local(part, source, root).stored for part in parts]
-    contents = [None if part is None else part.manifest.content_sha256 for part in found]
+    contents = [
+        None if part is None else (part.manifest.content_sha256, part.manifest.num_episodes)
+        for part in found
+    ]
     for part in found:
         if part is not None:
             part.close()
@@ -189,10 +193,12 @@ def _open_composite(
     return own
 
 
-def _composed_of(own: StoredDataset) -> list[str] | None:
-    """The content of each part that a composite's file was written from, if it says so."""
+def _composed_of(own: StoredDataset) -> list[tuple[str, int | None]] | None:
+    """Content and episodes of each part that a composite's file was written from, if it says so."""
     composed: Any = own.manifest.provenance.recipe.get("composed_of")
-    return None if composed is None else [str(part["content_sha256"]) for part in composed]
+    if composed is None:
+        return None
+    return [(str(part["content_sha256"]), part.get("num_episodes")) for part in composed]
 
 
 def _acquire_published(source: str, spec: DatasetSpec, root: Path | None) -> Path:
@@ -219,19 +225,7 @@ def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:
 
 def _materialize(spec: DatasetSpec, parts: Sequence[StoredDataset], root: Path) -> StoredDataset:
     path = flat_path(root, spec.name)
-    origins = {part.manifest.origin for part in parts}
-    provenance = Provenance(
-        origin=origins.pop() if len(origins) == 1 else "imported",
-        recipe={
-            "composed_of": [
-                {
-                    "dataset_id": part.manifest.dataset_id,
-                    "content_sha256": part.manifest.content_sha256,
-                }
-                for part in parts
-            ]
-        },
-    )
+    provenance = composed_provenance([part.manifest for part in parts])
     lengths = [length for part in parts for length in part.lengths]
     episodes = (episode for part in parts for episode in part.episodes())
     write_dataset(path, spec, episodes, lengths, provenance)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from vd4rl_data import seeding
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.registry import DatasetSpec, ReturnStatistics
 from vd4rl_data.scores import return_statistics
@@ -17,7 +18,6 @@ from vd4rl_data.storage.format import canonical_json
 ORIGINS: Final = ("official", "imported", "regenerated", "sample")
 VALIDATION_FRACTION: Final = 0.05
 UNKNOWN_RENDERER: Final = "unknown"
-_SPLIT_SEED: Final = 0
 _FINGERPRINT_FRAMES: Final = 4
 _JSON_TYPES: Final = {
     "dataset_id": str,
@@ -33,6 +33,9 @@ _JSON_TYPES: Final = {
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """How the episodes came to be; all of it is JSON.
+
+    The recipe of a composite that was written into one file lists its parts under ``composed_of``,
+    in order, each with ``dataset_id``, ``content_sha256``, ``num_episodes`` and ``complete``.
 
     Attributes:
         origin: ``official`` (the authors' own files, their hashes known), ``imported`` (converted
@@ -61,10 +64,11 @@ class Manifest:
 
     Attributes:
         dataset_id: the catalog id.
-        complete: holds all episodes of the catalog row.
+        complete: holds all episodes of the catalog row; of a composite, of each part's row.
         num_episodes, num_transitions: what the file holds.
         returns: statistics of the undiscounted episode returns.
-        validation_episodes: numbers of the 5 % of episodes held out by ``split="train"``.
+        validation_episodes: numbers of the 5 % of episodes held out by ``split="train"``; of a
+            composite, those of its parts.
         fingerprint_rows: rows whose frames and physics states are the render fingerprint.
         content_sha256: hash of all arrays, the same in both layouts.
         license, citation: of the data.
@@ -88,6 +92,11 @@ class Manifest:
         """Where the data came from: one of :data:`ORIGINS`."""
         return self.provenance.origin
 
+    @property
+    def part_episodes(self) -> tuple[int, ...]:
+        """Episodes of each part of a composite, in order; else of the whole dataset."""
+        return part_episodes(self.provenance.recipe, self.num_episodes)
+
     def to_json(self) -> str:
         """Canonical JSON text; the inverse of :meth:`from_json`."""
         return canonical_json(asdict(self))
@@ -108,7 +117,9 @@ class Manifest:
             for name, kind in _JSON_TYPES.items():
                 if type(values[name]) is not kind:
                     raise TypeError(f"{name}: {kind.__name__} expected, got {values[name]!r}")
-            return cls(**values)
+            manifest = cls(**values)
+            _check_episodes(manifest)
+            return manifest
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             names = ", ".join(item.name for item in fields(cls))
             raise DatasetFormatError(
@@ -135,14 +146,16 @@ def make_manifest(
             f"{spec.name}: origin: expected one of {', '.join(ORIGINS)}, got {provenance.origin!r}"
         )
     known = has_physics_state and provenance.renderer != UNKNOWN_RENDERER
+    episodes_of_parts = part_episodes(provenance.recipe, len(lengths))
+    first_part = lengths[: episodes_of_parts[0]]
     return Manifest(
         dataset_id=spec.name,
-        complete=len(lengths) >= spec.num_episodes,
+        complete=is_complete(provenance.recipe, len(lengths), spec.num_episodes),
         num_episodes=len(lengths),
         num_transitions=sum(lengths),
         returns=return_statistics(returns),
-        validation_episodes=validation_split(len(lengths)),
-        fingerprint_rows=_spread_rows(sum(lengths) + len(lengths)) if known else (),
+        validation_episodes=validation_split(episodes_of_parts),
+        fingerprint_rows=_spread_rows(sum(first_part) + len(first_part)) if known else (),
         content_sha256=content_sha256,
         license=spec.license,
         citation=spec.citation,
@@ -150,14 +163,60 @@ def make_manifest(
     )
 
 
-def validation_split(num_episodes: int) -> tuple[int, ...]:
-    """Numbers of the episodes held out for validation: 5 %, at least one of two or more."""
+def validation_split(episodes_of_parts: Sequence[int]) -> tuple[int, ...]:
+    """Numbers of the episodes held out for validation: 5 % of each part, at least one of two."""
+    first, numbers = 0, list[int]()
+    for episodes in episodes_of_parts:
+        numbers += [first + number for number in _held_out(episodes)]
+        first += episodes
+    return tuple(numbers)
+
+
+def part_episodes(recipe: Mapping[str, Any], num_episodes: int) -> tuple[int, ...]:
+    """Episodes of each part that a recipe composes, in order; else of the whole dataset.
+
+    Raises:
+        ValueError: the parts have another number of episodes together.
+    """
+    counts: list[Any] = [part.get("num_episodes") for part in _composed_of(recipe)]
+    if not counts or None in counts:  # files written before parts were counted
+        return (num_episodes,)
+    if sum(counts) != num_episodes:
+        raise ValueError(f"composed_of: expected {num_episodes} episodes together, got {counts}")
+    return tuple(int(count) for count in counts)
+
+
+def is_complete(recipe: Mapping[str, Any], num_episodes: int, catalog_episodes: int) -> bool:
+    """Whether all episodes of a catalog row are there; of a composite, of each part's row."""
+    parts = [part.get("complete", True) for part in _composed_of(recipe)]
+    return all(parts) and num_episodes >= catalog_episodes
+
+
+def _composed_of(recipe: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The parts that a recipe composes; what was drawn again is made of the same ones."""
+    while recipe.get("kind") == "render":
+        recipe = recipe["source"]["recipe"]
+    return recipe.get("composed_of", ())
+
+
+def _held_out(num_episodes: int) -> list[int]:
     if num_episodes < 2:
-        return ()
+        return []
     count = max(1, round(VALIDATION_FRACTION * num_episodes))
-    order = np.random.default_rng(_SPLIT_SEED).permutation(num_episodes)
-    return tuple(sorted(int(number) for number in order[:count]))
+    order = seeding.generator(seeding.Purpose.VALIDATION_SPLIT).permutation(num_episodes)
+    return sorted(order[:count].tolist())
 
 
 def _spread_rows(num_rows: int) -> tuple[int, ...]:
     return tuple(int(row) for row in np.linspace(0, num_rows - 1, _FINGERPRINT_FRAMES))
+
+
+def _check_episodes(manifest: Manifest) -> None:
+    """Raises ValueError: the numbers of episodes do not fit together."""
+    held_out = manifest.validation_episodes
+    if list(held_out) != sorted(set(held_out) & set(range(manifest.num_episodes))):
+        raise ValueError(
+            f"validation_episodes: ascending numbers below {manifest.num_episodes} expected, got "
+            f"{held_out}"
+        )
+    part_episodes(manifest.provenance.recipe, manifest.num_episodes)

@@ -14,7 +14,7 @@ from vd4rl_data.scores import return_statistics
 from vd4rl_data.storage import sidecar
 from vd4rl_data.storage.format import file_sha256
 from vd4rl_data.storage.hashing import ContentHasher
-from vd4rl_data.storage.manifest import validation_split
+from vd4rl_data.storage.manifest import is_complete, validation_split
 from vd4rl_data.storage.naming import shard_paths, sidecar_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 from vd4rl_data.storage.rows import rows_episode
@@ -127,8 +127,8 @@ def _check_manifest(
     if len(returns) == len(stored) and return_statistics(returns) != manifest.returns:
         got = return_statistics(returns)
         yield f"{stored.path}: returns: expected {manifest.returns}, got {got}"
-    if manifest.validation_episodes != validation_split(len(stored)):
+    if manifest.validation_episodes != validation_split(manifest.part_episodes):
         yield f"{stored.path}: validation_episodes: not the split of {len(stored)} episodes"
-    if manifest.complete != (len(stored) >= catalog_episodes):
+    if manifest.complete != is_complete(manifest.provenance.recipe, len(stored), catalog_episodes):
         count = f"{len(stored)} of {catalog_episodes}"
         yield f"{stored.path}: complete: {manifest.complete} for {count}"
