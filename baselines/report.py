@@ -140,7 +140,7 @@ def write_report(groups: Sequence[Group], folder: Path) -> Iterator[Path]:
     for group in groups:
         settings = group.settings
         name = f"{_file_name(settings.dataset)}-{settings.algorithm}-{settings.preset}.json"
-        yield make_result(group.runs).write(folder / name)
+        yield make_result(group.runs).write(folder / name, replace=True)
 
 
 def draw_curves(path: Path, dataset: str, groups: Sequence[Group]) -> None:

@@ -77,7 +77,7 @@ def train(
         run.claim(settings)
         run.clear_failure()
         Trainer(settings, run, dataset, device, machine).run_and_close(progress)
-        make_result([run]).write(run.result_path)
+        make_result([run]).write(run.result_path, replace=True)
     return run
 
 

@@ -159,6 +159,7 @@ def _finish(work: Work, store: PartStore, renderer: str, show_progress: bool) ->
             store.episodes(numbers),
             [store.length(number) for number in numbers],
             dataclasses.replace(work.provenance, renderer=renderer),
+            replace=True,  # a file that is there was looked at before, or is to be made again
             progress=progress.update,
         )
 

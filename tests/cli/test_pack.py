@@ -38,7 +38,7 @@ def test_shard_size_is_raw_megabytes(
 ) -> None:
     asked: list[int] = []
 
-    def pack(source: Path, folder: Path, *, shard_raw_bytes: int, progress: object) -> list[Path]:
+    def pack(source: Path, folder: Path, *, shard_raw_bytes: int, **_: object) -> list[Path]:
         asked.append(shard_raw_bytes)
         return [source]
 
@@ -56,7 +56,8 @@ def test_nothing_is_replaced(run: Run, dataset: Path) -> None:
         assert finished.status == 2
         assert (
             finished.err
-            == f"vd4rl: {present} is already there; remove it, or write elsewhere with --out\n"
+            == f"vd4rl: {present} is already there; remove it, write elsewhere with --out, or put "
+            "the new one in its place with --replace\n"
         )
     assert [shard.read_bytes(), dataset.read_bytes()] == before
 

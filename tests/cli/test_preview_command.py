@@ -47,7 +47,7 @@ def test_choices(run: Run, dataset: Path, tmp_path: Path) -> None:
         assert animation.info["duration"] == 100
     with Image.open(tmp_path / f"{_STEM}-sheet.png") as two_rows:
         height = two_rows.height
-    run(*arguments, "--rows", 4, "--format", "none")
+    run(*arguments, "--rows", 4, "--format", "none", "--replace")
     with Image.open(tmp_path / f"{_STEM}-sheet.png") as four_rows:
         assert four_rows.height == height + 2 * (128 + 14)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import shutil
 from pathlib import Path
@@ -20,9 +21,11 @@ from vd4rl_data.dataset import (
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import (
     DatasetNotFoundError,
+    OutputExistsError,
 )
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import pack, verify_dataset, write_dataset
+from vd4rl_data.storage.manifest import ORIGINS
 from vd4rl_data.storage.naming import flat_path
 
 
@@ -122,6 +125,10 @@ def test_materialize_writes_one_sound_file_that_is_used_from_then_on(
                 "content_sha256": manifest.content_sha256,
                 "num_episodes": manifest.num_episodes,
                 "complete": True,
+                "origin": "regenerated",
+                "versions": tiny.PROVENANCE.versions,
+                "renderer": tiny.PROVENANCE.renderer,
+                "recipe": tiny.PROVENANCE.recipe,
             }
             for manifest in lazy.manifests
         ]
@@ -135,6 +142,38 @@ def test_materialize_writes_one_sound_file_that_is_used_from_then_on(
     shutil.rmtree(data_dir / "Tiny", ignore_errors=False)
 
 
+def refused_until_removed(path: Path) -> None:
+    """A file made of other parts is not replaced unasked; do what the message says."""
+    before = path.read_bytes()
+    with pytest.raises(OutputExistsError, match="remove it and call again, or load the parts with"):
+        load_dataset(tiny.MEDIUM_EXPERT.name, materialize=True)
+    assert path.read_bytes() == before
+    assert len(load_dataset(tiny.MEDIUM_EXPERT.name, materialize=False)) > 2
+    path.unlink()
+
+
+@pytest.mark.parametrize("origins", [*itertools.permutations(ORIGINS, 2)])
+def test_a_composite_is_no_better_than_its_parts(
+    parts: tuple[Path, Path], origins: tuple[str, str]
+) -> None:
+    specs, lengths = (tiny.MEDIUM, tiny.EXPERT), ((3, 2), (1, 4, 2))
+    for path, spec, counts, origin in zip(parts, specs, lengths, origins, strict=True):
+        provenance = dataclasses.replace(
+            tiny.PROVENANCE,
+            origin=origin,
+            repairs=(f"mended {origin}",),
+            sources=({"name": origin},),
+        )
+        tiny.write(path, tiny.episodes_of(counts), spec=spec, provenance=provenance)
+    provenance = load_dataset(tiny.MEDIUM_EXPERT.name, materialize=True).manifest.provenance
+    assert provenance.origin == max(origins, key=ORIGINS.index)
+    assert provenance.repairs == [
+        f"{spec.name}: mended {origin}" for spec, origin in zip(specs, origins, strict=True)
+    ]
+    assert [source["name"] for source in provenance.sources] == list(origins)
+    assert [part["origin"] for part in provenance.recipe["composed_of"]] == list(origins)
+
+
 def test_what_was_materialized_from_short_parts_does_not_hide_complete_ones(
     data_dir: Path, parts: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -146,6 +185,7 @@ def test_what_was_materialized_from_short_parts_does_not_hide_complete_ones(
     shutil.copy(short.paths[0], flat_path(data_dir, name))
     assert load_dataset(name).paths == parts
     assert len(load_dataset(name, source="local")) == 2
+    refused_until_removed(flat_path(data_dir, name))
     assert len(load_dataset(name, materialize=True)) == 5
     assert load_dataset(name).paths == (flat_path(data_dir, name),)
 
@@ -161,6 +201,7 @@ def test_a_composites_own_file_gives_way_to_newer_parts(
         assert load_dataset(name).paths == parts
     assert f"{own[0]} was made of other parts; using these" in caplog.text
     assert load_dataset(name, source="local").paths == own
+    refused_until_removed(own[0])
     again = load_dataset(name, materialize=True)
     assert again.paths == own
     assert again.lengths.tolist() == [3, 1, 1, 4, 2]

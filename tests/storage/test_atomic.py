@@ -43,7 +43,15 @@ def test_an_exception_leaves_what_was_there(
         tiny.write(path, tiny.episodes_of(start=1), layout=layout)
     before = tiny.files_of(tmp_path)
     with pytest.raises(_MistakeError):
-        write_dataset(path, tiny.SPEC, failing(), tiny.LENGTHS, tiny.PROVENANCE, layout=layout)
+        write_dataset(
+            path,
+            tiny.SPEC,
+            failing(),
+            tiny.LENGTHS,
+            tiny.PROVENANCE,
+            layout=layout,
+            replace=exists,
+        )
     assert tiny.files_of(tmp_path) == before
     assert bool(before) == exists
 
@@ -92,9 +100,9 @@ Path.replace = replace
 if sys.argv[2] == "write":
     tiny.write(folder / "x.h5", tiny.episodes_of((3, 2), start=1))
 elif sys.argv[2] == "pack":
-    pack(folder / "source.h5", folder, shard_raw_bytes=1)
+    pack(folder / "source.h5", folder, shard_raw_bytes=1, replace=True)
 else:
-    unpack(folder / "source.h5", folder / "x.h5")
+    unpack(folder / "source.h5", folder / "x.h5", replace=True)
 """
 
 

@@ -131,9 +131,9 @@ def test_shards_hold_whole_episodes_and_no_more_bytes_than_allowed(
 def test_packing_again_replaces_all_shards(flat: Path) -> None:
     many = pack(flat, shard_raw_bytes=1)
     assert len(many) == 3
-    (one,) = pack(flat)
+    (one,) = pack(flat, replace=True)
     assert not any(path.exists() for path in many)
-    again = pack(one, shard_raw_bytes=1)
+    again = pack(one, shard_raw_bytes=1, replace=True)
     assert (again, one.exists()) == (many, False)
     assert verify_dataset(again[2]).problems == ()
     assert not list(flat.parent.glob("*.incomplete"))
@@ -236,8 +236,8 @@ def test_a_damaged_source_is_noticed_before_anything_is_replaced(
         file.write(b"\xff")
     before = hashlib.sha256(flat.read_bytes()).hexdigest()
     work = {
-        "pack": lambda: pack(flat, tmp_path / "p", shard_raw_bytes=1),
-        "unpack": lambda: unpack(flat, tmp_path / "p" / "tiny.h5"),
+        "pack": lambda: pack(flat, tmp_path / "p", shard_raw_bytes=1, replace=True),
+        "unpack": lambda: unpack(flat, tmp_path / "p" / "tiny.h5", replace=True),
     }
     with pytest.raises(CorruptFileError, match="episode 2: expected CRC-32"):
         work[direction]()

@@ -121,7 +121,7 @@ def write(
     path.parent.mkdir(parents=True, exist_ok=True)
     listed = episodes_of() if episodes is None else list(episodes)
     lengths = [len(episode) for episode in listed]
-    return write_dataset(path, spec, iter(listed), lengths, provenance, layout=layout)
+    return write_dataset(path, spec, iter(listed), lengths, provenance, layout=layout, replace=True)
 
 
 def same(a: Episode, b: Episode) -> bool:

@@ -8,10 +8,10 @@ from typing import Final
 
 from vd4rl_data.cli.command import Command, positive
 from vd4rl_data.cli.console import progress_bar
-from vd4rl_data.cli.sizes import print_sizes, refuse_to_replace
+from vd4rl_data.cli.sizes import add_replace, print_sizes, refuse_to_replace
 from vd4rl_data.storage import open_dataset, pack
 from vd4rl_data.storage.convert import SHARD_RAW_BYTES
-from vd4rl_data.storage.naming import dataset_stem, first_shard
+from vd4rl_data.storage.naming import all_shards, dataset_stem
 
 _MEGABYTE: Final = 10**6
 
@@ -22,10 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.out or source.parent
     stored = open_dataset(source)
     stored.close()
-    refuse_to_replace(first_shard(folder / f"{dataset_stem(source)}.h5"))
+    refuse_to_replace(all_shards(folder, dataset_stem(source)), replace=arguments.replace)
     raw = arguments.shard_size * _MEGABYTE if arguments.shard_size else SHARD_RAW_BYTES
     with progress_bar("packing", len(stored)) as update:
-        paths = pack(source, folder, shard_raw_bytes=raw, progress=update)
+        paths = pack(
+            source, folder, shard_raw_bytes=raw, replace=arguments.replace, progress=update
+        )
     print_sizes([shard.path for shard in stored.shards], paths)
     return 0
 
@@ -40,6 +42,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"uncompressed megabytes per shard; default {SHARD_RAW_BYTES // _MEGABYTE}, which "
         "compress to about 200 to 350",
     )
+    add_replace(parser)
 
 
 COMMAND: Final = Command(_add_arguments, run)

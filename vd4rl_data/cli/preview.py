@@ -12,6 +12,7 @@ from PIL import Image
 
 from vd4rl_data.cli.command import TARGET_HELP, Command, UsageError, natural, positive
 from vd4rl_data.cli.local import is_file
+from vd4rl_data.cli.sizes import add_replace, refuse_to_replace
 from vd4rl_data.cli.streams import print_lines
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.preview import animate, contact_sheet, return_histogram
@@ -36,9 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--episode: there is no episode {number}, only 0 to {len(dataset) - 1}")
     stem = out / dataset.id.rpartition("/")[2]
     written = [stem.with_name(f"{stem.name}-{picture}.png") for picture in ("sheet", "returns")]
-    if arguments.format != "none":  # first, since a package may be missing for it
+    if arguments.format != "none":  # drawn first, since a package may be missing for it
         written.append(stem.with_name(f"{stem.name}-episode-{number}.{arguments.format}"))
-        animate(dataset[number], written[-1], fps=arguments.fps)
+    refuse_to_replace(written, replace=arguments.replace)
+    if arguments.format != "none":
+        animate(dataset[number], written[-1], fps=arguments.fps, replace=arguments.replace)
     _save(_sheet(dataset, returns, arguments.rows), written[0])
     _save(_histogram(dataset, returns), written[1])
     print_lines(map(str, written))
@@ -93,6 +96,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rows", type=positive, default=6, metavar="N", help="of the contact sheet; default 6"
     )
+    add_replace(parser)
     parser.add_argument(
         "--source",
         choices=("auto", "local"),

@@ -1,24 +1,34 @@
-"""What ``pack`` and ``unpack`` share: they never replace a file, and tell what they saved."""
+"""What commands that write files share: they replace none unasked, and tell what they saved."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vd4rl_data.cli.streams import print_lines
 from vd4rl_data.errors import OutputExistsError
 
 
-def refuse_to_replace(path: Path | None) -> None:
-    """Raise if there is something at the path.
+def refuse_to_replace(paths: Iterable[Path], *, replace: bool) -> None:
+    """Raise if there is something at one of the paths, unless ``--replace`` was given.
 
     Raises:
         OutputExistsError: there is.
     """
-    if path is not None and path.exists():
+    present = None if replace else next((path for path in paths if path.exists()), None)
+    if present is not None:
         raise OutputExistsError(
-            f"{path} is already there; remove it, or write elsewhere with --out"
+            f"{present} is already there; remove it, write elsewhere with --out, or put the new "
+            "one in its place with --replace"
         )
+
+
+def add_replace(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--replace``."""
+    parser.add_argument(
+        "--replace", action="store_true", help="put the new files in the place of those there"
+    )
 
 
 def print_sizes(sources: Sequence[Path], written: Sequence[Path]) -> None:

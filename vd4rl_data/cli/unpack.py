@@ -8,7 +8,7 @@ from typing import Final
 
 from vd4rl_data.cli.command import Command
 from vd4rl_data.cli.console import progress_bar
-from vd4rl_data.cli.sizes import print_sizes, refuse_to_replace
+from vd4rl_data.cli.sizes import add_replace, print_sizes, refuse_to_replace
 from vd4rl_data.storage import open_dataset, unpack
 from vd4rl_data.storage.naming import dataset_stem
 
@@ -19,9 +19,9 @@ def run(arguments: argparse.Namespace) -> int:
     target: Path = arguments.out or source.with_name(f"{dataset_stem(source)}.h5")
     stored = open_dataset(source)
     stored.close()
-    refuse_to_replace(target)
+    refuse_to_replace([target], replace=arguments.replace)
     with progress_bar("unpacking", len(stored)) as update:
-        path = unpack(source, target, progress=update)
+        path = unpack(source, target, replace=arguments.replace, progress=update)
     print_sizes([shard.path for shard in stored.shards], [path])
     return 0
 
@@ -31,6 +31,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="default: <name>.h5 in the folder of the shard"
     )
+    add_replace(parser)
 
 
 COMMAND: Final = Command(_add_arguments, run)

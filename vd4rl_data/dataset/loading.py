@@ -20,6 +20,7 @@ from vd4rl_data.errors import (
     DatasetFormatError,
     DatasetNotFoundError,
     DatasetUnavailableError,
+    OutputExistsError,
     TransferError,
     UnknownDatasetError,
 )
@@ -57,7 +58,9 @@ def load_dataset(
         fraction: keep this share of the episodes, in (0, 1]. Subsets are random, fixed and
             nested: a smaller one is part of a larger one. They hold training and validation
             episodes, and parts of a composite, in the proportions of the whole.
-        materialize: for a composite id, write its parts into one flat file first.
+        materialize: for a composite id, write its parts into one flat file first: into the data
+            folder, or beside them where they are a third party's. A file that holds these very
+            parts is used as it is.
 
     Raises:
         InvalidIdError, UnknownDatasetError: with the nearest known id.
@@ -65,6 +68,7 @@ def load_dataset(
         DatasetUnavailableError: (one of these) and fetching it failed; what arrived is kept.
         NoSpaceError: the disk is too small for what has to be fetched.
         CorruptFileError, DatasetFormatError: a file is damaged or is not what it should be.
+        OutputExistsError: (materialize) the file that is there was made of other parts.
         ValueError: a bad ``source``, ``max_episodes`` or ``fraction``.
         TransferError, OfflineError: of a third party's repository that cannot be fetched.
     """
@@ -77,7 +81,7 @@ def load_dataset(
         spec = get_dataset_spec(dataset)
         stored = _open_parts(spec, source, folder)
         if materialize and len(stored) > 1:
-            stored = [_materialize(spec, stored, folder or data_dir())]
+            stored = [_materialize(spec, stored, _place(spec, stored, source, folder))]
     return Dataset(spec, stored, max_episodes=max_episodes, fraction=fraction)
 
 
@@ -223,10 +227,37 @@ def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:
         )
 
 
-def _materialize(spec: DatasetSpec, parts: Sequence[StoredDataset], root: Path) -> StoredDataset:
-    path = flat_path(root, spec.name)
-    provenance = composed_provenance([part.manifest for part in parts])
+def _place(
+    spec: DatasetSpec, parts: Sequence[StoredDataset], source: str, root: Path | None
+) -> Path:
+    """Where a composite is written: never where what a stranger published could pass for ours."""
+    if source.startswith(_HUB_SCHEME):
+        return parts[0].path.with_name(flat_path(Path(), spec.name).name)
+    return flat_path(root or data_dir(), spec.name)
+
+
+def _materialize(spec: DatasetSpec, parts: Sequence[StoredDataset], path: Path) -> StoredDataset:
+    if path.is_file():
+        return _materialized_before(spec, parts, path)
+    provenance = composed_provenance(parts)
     lengths = [length for part in parts for length in part.lengths]
     episodes = (episode for part in parts for episode in part.episodes())
     write_dataset(path, spec, episodes, lengths, provenance)
     return open_dataset(path)
+
+
+def _materialized_before(
+    spec: DatasetSpec, parts: Sequence[StoredDataset], path: Path
+) -> StoredDataset:
+    own = open_dataset(path)
+    _check_belongs(spec, own)
+    contents = [(part.manifest.content_sha256, part.manifest.num_episodes) for part in parts]
+    if _composed_of(own) != contents:
+        own.close()
+        raise OutputExistsError(
+            f"{path}: expected a file made of {', '.join(str(part.path) for part in parts)}, got "
+            "one made of others; remove it and call again, or load the parts with materialize=False"
+        )
+    for part in parts:
+        part.close()
+    return own

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.preview.typography import BAR, INK, RULE, enlarged, font
-from vd4rl_data.storage.atomic import atomic_path
+from vd4rl_data.storage.atomic import atomic_path, check_absent
 
 SUFFIXES: Final = (".gif", ".mp4")
 
@@ -23,16 +23,18 @@ _LEAST_DELAY: Final = 20
 """Milliseconds between two pictures of a GIF; viewers slow down what is faster."""
 
 
-def animate(episode: Episode, path: Path, *, fps: int = 20) -> None:
+def animate(episode: Episode, path: Path, *, fps: int = 20, replace: bool = False) -> None:
     """Write an episode as an animation, one picture per observation, above a caption line.
 
     Args:
         episode: what to show.
         path: ends in ``.gif`` (Pillow; loops, 256 colors) or ``.mp4`` (needs ffmpeg; lossy).
         fps: frames per second.
+        replace: put it in the place of the file that is there.
 
     Raises:
         ValueError: another suffix, or a frame rate that is not positive.
+        OutputExistsError: there is such a file, and ``replace`` was not asked for.
         MissingDependencyError: MP4 without ffmpeg; the message names the extra to install.
     """
     if path.suffix not in SUFFIXES or fps < 1:
@@ -40,6 +42,7 @@ def animate(episode: Episode, path: Path, *, fps: int = 20) -> None:
             f"animate: expected a path ending in {' or '.join(SUFFIXES)} and 1 or more frames per "
             f"second, got {path} and {fps}"
         )
+    check_absent([path], replace=replace)
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = _write_gif if path.suffix == ".gif" else _write_mp4
     with atomic_path(path) as temporary:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from vd4rl_data.errors import InvalidResultError
+from vd4rl_data.errors import InvalidResultError, OutputExistsError
 from vd4rl_data.results.decode import Problems, decode, encode
 from vd4rl_data.results.model import RunResult
 from vd4rl_data.results.text import MAX_BYTES, StrictJsonError, parse_json
@@ -107,11 +107,24 @@ def read_traces(path: Path | str, result: RunResult) -> bytes:
     return data
 
 
-def write_result(path: Path | str, result: RunResult, actions: bytes | None = None) -> Path:
+def write_result(
+    path: Path | str,
+    result: RunResult,
+    actions: bytes | None = None,
+    *,
+    replace: bool = False,
+) -> Path:
     """Write a result file and, if there are any, its traces beside it.
+
+    Args:
+        path: of the result.
+        result: what to write.
+        actions: the bytes of its traces.
+        replace: put both in the place of those that are there.
 
     Raises:
         InvalidResultError: the result is not valid, or the actions are not those it speaks of.
+        OutputExistsError: one of the files is there, and ``replace`` was not asked for.
     """
     path = Path(path)
     data = format_result(result)
@@ -119,8 +132,15 @@ def write_result(path: Path | str, result: RunResult, actions: bytes | None = No
         problems = find_trace_problems(result, b"" if actions is None else actions)
         if problems:
             raise InvalidResultError(str(path), tuple(problems))
-        assert actions is not None
+    for present in (path, traces_path(path)):
+        if not replace and present.exists():
+            raise OutputExistsError(
+                f"{present} is already there; remove it, write elsewhere, or say replace=True"
+            )
+    if result.traces is not None and actions is not None:
         traces_path(path).write_bytes(actions)
+    else:
+        traces_path(path).unlink(missing_ok=True)  # those of the result that is replaced
     path.write_bytes(data)
     return path
 

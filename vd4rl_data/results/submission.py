@@ -56,13 +56,18 @@ class Submission:
     result: RunResult
     actions: bytes | None
 
-    def write(self, path: Path | str) -> Path:
+    def write(self, path: Path | str, *, replace: bool = False) -> Path:
         """Write both beside each other; returns the path of the result.
+
+        Args:
+            path: of the result.
+            replace: put both in the place of those that are there.
 
         Raises:
             InvalidResultError: the result contradicts itself.
+            OutputExistsError: one of them is there, and ``replace`` was not asked for.
         """
-        return write_result(path, self.result, self.actions)
+        return write_result(path, self.result, self.actions, replace=replace)
 
 
 def make_submission(

@@ -8,14 +8,14 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import filelock
 
-from vd4rl_data.errors import DatasetLockedError, NoSpaceError
+from vd4rl_data.errors import DatasetLockedError, NoSpaceError, OutputExistsError
 
 TEMPORARY_SUFFIX: Final = ".incomplete"
 _FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -43,6 +43,19 @@ def write_lock(path: Path) -> Generator[None]:
         yield
     finally:
         lock.release()
+
+
+def check_absent(paths: Iterable[Path], *, replace: bool) -> None:
+    """Refuse work that would replace a file unasked; every writer calls this before it begins.
+
+    Raises:
+        OutputExistsError: one of the paths is there, and ``replace`` is false.
+    """
+    present = None if replace else next((path for path in paths if os.path.lexists(path)), None)
+    if present is not None:
+        raise OutputExistsError(
+            f"{present} is already there; remove it, write elsewhere, or say replace=True"
+        )
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import pairwise
@@ -13,10 +12,10 @@ import numpy as np
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError
 from vd4rl_data.storage import sidecar
-from vd4rl_data.storage.atomic import atomic_path, check_free_space, write_lock
+from vd4rl_data.storage.atomic import atomic_path, check_absent, check_free_space, write_lock
 from vd4rl_data.storage.hashing import ContentHasher
 from vd4rl_data.storage.manifest import Manifest
-from vd4rl_data.storage.naming import dataset_stem, shard_path
+from vd4rl_data.storage.naming import all_shards, dataset_stem, shard_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 from vd4rl_data.storage.rows import Column
 from vd4rl_data.storage.writer import FileWriter, Progress, shard_attributes
@@ -30,16 +29,17 @@ def pack(
     folder: Path | None = None,
     *,
     shard_raw_bytes: int = SHARD_RAW_BYTES,
+    replace: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write a dataset as compressed shards of whole episodes, for transport.
-
-    They replace all shards of the same dataset in the folder, when every one of them is written.
 
     Args:
         source: a dataset file of any layout.
         folder: where to write; the source's own folder by default.
         shard_raw_bytes: uncompressed bytes per shard, at most (but at least one episode).
+        replace: put them in the place of all shards of the same dataset in the folder, when every
+            one of them is written.
         progress: called after each episode.
 
     Returns:
@@ -47,6 +47,7 @@ def pack(
 
     Raises:
         CorruptFileError: the source does not match its own checksums; nothing is written.
+        OutputExistsError: there are such shards, and ``replace`` was not asked for.
         DatasetLockedError, NoSpaceError: as in :func:`write_dataset`.
     """
     folder = folder or source.parent
@@ -55,41 +56,52 @@ def pack(
         groups = _split_episodes(stored, shard_raw_bytes)
         paths = [shard_path(folder, stem, number, len(groups)) for number in range(len(groups))]
         with write_lock(folder / f"{stem}.packed"):
+            check_absent(all_shards(folder, stem), replace=replace)
             _write_shards(stored, groups, paths, progress)
-            for other in folder.glob(f"{glob.escape(stem)}.packed-*-of-*.h5"):
+            for other in all_shards(folder, stem):
                 if other not in paths:
                     other.unlink()
     return paths
 
 
-def unpack(source: Path, target: Path | None = None, *, progress: Progress | None = None) -> Path:
+def unpack(
+    source: Path,
+    target: Path | None = None,
+    *,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> Path:
     """Write a dataset as one flat file, for training; byte for byte the file that was packed.
 
     Args:
         source: a dataset file of any layout; for shards, any one of them.
         target: the file to write; ``<name>.h5`` beside the source by default.
+        replace: put it in the place of the file that is there, when it is whole.
         progress: called after each episode.
 
     Raises:
         CorruptFileError: the source does not match its own checksums; nothing is written.
+        OutputExistsError: there is such a file, and ``replace`` was not asked for.
         DatasetLockedError, NoSpaceError: as in :func:`write_dataset`.
     """
     target = target or source.with_name(f"{dataset_stem(source)}.h5")
     with closing(open_dataset(source)) as stored:
         if target.resolve() in {shard.path.resolve() for shard in stored.shards}:
             raise DatasetFormatError(f"{target}: expected a target other than the source")
-        with (
-            write_lock(target),
-            sidecar.replaced(target) as record,
-            atomic_path(target) as temporary,
-        ):
-            check_free_space(target, sum(_raw_bytes(stored)))
-            hasher = ContentHasher()
-            attributes = shard_attributes(stored.manifest, 0, 1, 0)
-            _copy(stored, range(len(stored)), temporary, "flat", attributes, hasher, progress, 0)
-            _check_content(stored, hasher)
-            record(stored.manifest, [temporary], [target.name])
+        with write_lock(target):
+            check_absent([target], replace=replace)
+            _write_flat(stored, target, progress)
     return target
+
+
+def _write_flat(stored: StoredDataset, target: Path, progress: Progress | None) -> None:
+    with sidecar.replaced(target) as record, atomic_path(target) as temporary:
+        check_free_space(target, sum(_raw_bytes(stored)))
+        hasher = ContentHasher()
+        attributes = shard_attributes(stored.manifest, 0, 1, 0)
+        _copy(stored, range(len(stored)), temporary, "flat", attributes, hasher, progress, 0)
+        _check_content(stored, hasher)
+        record(stored.manifest, [temporary], [target.name])
 
 
 def _write_shards(

@@ -16,6 +16,8 @@ from vd4rl_data.scores import return_statistics
 from vd4rl_data.storage.format import canonical_json
 
 ORIGINS: Final = ("official", "imported", "regenerated", "sample")
+"""From the authors' own files to what is furthest from them."""
+
 VALIDATION_FRACTION: Final = 0.05
 UNKNOWN_RENDERER: Final = "unknown"
 _FINGERPRINT_FRAMES: Final = 4
@@ -161,6 +163,11 @@ def make_manifest(
         citation=spec.citation,
         provenance=provenance,
     )
+
+
+def least_origin(origins: Sequence[str]) -> str:
+    """The origin of data of several origins: the one furthest from the authors' own files."""
+    return max(origins, key=ORIGINS.index)
 
 
 def validation_split(episodes_of_parts: Sequence[int]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from pathlib import Path
 from typing import Final
@@ -31,6 +32,11 @@ def public_path(root: Path, dataset_id: str) -> Path:
 def shard_path(folder: Path, name: str, shard: int, num_shards: int) -> Path:
     """``<folder>/<name>.packed-00000-of-00003.h5``."""
     return folder / f"{name}.packed-{shard:05d}-of-{num_shards:05d}.h5"
+
+
+def all_shards(folder: Path, name: str) -> list[Path]:
+    """Every shard of a packed dataset that lies in a folder, of whatever packing."""
+    return sorted(folder.glob(f"{glob.escape(name)}.packed-*-of-*.h5"))
 
 
 def first_shard(flat: Path) -> Path | None:
@@ -64,6 +70,11 @@ def sidecar_path(path: Path) -> Path:
     """``<name>.manifest.json`` beside a flat file, ``<name>.packed.manifest.json`` by shards."""
     middle = ".packed" if _SHARD.fullmatch(path.name) else ""
     return path.with_name(f"{dataset_stem(path)}{middle}.manifest.json")
+
+
+def source_note(path: Path) -> Path:
+    """``<name>.source.json`` beside a file that was fetched: from where."""
+    return path.with_name(f"{dataset_stem(path)}.source.json")
 
 
 def dataset_stem(path: Path) -> str:

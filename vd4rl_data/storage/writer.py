@@ -16,6 +16,7 @@ from vd4rl_data.storage import sidecar
 from vd4rl_data.storage.atomic import (
     OutputFile,
     atomic_path,
+    check_absent,
     check_free_space,
     uninterrupted,
     write_lock,
@@ -156,31 +157,38 @@ def write_dataset(
     provenance: Provenance,
     *,
     layout: str = "flat",
+    replace: bool = False,
     progress: Progress | None = None,
 ) -> Manifest:
     """Write a dataset file and its sidecar; memory holds one episode at a time.
 
     Args:
-        path: the file to write; replaced atomically if it exists.
+        path: the file to write.
         spec: the catalog row that the episodes belong to.
         episodes: the episodes, in order; read exactly once.
         lengths: transitions of each episode, known beforehand so that arrays are made at full size.
         provenance: how the episodes came to be.
         layout: ``flat`` (for training) or ``packed`` (one shard, for transport).
+        replace: put it in the place of the file that is there, when it is whole.
         progress: called after each episode.
 
     Returns:
         The manifest that was stored.
 
     Raises:
+        OutputExistsError: there is such a file, and ``replace`` was not asked for.
         InvalidEpisodeError: an episode breaks an invariant or differs in its arrays.
         DatasetFormatError: the number or the lengths of the episodes are not those announced.
         DatasetLockedError: another process is writing the same file.
         NoSpaceError: the disk is too small. Nothing half-written is left in either case.
     """
-    with write_lock(path), sidecar.replaced(path) as record, atomic_path(path) as temporary:
-        manifest = _write(temporary, path, spec, episodes, lengths, provenance, layout, progress)
-        record(manifest, [temporary], [path.name])
+    with write_lock(path):
+        check_absent([path], replace=replace)
+        with sidecar.replaced(path) as record, atomic_path(path) as temporary:
+            manifest = _write(
+                temporary, path, spec, episodes, lengths, provenance, layout, progress
+            )
+            record(manifest, [temporary], [path.name])
     return manifest
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -153,6 +154,37 @@ def test_composite_id_loads_its_published_parts(
     expected = [episode for path in paths for episode in load_dataset(path)]
     assert len(both) == len(expected) == 5
     assert all(tiny.same(a, b) for a, b in zip(both, expected, strict=True))
+
+
+def test_what_a_stranger_published_is_materialized_where_only_that_source_looks(
+    make_mirror: MakeMirror, tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vd4rl_data.hub.publish import prepare
+
+    name = tiny.MEDIUM_EXPERT.name
+    claimed = dataclasses.replace(tiny.PROVENANCE, origin="official")
+    paths = []
+    for spec, lengths in {tiny.MEDIUM: (3, 3), tiny.EXPERT: (3, 3, 3)}.items():
+        paths.append(tmp_path / f"{spec.name}.h5")
+        tiny.write(paths[-1], tiny.episodes_of(lengths), spec=spec, provenance=claimed)
+    prepared = prepare(paths, tmp_path / "upload", REPO_ID)
+    content = {file.path: (prepared.folder / file.path).read_bytes() for file in prepared.files}
+    monkeypatch.setenv("HF_ENDPOINT", make_mirror(content, REPO_ID).url)
+    lazy = load_dataset(name, source=SOURCE)
+    dataset = load_dataset(name, source=SOURCE, materialize=True)
+    (path,) = dataset.paths
+    assert path.parent == lazy.paths[0].parent
+    assert (data_dir / "hf") in path.parents
+    recipe = dataset.manifest.provenance.recipe
+    commit = path.parts[-3]
+    assert [part["fetched_from"] for part in recipe["composed_of"]] == [f"{SOURCE}@{commit}"] * 2
+    assert all(tiny.same(a, b) for a, b in zip(dataset, lazy, strict=True))
+    written = path.stat().st_mtime_ns
+    assert load_dataset(name, source=SOURCE, materialize=True).paths == (path,)
+    assert path.stat().st_mtime_ns == written
+    for source in ("auto", "local"):
+        with pytest.raises(DatasetNotFoundError):
+            load_dataset(name, source=source)
 
 
 def test_bundled_sample_there_and_back(

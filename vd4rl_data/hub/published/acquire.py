@@ -181,7 +181,7 @@ def _unpacked(published: PublishedDataset, name: str, incoming: Path) -> Path:
     staged.parent.mkdir(parents=True, exist_ok=True)
     problems: tuple[str, ...]
     try:
-        unpack(incoming / published.files[0].path, staged)
+        unpack(incoming / published.files[0].path, staged, replace=True)  # a kill's leavings
         problems = verify_dataset(staged).problems
         beside = sidecar.read(staged)
         if beside is None or beside.manifest != published.manifest.to_json():
