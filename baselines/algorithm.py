@@ -12,7 +12,7 @@ from torch import Tensor
 
 from baselines.drq.networks import Spaces
 from vd4rl_data.pytorch.samplers import Data
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 
 
 class Agent(Protocol):

@@ -15,7 +15,8 @@ from baselines.result import make_result
 from baselines.run_folder import RunFolder
 from baselines.settings import RunSettings
 from vd4rl_data.errors import MissingDependencyError
-from vd4rl_data.results import benchmark_of, read_result
+from vd4rl_data.ids import benchmark_of
+from vd4rl_data.results import read_result
 from vd4rl_data.storage.atomic import atomic_path, write_text
 
 STORE: Final = Path(__file__).parents[1] / "leaderboard" / "results"

@@ -29,7 +29,7 @@ from baselines.settings import MACHINE, Machine, RunSettings
 from baselines.stepping import Stepper
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.pytorch.feeds import choose_storage
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.atomic import write_lock
 
 Progress = Callable[[int, str], None]

@@ -35,7 +35,8 @@ from collection.behaviors import UniformBehavior
 from collection.jobs import CollectJob
 from collection.versions import installed_versions
 from collection.workers import WorkerPool
-from vd4rl_data.registry import DatasetSpec, TaskSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import PartStore
 
 _THREADS: Final = "LP_NUM_THREADS"
@@ -228,19 +229,21 @@ def _serve_dm_control(
         os.environ[_THREADS] = threads
     import numpy as np
 
-    from vd4rl_data.envs.backend import load_suite
+    from vd4rl_data.simulators.dmc import load_suite
 
     rng = np.random.default_rng(0)
-    environment = load_suite().load(task.domain, task.goal, task_kwargs={"random": 0})
+    environment = load_suite().load(
+        task.settings.domain, task.settings.goal, task_kwargs={"random": 0}
+    )
     while connection.recv() is not None:
         start = time.perf_counter()
         environment.reset()
-        frames = [environment.physics.render(size, size, camera_id=task.camera_id)]
+        frames = [environment.physics.render(size, size, camera_id=0)]
         for _ in range(task.time_steps):
             action = rng.uniform(-1.0, 1.0, size=task.action_size)
             for _ in range(task.action_repeat):
                 environment.step(action)
-            frames.append(environment.physics.render(size, size, camera_id=task.camera_id))
+            frames.append(environment.physics.render(size, size, camera_id=0))
         connection.send(len(frames) / (time.perf_counter() - start))
     environment.physics.free()
 

@@ -25,13 +25,17 @@ from typing import Any
 import numpy as np
 
 import vd4rl_data
-from vd4rl_data.envs import render_frame, renderer_name
-from vd4rl_data.envs.backend import load_suite
-from vd4rl_data.registry import TASKS, TaskSpec
+from vd4rl_data.registry import TASKS
+from vd4rl_data.simulators import View
+from vd4rl_data.simulators.dmc import load_suite
+from vd4rl_data.simulators.draw import Canvases
+from vd4rl_data.simulators.gl import renderer_name
+from vd4rl_data.spec import TaskSpec
 
 BLOCK = 10
 SETTINGS = {"one thread": "0", "default": None}
 CONTESTANTS = ("ours", "dm_control")
+CAMERA = 0  # of every dm_control task that is registered
 
 
 def serve(connection: Connection, threads: str | None) -> None:
@@ -53,8 +57,11 @@ class Stage:
     def __init__(self, task: TaskSpec, size: int) -> None:
         self.task, self.size = task, size
         self.rng = np.random.default_rng(0)
+        self.canvases, self.view = Canvases(), View(size, task.camera)
         self.environment: Any = load_suite().load(
-            task.domain, task.goal, task_kwargs={"random": 0, "time_limit": float("inf")}
+            task.settings.domain,
+            task.settings.goal,
+            task_kwargs={"random": 0, "time_limit": float("inf")},
         )
         self.environment.reset()
         if not np.array_equal(self.ours(), self.dm_control()):  # also builds both contexts
@@ -63,11 +70,12 @@ class Stage:
             )
 
     def ours(self) -> np.ndarray:
-        return render_frame(self.environment.physics, self.size, self.task.camera_id)
+        physics = self.environment.physics
+        return self.canvases.draw(physics.model.ptr, physics.data.ptr, self.view)
 
     def dm_control(self) -> np.ndarray:
         physics = self.environment.physics
-        return physics.render(self.size, self.size, camera_id=self.task.camera_id)
+        return physics.render(self.size, self.size, camera_id=CAMERA)
 
     def block(self, contestant: str) -> list[float]:
         """Seconds of each frame of a block; the first, which changes the context, is left out."""

@@ -38,7 +38,7 @@ from collection.sac.settings import TrainSettings
 from collection.sac.train import train
 from collection.sac.update import Hyperparameters, SACLearner
 from collection.sac.weights import initialize
-from vd4rl_data.envs.simulation import DMCSimulation
+from vd4rl_data.simulators import Simulation
 
 TASK = "walker_walk"
 P, A, BATCH = 24, 6, 256
@@ -54,18 +54,23 @@ class StateEnv(gym.Env[np.ndarray, np.ndarray]):
     action_space = gym.spaces.Box(-1.0, 1.0, (A,), np.float32)
 
     def __init__(self) -> None:
-        self._simulation = DMCSimulation(TASK)
+        self._simulation = Simulation(TASK)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed, options=options)
         self._simulation.reset(seed)
-        return self._simulation.state, {}
+        return self._state(), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         result = self._simulation.step(action)
-        return self._simulation.state, result.reward, result.terminated, result.truncated, {}
+        return self._state(), result.reward, result.terminated, result.truncated, {}
+
+    def _state(self) -> np.ndarray:
+        state = self._simulation.state
+        assert state is not None
+        return state
 
 
 def make_reference(device: str) -> SAC:

@@ -14,8 +14,8 @@ from collection.errors import InvalidSettingError, NotCollectableError
 from collection.policy_files import PolicyFile, read_policy, shipped_policy
 from collection.replay_files import ReplayFile, open_replay, shipped_replay
 from collection.rollout import Policy, Trajectory, rollout
-from vd4rl_data.envs.simulation import DMCSimulation
-from vd4rl_data.registry import TaskSpec
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.spec import TaskSpec
 
 
 class Behavior(Protocol):
@@ -40,7 +40,7 @@ class Behavior(Protocol):
         """Time steps of the first episodes; an upper bound where one can end earlier."""
         ...
 
-    def play(self, simulation: DMCSimulation, *, seed: int, episode: int) -> Trajectory:
+    def play(self, simulation: Simulation, *, seed: int, episode: int) -> Trajectory:
         """Play one episode: a function of task, behavior, seed and number alone."""
         ...
 
@@ -65,7 +65,7 @@ class UniformBehavior:
         """See :class:`Behavior`."""
         return (task.time_steps,) * episodes
 
-    def play(self, simulation: DMCSimulation, *, seed: int, episode: int) -> Trajectory:
+    def play(self, simulation: Simulation, *, seed: int, episode: int) -> Trajectory:
         """See :class:`Behavior`."""
         return rollout(simulation, make_uniform_policy, seed=seed, episode=episode)
 
@@ -101,7 +101,7 @@ class PolicyBehavior:
         """See :class:`Behavior`."""
         return (task.time_steps,) * episodes
 
-    def play(self, simulation: DMCSimulation, *, seed: int, episode: int) -> Trajectory:
+    def play(self, simulation: Simulation, *, seed: int, episode: int) -> Trajectory:
         """See :class:`Behavior`."""
         return rollout(simulation, self._make_policy, seed=seed, episode=episode)
 
@@ -152,7 +152,7 @@ class ReplayBehavior:
             )
         return self.replay.lengths[:episodes]
 
-    def play(self, simulation: DMCSimulation, *, seed: int, episode: int) -> Trajectory:
+    def play(self, simulation: Simulation, *, seed: int, episode: int) -> Trajectory:
         """See :class:`Behavior`; the seed is that of the training run, whatever is given."""
         del seed
         return self.replay.trajectory(episode, simulation)

@@ -13,7 +13,8 @@ from collection.recipes import Recipe, find_recipe
 from collection.seeding import SEEDING
 from collection.versions import installed_versions
 from collection.work import Work, parts_folder
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Provenance
 from vd4rl_data.storage.naming import flat_path
 
@@ -96,7 +97,7 @@ def _settings(spec: DatasetSpec, behavior: Behavior, seed: int) -> dict[str, Any
         "seeding": SEEDING,
         "task": {
             "name": task.name,
-            "camera_id": task.camera_id,
+            "camera": str(task.camera),
             "action_repeat": task.action_repeat,
             "horizon": task.horizon,
         },

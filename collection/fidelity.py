@@ -15,7 +15,8 @@ from collection.statistics import EpisodeSummary, fidelity_record
 from collection.versions import installed_versions
 from collection.workers import WorkerPool
 from vd4rl_data.errors import DatasetNotFoundError
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec, get_task_spec, list_datasets
+from vd4rl_data.registry import get_dataset_spec, get_task_spec, list_datasets
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset
 
 Result = tuple[DatasetSpec | None, list[EpisodeSummary], dict[str, Any]]

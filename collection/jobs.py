@@ -15,10 +15,10 @@ from jaxtyping import Float64, UInt8
 from collection.behaviors import Behavior
 from collection.statistics import EpisodeSummary, summarize
 from collection.workers import OnFrames
-from vd4rl_data.envs.render import configure_worker_rendering, renderer_name
-from vd4rl_data.envs.simulation import DMCSimulation
 from vd4rl_data.episode import Episode
-from vd4rl_data.registry import DatasetSpec, TaskSpec
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.simulators.gl import configure_worker_rendering, renderer_name
+from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import PartStore, StoredDataset, open_dataset
 
 PHYSICS_STATE: Final = "physics_state"
@@ -124,7 +124,7 @@ class RolloutSession:
     def __init__(self, job: RolloutJob) -> None:
         """Make the simulation."""
         self._job = job
-        self._simulation = DMCSimulation(job.task)
+        self._simulation = Simulation(job.task)
 
     def make(self, number: int, on_frames: OnFrames) -> EpisodeSummary:  # noqa: ARG002 - draws none
         """Play one episode."""
@@ -171,7 +171,7 @@ class PartSession:
 class _Collector:
     def __init__(self, job: CollectJob) -> None:
         self._job = job
-        self._simulation = DMCSimulation(job.spec.task)
+        self._simulation = Simulation(job.spec.task)
 
     def make(self, number: int, on_frames: OnFrames) -> Episode:
         trajectory = self._job.behavior.play(self._simulation, seed=self._job.seed, episode=number)
@@ -194,7 +194,7 @@ class _Collector:
 class _Renderer:
     def __init__(self, job: RenderJob) -> None:
         self._job = job
-        self._simulation = DMCSimulation(job.spec.task)
+        self._simulation = Simulation(job.spec.task)
         self._source: StoredDataset = open_dataset(job.source)
 
     def make(self, number: int, on_frames: OnFrames) -> Episode:
@@ -209,7 +209,7 @@ class _Renderer:
 
 
 def _draw(
-    simulation: DMCSimulation,
+    simulation: Simulation,
     physics_states: Float64[np.ndarray, "T1 S"],
     size: int,
     on_frames: OnFrames,

@@ -1,37 +1,26 @@
-"""What can be collected: one row per kind of dataset."""
+"""What can be collected: every dataset that is stored and whose behavior is known."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
+from collection.behaviors import BEHAVIORS
 from collection.errors import NotCollectableError
-from vd4rl_data.registry import DATASETS, DatasetSpec
+from vd4rl_data.registry import DATASETS
+from vd4rl_data.spec import DatasetSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the datasets of one behavior and variant are made.
+    """How a dataset is made.
 
     Attributes:
-        behavior, variant: the parts of the dataset id that select this row; the behavior is a
-            name in :data:`collection.behaviors.BEHAVIORS`.
+        behavior: a name in :data:`collection.behaviors.BEHAVIORS`.
         origin: what the manifest calls the result.
     """
 
     behavior: str
-    variant: str | None
     origin: str
-
-
-RECIPES: Final = (
-    Recipe("random", None, origin="regenerated"),
-    Recipe("random", "sample", origin="sample"),
-    Recipe("medium_replay", None, origin="regenerated"),
-    Recipe("medium", None, origin="regenerated"),
-    Recipe("expert", None, origin="regenerated"),
-)
-SIMULATORS: Final = ("dmc",)
 
 
 def find_recipe(spec: DatasetSpec) -> Recipe:
@@ -54,9 +43,6 @@ def find_recipe(spec: DatasetSpec) -> Recipe:
 
 
 def _match(spec: DatasetSpec) -> Recipe | None:
-    if spec.parts or spec.task.simulator not in SIMULATORS:
+    if spec.parts or spec.id.behavior not in BEHAVIORS:
         return None
-    for recipe in RECIPES:
-        if (recipe.behavior, recipe.variant) == (spec.id.behavior, spec.id.variant):
-            return recipe
-    return None
+    return Recipe(spec.id.behavior, "sample" if spec.bundled else "regenerated")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from collection.errors import ReplayFileError
 from collection.rollout import Trajectory
-from vd4rl_data.envs.simulation import DMCSimulation
+from vd4rl_data.simulators import Simulation
 from vd4rl_data.storage.atomic import atomic_path
 
 FORMAT: Final = "vd4rl-data replay"
@@ -94,7 +94,7 @@ class ReplayFile:
         rewards = self._array("rewards").astype(np.float64)
         return np.array([part.sum() for part in np.split(rewards, np.cumsum(self.lengths)[:-1])])
 
-    def trajectory(self, number: int, simulation: DMCSimulation) -> Trajectory:
+    def trajectory(self, number: int, simulation: Simulation) -> Trajectory:
         """One episode; the simulation gives the proprioception back."""
         step = sum(self.lengths[:number])
         length, row = self.lengths[number], step + number
@@ -114,7 +114,7 @@ class ReplayFile:
         )
 
     def _states(
-        self, rows: slice, physics_states: NDArray[np.float64], simulation: DMCSimulation
+        self, rows: slice, physics_states: NDArray[np.float64], simulation: Simulation
     ) -> NDArray[np.float32]:
         if self.stores_states:
             return self._array(_STATES)[rows]
@@ -201,7 +201,7 @@ def open_replay(path: Path) -> ReplayFile:
 
 
 def _gives_states_back(task: str, episodes: Sequence[Trajectory]) -> bool:
-    simulation = DMCSimulation(task)
+    simulation = Simulation(task)
     try:
         return all(
             np.array_equal(simulation.state_at(physics_state), state)

@@ -14,9 +14,9 @@ from rich.table import Table
 from collection.pipeline import Made
 from collection.statistics import Deviation, EpisodeSummary, summarize
 from vd4rl_data.paths import data_dir
-from vd4rl_data.registry import DatasetSpec
 from vd4rl_data.report import returns_table
 from vd4rl_data.scores import return_statistics
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import StoredDataset, open_dataset
 
 

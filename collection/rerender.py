@@ -10,10 +10,11 @@ from collection.checks import check_least
 from collection.errors import DatasetExistsError, NoPhysicsStateError
 from collection.jobs import PHYSICS_STATE, RenderJob
 from collection.pipeline import Made, make_dataset
-from collection.recipes import SIMULATORS
 from collection.versions import installed_versions
 from collection.work import Work, parts_folder
-from vd4rl_data.registry import DatasetSpec, format_id, get_dataset_spec
+from vd4rl_data.ids import format_id
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Manifest, StoredDataset, open_dataset
 from vd4rl_data.storage.naming import flat_path
 from vd4rl_data.storage.rows import info_key
@@ -63,7 +64,7 @@ def rerender(
 
 def _plan(stored: StoredDataset, root: Path, size: int) -> Work:
     source_spec = get_dataset_spec(stored.manifest.dataset_id)
-    _check_renderable(stored, source_spec)
+    _check_renderable(stored)
     spec = get_dataset_spec(format_id(dataclasses.replace(source_spec.id, size=size)))
     settings = _settings(stored.manifest, spec)
     versions = installed_versions()
@@ -95,17 +96,12 @@ def _settings(source: Manifest, spec: DatasetSpec) -> dict[str, Any]:
             "versions": dict(source.provenance.versions),
             "renderer": source.provenance.renderer,
         },
-        "camera_id": spec.task.camera_id,
+        "camera": str(spec.task.camera),
         "size": spec.size,
     }
 
 
-def _check_renderable(stored: StoredDataset, spec: DatasetSpec) -> None:
-    if spec.task.simulator not in SIMULATORS:
-        raise NoPhysicsStateError(
-            f"{stored.path}: simulator: expected one of {', '.join(SIMULATORS)}, got "
-            f"{spec.task.simulator}"
-        )
+def _check_renderable(stored: StoredDataset) -> None:
     if info_key(PHYSICS_STATE) not in stored.keys:
         raise NoPhysicsStateError(
             f"{stored.path}: expected the array {info_key(PHYSICS_STATE)}, got "

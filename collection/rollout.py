@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from collection.errors import NoPhysicsStateError
 from collection.seeding import episode_seeds
-from vd4rl_data.envs.simulation import DMCSimulation
-from vd4rl_data.registry import TaskSpec
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.spec import TaskSpec
 
 Policy = Callable[[Float32[np.ndarray, " P"]], Float32[np.ndarray, " A"]]
 """From the proprioceptive state, float32 (P,), to an action, float32 (A,), in [-1, 1]."""
@@ -46,7 +47,7 @@ class Trajectory:
 
 
 def rollout(
-    simulation: DMCSimulation, make_policy: PolicyFactory, *, seed: int, episode: int
+    simulation: Simulation, make_policy: PolicyFactory, *, seed: int, episode: int
 ) -> Trajectory:
     """Play one episode: a function of task, policy, seed and episode number alone."""
     seeds = episode_seeds(seed, episode)
@@ -71,12 +72,18 @@ class TrajectoryRecord:
     ended: bool = False
     terminated: bool = False
 
-    def observe(self, simulation: DMCSimulation) -> None:
+    def observe(self, simulation: Simulation) -> None:
         """Note where the simulation is."""
-        self.physics_states.append(simulation.physics_state)
-        self.states.append(simulation.state)
+        physics_state, state = simulation.physics_state, simulation.state
+        if physics_state is None or state is None:
+            raise NoPhysicsStateError(
+                f"task {simulation.task.name!r}: its simulator has no physics state or no"
+                " proprioception to record"
+            )
+        self.physics_states.append(physics_state)
+        self.states.append(state)
 
-    def act(self, simulation: DMCSimulation, action: Float32[np.ndarray, " A"]) -> None:
+    def act(self, simulation: Simulation, action: Float32[np.ndarray, " A"]) -> None:
         """Take one time step and note what came of it."""
         step = simulation.step(action)
         self.actions.append(action)

@@ -16,8 +16,8 @@ from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.tiers import TIERS, Choice, choose, medium_level
-from vd4rl_data.envs.simulation import DMCSimulation
 from vd4rl_data.registry import list_datasets
+from vd4rl_data.simulators import Simulation
 
 REPLAY: Final = "medium_replay"
 
@@ -121,7 +121,7 @@ def _write_tier(
 
 
 def _state_layout(task: str) -> tuple[tuple[str, int], ...]:
-    simulation = DMCSimulation(task)
+    simulation = Simulation(task)
     simulation.reset(0)
     layout = simulation.state_layout
     simulation.close()

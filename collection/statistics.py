@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vd4rl_data.registry import DatasetSpec, ReturnStatistics
 from vd4rl_data.report import mean_z_value
 from vd4rl_data.scores import return_statistics
+from vd4rl_data.spec import DatasetSpec, ReturnStatistics
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collection.jobs import PartJob
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Provenance
 from vd4rl_data.storage.atomic import clear_removed, remove_folder
 from vd4rl_data.storage.naming import flat_path

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from vd4rl_data.registry import TASKS, TaskSpec, list_datasets
-from vd4rl_data.results import BenchmarkId, parse_benchmark
+from vd4rl_data.ids import BenchmarkId, parse_benchmark
+from vd4rl_data.registry import TASKS, list_datasets
 from vd4rl_data.results.model import Environment, Scale
+from vd4rl_data.scores import return_score
+from vd4rl_data.spec import TaskSpec
 
 DISTRACTIONS: Final = ("easy", "medium", "hard")
 """Levels as the files are named; the paper calls them low, moderate, high."""
@@ -110,7 +112,8 @@ def _vd4rl() -> Iterator[Benchmark]:
     for spec in list_datasets(suite="VD4RL", size=64):
         if spec.id.variant is not None:
             continue
-        score = ScoreRange(spec.score_min, spec.score_max, "episode return / 1000")
+        low, high = return_score(spec).low, return_score(spec).high
+        score = ScoreRange(low, high, "episode return / 1000")
         name = f"VD4RL/{spec.id.task}-{spec.id.behavior}"
         yield _row(name, "main", (64, 84), score, spec.source, task=spec.task)
     for task in ("walker_walk", "cheetah_run"):

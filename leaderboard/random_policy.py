@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from leaderboard.benchmarks import benchmarks
-from vd4rl_data.envs import DMCSimulation
 from vd4rl_data.evaluation import ActionTrace, episode_seed
-from vd4rl_data.registry import TaskSpec
 from vd4rl_data.results import Algorithm, Data, Protocol, Submission, make_submission
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.spec import TaskSpec
 
 NAME = "Uniform random"
 
@@ -38,7 +38,7 @@ def random_policy(benchmark: str, seeds: int, episodes: int) -> Submission:
     row = benchmarks()[benchmark]
     if row.task is None:
         raise ValueError(f"{benchmark}: the library has no simulation of it")
-    with contextlib.closing(DMCSimulation(row.task)) as simulation:
+    with contextlib.closing(Simulation(row.task)) as simulation:
         runs = {seed: play_randomly(simulation, row.task, seed, episodes) for seed in range(seeds)}
     return make_submission(
         Algorithm(name=NAME),
@@ -52,7 +52,7 @@ def random_policy(benchmark: str, seeds: int, episodes: int) -> Submission:
     )
 
 
-def play_randomly(simulation: DMCSimulation, task: TaskSpec, seed: int, episodes: int) -> Played:
+def play_randomly(simulation: Simulation, task: TaskSpec, seed: int, episodes: int) -> Played:
     """Episodes of uniformly random actions, physics only; a function of the seed alone."""
     returns: list[float] = []
     traces: list[ActionTrace] = []

@@ -10,9 +10,9 @@ from typing import Final
 
 from leaderboard.benchmarks import benchmarks
 from vd4rl_data.errors import InvalidActionError, InvalidTraceError
-from vd4rl_data.registry import TaskSpec
 from vd4rl_data.results import RunResult
 from vd4rl_data.results.traces import EpisodeTrace, unpack_actions
+from vd4rl_data.spec import TaskSpec
 
 SIMULATOR: Final = ("mujoco", "dm_control")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from vd4rl_data.errors import InvalidResultError
-from vd4rl_data.results import RunResult, parse_benchmark, parse_result, result_paths
+from vd4rl_data.ids import parse_benchmark
+from vd4rl_data.results import RunResult, parse_result, result_paths
 from vd4rl_data.results.files import RECEIPT_SUFFIX, read_bounded, result_sha256
 from vd4rl_data.results.text import MAX_BYTES
 from vd4rl_data.results.traces import SUFFIX

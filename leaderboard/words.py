@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vd4rl_data.results import BenchmarkId
+from vd4rl_data.ids import BenchmarkId
 
 BEHAVIORS: Final = {
     "random": "random",
@@ -41,10 +41,10 @@ def task_words(benchmark: BenchmarkId) -> str:
 
 def distraction(benchmark: BenchmarkId) -> tuple[str, int] | None:
     """The level of a distracting variant, in the paper's word, and the percentage shifted."""
-    words = (benchmark.variant or "").split("_")
-    if len(words) != 3 or words[0] != "distracting":
+    variant = benchmark.variant
+    if variant is None or variant.level is None or variant.percent is None:
         return None
-    return _LEVELS[words[1]], int(words[2])
+    return _LEVELS[variant.level], variant.percent
 
 
 def dataset_words(benchmark: BenchmarkId) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from vd4rl_data.catalog import register_all as _register_all
 from vd4rl_data.envs.registration import register_environments as _register_environments
-from vd4rl_data.registry import DatasetSpec as DatasetSpec
-from vd4rl_data.registry import TaskSpec as TaskSpec
+from vd4rl_data.plugins import load_plugins as _load_plugins
 from vd4rl_data.registry import list_datasets as list_datasets
+from vd4rl_data.spec import DatasetSpec as DatasetSpec
+from vd4rl_data.spec import TaskSpec as TaskSpec
+from vd4rl_data.suites import register_all as _register_all
 from vd4rl_data.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ __all__ = [
 ]
 
 _register_all()
+_load_plugins()
 _register_environments()
 
 

@@ -102,6 +102,18 @@ class DatasetUnavailableError(DatasetNotFoundError, TransferError):
     """A known dataset is not here and could not be fetched; what arrived of it is kept."""
 
 
+class UnknownSimulatorError(Vd4rlError, ValueError):
+    """Nothing is registered under the name of a simulator or of a kind of look."""
+
+
+class InvalidPluginError(Vd4rlError, ImportError):
+    """Something that others add to this package cannot be imported, or is refused."""
+
+
+class NoScoreError(Vd4rlError, ValueError):
+    """A dataset has no score, or it is made of something that is not known here."""
+
+
 class UnsafeNameError(Vd4rlError, ValueError):
     """A remote file has a name that must not be written to a disk."""
 

@@ -16,13 +16,14 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from vd4rl_data.envs.actions import checked_actions, to_array
 from vd4rl_data.envs.lanes import LaneStep, LocalLanes, WorkerLanes
-from vd4rl_data.envs.registration import find_env_spec, find_task
-from vd4rl_data.envs.simulation import DMCSimulation
+from vd4rl_data.envs.registration import find_env_spec, find_environment
 from vd4rl_data.errors import InvalidTraceError
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.scores import normalized_score
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.simulators.actions import checked_actions, to_array
+from vd4rl_data.spec import DatasetSpec
 
 EnvOrId = str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]
 
@@ -167,7 +168,7 @@ def replay(env_or_id: EnvOrId, traces: Iterable[ActionTrace]) -> Float64[np.ndar
         InvalidActionError: a trace has actions of a wrong shape or outside [-1, 1].
         ValueError: the environment is not one of this package, or wrappers stand around it.
     """
-    simulation = DMCSimulation(find_task(env_or_id))
+    simulation = Simulation(find_environment(env_or_id).task)
     limit = find_env_spec(env_or_id).max_episode_steps or simulation.task.time_steps
     with contextlib.closing(simulation):
         returns = [
@@ -176,7 +177,7 @@ def replay(env_or_id: EnvOrId, traces: Iterable[ActionTrace]) -> Float64[np.ndar
     return np.array(returns, dtype=np.float64)
 
 
-def _replay(simulation: DMCSimulation, trace: ActionTrace, limit: int, where: str) -> float:
+def _replay(simulation: Simulation, trace: ActionTrace, limit: int, where: str) -> float:
     shape = (len(trace.actions), simulation.task.action_size)
     actions = checked_actions(trace.actions, shape, where)
     simulation.reset(trace.seed)

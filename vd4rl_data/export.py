@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 
 from vd4rl_data.episode import Episode, validate
 from vd4rl_data.errors import InvalidEpisodeError, OutputExistsError
-from vd4rl_data.registry import TaskSpec
+from vd4rl_data.spec import TaskSpec
 from vd4rl_data.storage.atomic import OutputFile, atomic_path, uninterrupted
 from vd4rl_data.upstream.hdf5 import FIRST, KEYS, LAST
 from vd4rl_data.upstream.rows import Rows, unshifted
-from vd4rl_data.upstream.state import STATE_LAYOUT
 
 ExportFormat = Literal["vd4rl-npz", "vd4rl-hdf5"]
 Progress = Callable[[int], None]
@@ -172,10 +171,10 @@ def _recorded_arrays(
     where: str, episode: Episode, rows: Rows, task: TaskSpec
 ) -> dict[str, NDArray[Any]]:
     """The variant of the collecting driver, with proprioception and without discounts."""
-    layout = STATE_LAYOUT.get(task.domain)
-    columns = None if layout is None else sum(count for _, count in layout)
+    layout = task.state_layout
+    columns = sum(count for _, count in layout)
     got = None if rows.state is None else rows.state.shape[1]
-    if layout is None or rows.state is None or got != columns:
+    if not layout or rows.state is None or got != columns:
         raise InvalidEpisodeError(
             f"{where}: infos/state: expected the proprioception of {task.name}, float32 with "
             f"{columns} columns and a row per observation, got {got or 'none'}"

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from vd4rl_data.registry import DatasetSpec, ReturnStatistics
+from vd4rl_data.spec import DatasetSpec, ReturnStatistics
 
 SUSPICIOUS_Z: Final = 3.0
 """Means further apart than so many standard errors are pointed out (chance: about 0.3 %)."""

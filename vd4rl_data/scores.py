@@ -1,11 +1,41 @@
-"""Normalized scores: pure arithmetic on episode returns and a catalog row."""
+"""Scores: pure arithmetic on episodes and a catalog row."""
 
 from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vd4rl_data.registry import DatasetSpec, ReturnStatistics
+from vd4rl_data.errors import NoScoreError
+from vd4rl_data.spec import (
+    DatasetSpec,
+    ReturnScore,
+    ReturnStatistics,
+    Score,
+    SuccessScore,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSummary:
+    """What a score may depend on.
+
+    Attributes:
+        episode_return: undiscounted.
+        length: in time steps.
+        success: whether the task was solved at any time step, or how much of it at the last, from
+            0 to 1; ``None`` where the environment does not say.
+        info: what else the environment said at the last step.
+    """
+
+    episode_return: float
+    length: int
+    success: float | None = None
+    info: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def normalized_score(
@@ -14,15 +44,75 @@ def normalized_score(
     """Map undiscounted episode returns to the suite's normalized score.
 
     Args:
-        spec: the catalog row whose ``score_min`` and ``score_max`` map to 0 and 1.
+        spec: a catalog row whose score is a function of the return.
         episode_return: one return or an array of any shape.
 
     Returns:
         A float for one return, else a float64 array of the same shape. Papers print 100 times this.
+
+    Raises:
+        NoScoreError: the score is not a function of the return; see :func:`score`.
     """
     returns = np.asarray(episode_return, dtype=np.float64)
-    score = (returns - spec.score_min) / (spec.score_max - spec.score_min)
+    score = _of_return(return_score(spec), returns)
     return float(score) if score.ndim == 0 else score
+
+
+def return_score(spec: DatasetSpec) -> ReturnScore:
+    """The linear function of the return that is a dataset's score.
+
+    Raises:
+        NoScoreError: its score is not a function of the return.
+    """
+    if isinstance(spec.score, ReturnScore):
+        return spec.score
+    if spec.score is None:
+        raise NoScoreError(
+            f"{spec.name} has no normalized score: its constants were never published. Report"
+            " returns."
+        )
+    raise NoScoreError(
+        f"{spec.name}: its score is no function of the return ({spec.score.source}). Use"
+        " vd4rl_data.scores.score(spec, summary), or Evaluation.normalized(id), which know what"
+        " else happened."
+    )
+
+
+def score(spec: DatasetSpec, episode: EpisodeSummary) -> float:
+    """The score of one episode, 0 to 1, whatever it is made of.
+
+    Raises:
+        NoScoreError: the dataset has no score, or the summary does not say what it is made of.
+    """
+    if spec.score is None:
+        return_score(spec)  # raises
+    return score_of(spec.score, episode, spec.name)
+
+
+def score_of(rule: Score | None, episode: EpisodeSummary, name: str) -> float:
+    """The score of one episode by a rule; raises what :func:`score` does."""
+    if isinstance(rule, ReturnScore):
+        return float(_of_return(rule, np.float64(episode.episode_return)))
+    if isinstance(rule, SuccessScore):
+        if episode.success is None:
+            raise NoScoreError(
+                f"{name}: the score is the success of an episode ({rule.source}), and this one's"
+                " environment does not say whether it succeeded"
+            )
+        return float(episode.success)
+    if rule is None:
+        raise NoScoreError(f"{name} has no score")
+    module, _, function = rule.function.partition(":")
+    return float(getattr(importlib.import_module(module), function)(episode))
+
+
+def describe_score(rule: Score | None) -> str:
+    """What a score is, in a few words for readers."""
+    if rule is None:
+        return "none: the constants were never published"
+    if isinstance(rule, ReturnScore):
+        return f"0 at a return of {rule.low:g}, 1 at {rule.high:g}"
+    return rule.source
 
 
 def return_statistics(returns: ArrayLike) -> ReturnStatistics:
@@ -44,3 +134,7 @@ def return_statistics(returns: ArrayLike) -> ReturnStatistics:
         p75=p75,
         max=float(values.max()),
     )
+
+
+def _of_return(rule: ReturnScore, returns: Any) -> Any:
+    return (returns - rule.low) / (rule.high - rule.low)

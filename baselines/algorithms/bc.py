@@ -21,7 +21,7 @@ from baselines.drq.networks import Spaces
 from baselines.drq.settings import PAPER, PolicySettings, preset_values
 from baselines.optimization import Descent
 from vd4rl_data.pytorch import TensorTransitions
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from baselines.drq.networks import Spaces
 from baselines.drq.noise import noisy_action
 from baselines.drq.settings import PAPER, CriticSettings, preset_values
 from vd4rl_data.pytorch import TensorTransitions
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 
 TRADE_OFF: Final[dict[tuple[str, str], float]] = {
     ("walker_walk", "random"): 0.5,

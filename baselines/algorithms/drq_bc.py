@@ -25,7 +25,7 @@ from baselines.drq.agent import DrqAgent, Metrics, Noise, transition_batches
 from baselines.drq.networks import Spaces
 from baselines.drq.settings import PAPER, CriticSettings, preset_values
 from vd4rl_data.pytorch import TensorTransitions
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
 from baselines.errors import InvalidSettingError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 Preset = Literal["paper", "official_code", "smoke"]

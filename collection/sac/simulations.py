@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from collection.rollout import Trajectory, TrajectoryRecord
 from collection.seeding import episode_seeds
-from vd4rl_data.envs.simulation import DMCSimulation
+from vd4rl_data.simulators import Simulation
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Simulations:
 
     def __init__(self, task: str, count: int, seed: int) -> None:
         """Build ``count`` simulations; call :meth:`start` next."""
-        self._simulations = [DMCSimulation(task) for _ in range(count)]
+        self._simulations = [Simulation(task) for _ in range(count)]
         self._seed = seed
         self._next_episode = self._rows = 0
         self._records: list[TrajectoryRecord] = []
@@ -109,7 +109,7 @@ class Simulations:
         for simulation in self._simulations:
             simulation.close()
 
-    def _start(self, simulation: DMCSimulation) -> TrajectoryRecord:
+    def _start(self, simulation: Simulation) -> TrajectoryRecord:
         simulation.reset(episode_seeds(self._seed, self._next_episode).reset)
         self._next_episode += 1
         record = TrajectoryRecord()

@@ -1,84 +1,106 @@
-"""A toy without a simulator: a disc that the action pushes towards the middle of the picture."""
+"""A toy simulator: a disc that the action pushes towards the middle of the picture."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gymnasium
 import numpy as np
 
+from vd4rl_data.envs import register_environment
 from vd4rl_data.episode import Episode
-from vd4rl_data.registry import (
-    DATASETS,
-    DatasetId,
-    DatasetSpec,
-    TaskSpec,
-    register_dataset,
-    register_task,
-)
+from vd4rl_data.ids import DatasetId
+from vd4rl_data.registry import DATASETS, register_dataset, register_task
+from vd4rl_data.simulators import EnvironmentStep, View
+from vd4rl_data.spec import FixedCamera, ReturnScore, TaskSpec
 from vd4rl_data.storage import Provenance, write_dataset
 from vd4rl_data.storage.naming import flat_path
+from vd4rl_data.suites.rows import plain_dataset
 
 SIZE: Final = 16
 HORIZON: Final = 6
 EPISODES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BlobSettings:
+    """How far the disc moves."""
+
+    step: float
+
+
+class BlobSimulator:
+    """The position p in [-1, 1]² moves by 0.4 times the action; the reward is 1 - |p|."""
+
+    Settings: ClassVar[type[Any]] = BlobSettings
+    PACKAGES: ClassVar[tuple[str, ...]] = ("numpy",)
+    control_timestep = 0.1
+    state_layout = (("position", 2),)
+    model = None
+
+    def __init__(self, task: TaskSpec) -> None:
+        self._step = task.settings.step
+        self._random = np.random.default_rng()
+        self.position = np.zeros(2)
+
+    def reset(self, seed: int | None) -> None:
+        if seed is not None:
+            self._random = np.random.default_rng(seed)
+        self.position = self._random.uniform(-1, 1, 2)
+
+    def step(self, control: np.ndarray) -> EnvironmentStep:
+        self.position = np.clip(self.position + self._step * control, -1, 1)
+        distance = float(np.abs(self.position).mean())
+        return EnvironmentStep(1 - distance, success=distance < 0.2)
+
+    @property
+    def state(self) -> np.ndarray:
+        return self.position.astype(np.float32)
+
+    @property
+    def physics_state(self) -> np.ndarray:
+        return self.position.copy()
+
+    def set_physics_state(self, physics_state: np.ndarray) -> None:
+        self.position = physics_state.copy()
+
+    def draw(self, view: View) -> np.ndarray:
+        axis = np.linspace(-1.2, 1.2, view.size)
+        distance = np.hypot(axis[:, None] - self.position[1], axis[None] - self.position[0])
+        disc = np.clip(1.5 - 3 * distance, 0, 1)
+        return (disc[..., None] * np.array([255, 160, 40])).astype(np.uint8)
+
+    def close(self) -> None:
+        pass
+
+
 TASK: Final = TaskSpec(
     name="blob_push",
-    simulator="dmc",
-    domain="blob",
-    goal="push",
-    camera_id=0,
+    simulator="tests.baselines.blob:BlobSimulator",
+    settings=BlobSettings(0.4),
+    camera=FixedCamera(0),
     action_repeat=1,
     horizon=HORIZON,
     action_size=2,
 )
-SPEC: Final = DatasetSpec(
-    id=DatasetId("Toy", "blob_push", "expert", None, SIZE, 0),
-    task=TASK,
-    num_transitions=EPISODES * HORIZON,
+SPEC: Final = plain_dataset(
+    DatasetId("Toy", "blob_push", "expert", None, SIZE, 0),
+    TASK,
     num_episodes=EPISODES,
-    score_min=0.0,
-    score_max=float(HORIZON),
-    published_returns=None,
-    parts=(),
+    score=ReturnScore(0.0, float(HORIZON), "made by a test"),
     license="CC0-1.0",
     citation="nobody",
     source="made by a test",
 )
 
 
-class BlobEnv(gymnasium.Env[np.ndarray, np.ndarray]):
-    """The position p in [-1, 1]² moves by 0.4 times the action; the reward is 1 - |p|."""
-
-    observation_space = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
-    action_space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
-        super().reset(seed=seed)
-        self.position = self.np_random.uniform(-1, 1, 2)
-        return self.draw(), {}
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        self.position = np.clip(self.position + 0.4 * np.asarray(action, np.float64), -1, 1)
-        return self.draw(), float(1 - np.abs(self.position).mean()), False, False, {}
-
-    def draw(self) -> np.ndarray:
-        axis = np.linspace(-1.2, 1.2, SIZE)
-        distance = np.hypot(axis[:, None] - self.position[1], axis[None] - self.position[0])
-        disc = np.clip(1.5 - 3 * distance, 0, 1)
-        return (disc[..., None] * np.array([255, 160, 40])).astype(np.uint8)
-
-
 def register() -> None:
     """Make task, dataset and environment known to this process."""
-    if SPEC.name in DATASETS:
-        return
     register_task(TASK)
     register_dataset(SPEC)
-    gymnasium.register(
-        SPEC.name, "tests.baselines.blob:BlobEnv", max_episode_steps=HORIZON, order_enforce=False
-    )
+    register_environment(SPEC)
 
 
 def unregister() -> None:
@@ -92,16 +114,19 @@ def unregister() -> None:
 
 def make_dataset(folder: Path) -> Path:
     """Episodes of an expert with some noise, as a file in a data folder."""
-    rng, env = np.random.default_rng(0), BlobEnv()
+    rng, simulation = np.random.default_rng(0), BlobSimulator(TASK)
+    view = View(SIZE, TASK.camera)
     episodes: list[Episode] = []
     for number in range(EPISODES):
-        frames, actions, rewards = [env.reset(seed=number)[0]], [], []
+        simulation.reset(number)
+        frames, actions, rewards = [simulation.draw(view)], [], []
         for _ in range(HORIZON):
-            action = np.clip(-2 * env.position + rng.normal(0, 0.1, 2), -1, 1).astype(np.float32)
-            frame, reward, *_ = env.step(action)
-            frames.append(frame)
+            action = np.clip(-2 * simulation.position + rng.normal(0, 0.1, 2), -1, 1).astype(
+                np.float32
+            )
+            rewards.append(simulation.step(action.astype(np.float64)).reward)
+            frames.append(simulation.draw(view))
             actions.append(action)
-            rewards.append(reward)
         episodes.append(
             Episode(
                 observations=np.stack(frames),

@@ -15,7 +15,8 @@ import pytest
 from vd4rl_data.cli import main
 from vd4rl_data.episode import Episode
 from vd4rl_data.export import export_dataset
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Provenance, write_dataset
 from vd4rl_data.storage.naming import flat_path
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import LENGTHS, Run, make_episodes
-from vd4rl_data.catalog import vd4rl_files
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.export import export_dataset
 from vd4rl_data.importing import import_folder
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import open_dataset
 from vd4rl_data.storage.naming import flat_path
+from vd4rl_data.suites import vd4rl_files
 
 _MEDIUM = "VD4RL/walker_walk-medium-84px-v0"
 

@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from tests.cli.conftest import SAMPLE
-from vd4rl_data.registry import DATASETS, ReturnStatistics, get_dataset_spec
+from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.report import comparison, mean_z_value, returns_table
 from vd4rl_data.scores import return_statistics
+from vd4rl_data.spec import ReturnStatistics
 
 _ZEROS = dict.fromkeys(("min", "p25", "median", "p75", "max"), 0.0)
 

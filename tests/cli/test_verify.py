@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import ID, LENGTHS, SAMPLE, Run, flip_byte, write
 from vd4rl_data.errors import RenderBackendError
 from vd4rl_data.fingerprint import RenderFingerprint
-from vd4rl_data.registry import TaskSpec
+from vd4rl_data.spec import TaskSpec
 from vd4rl_data.storage import pack
 
 

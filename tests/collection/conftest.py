@@ -17,14 +17,9 @@ from collection.actor import Actor
 from collection.collect import collect
 from collection.pipeline import Made
 from collection.sac.settings import TrainSettings
-from vd4rl_data.registry import (
-    DATASETS,
-    TASKS,
-    DatasetSpec,
-    get_dataset_spec,
-    get_task_spec,
-    parse_id,
-)
+from vd4rl_data.ids import parse_id
+from vd4rl_data.registry import DATASETS, TASKS, get_dataset_spec, get_task_spec
+from vd4rl_data.spec import DatasetSpec
 
 EPISODES = 4
 TIME_STEPS = 10

@@ -23,8 +23,9 @@ from collection.selection import select_tiers
 from collection.tiers import TIERS
 from tests.collection.conftest import small_training
 from vd4rl_data.dataset import load_dataset
-from vd4rl_data.envs.simulation import DMCSimulation
-from vd4rl_data.registry import TASKS, DatasetSpec, get_task_spec, list_datasets
+from vd4rl_data.registry import TASKS, get_task_spec, list_datasets
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset
 
 MEDIUM = "Test/walker_walk_short-medium-16px-v0"
@@ -67,7 +68,7 @@ def test_a_policy_acts(policy: Path, deterministic: bool) -> None:
     task = get_task_spec("walker_walk_short")
     behavior = find_behavior(task, "medium", BehaviorOptions(policy, deterministic))
     assert behavior.description["sha256"] == read_policy(policy).sha256
-    simulation = DMCSimulation(task)
+    simulation = Simulation(task)
     first, again, other = (behavior.play(simulation, seed=seed, episode=1) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.actions, again.actions)
     assert not np.array_equal(first.actions, other.actions)
@@ -86,7 +87,7 @@ def test_a_policy_is_collected(policy: Path, tmp_path: Path) -> None:
     assert about["deterministic"] is False
     assert made.manifest.origin == "regenerated"
     episode = load_dataset(made.path)[0]
-    simulation = DMCSimulation("walker_walk_short")
+    simulation = Simulation("walker_walk_short")
     behavior = PolicyBehavior(read_policy(policy))
     played = behavior.play(simulation, seed=0, episode=0)
     np.testing.assert_array_equal(episode.actions, played.actions)
@@ -118,7 +119,7 @@ def test_from_training_to_datasets(run: RunFolder, tmp_path: Path, rows: list[Da
     options = BehaviorOptions(replay)
     made = collect(REPLAY, tmp_path, options=options, episodes=3, show_progress=False)
     stored = open_dataset(made.path)
-    simulation = DMCSimulation(task)
+    simulation = Simulation(task)
     for number, episode in enumerate(stored.episodes()):
         trajectory = recorded[number]
         np.testing.assert_array_equal(episode.actions, trajectory.actions)
@@ -144,7 +145,7 @@ def test_options_that_do_not_fit(policy: Path, tmp_path: Path) -> None:
             find_behavior(short, name, options)
     behavior = find_behavior(walker, "medium", BehaviorOptions(policy))
     with pytest.raises(InvalidSettingError, match="walker_walk_short cannot act in walker_walk"):
-        behavior.play(DMCSimulation(walker), seed=0, episode=0)
+        behavior.play(Simulation(walker), seed=0, episode=0)
     with pytest.raises(NotCollectableError, match="expected one of random, medium_replay"):
         find_behavior(short, "scripted")
 
@@ -186,7 +187,7 @@ def test_shipped_replays_make_whole_datasets(task: str) -> None:
     for spec in rows:
         assert len(replay) == spec.num_episodes
         assert sum(replay.lengths) == spec.num_transitions
-    simulation = DMCSimulation(task)
+    simulation = Simulation(task)
     first = replay.trajectory(0, simulation)
     assert abs(float(first.actions.mean())) < 0.1  # the random warm-up
     assert replay.returns[:5].max() < 100

@@ -18,14 +18,15 @@ from collection.recipes import find_recipe
 from collection.rollout import rollout
 from collection.seeding import episode_seeds
 from collection.work import parts_folder
-from vd4rl_data.envs import DMCEnv, DMCSimulation
+from vd4rl_data.envs import PixelEnv, Simulation
 from vd4rl_data.errors import (
     DatasetFormatError,
     DatasetLockedError,
     InvalidIdError,
     UnknownDatasetError,
 )
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec, list_datasets
+from vd4rl_data.registry import get_dataset_spec, list_datasets
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import PartStore, open_dataset, verify_dataset, write_dataset
 from vd4rl_data.storage.atomic import write_lock
 from vd4rl_data.storage.naming import sidecar_path
@@ -109,7 +110,7 @@ def test_the_sample_holds_the_first_episodes(baseline: Made, tmp_path: Path) -> 
 @pytest.mark.render
 def test_frames_and_rewards_are_those_of_the_evaluation_environment(baseline: Made) -> None:
     episode = open_dataset(baseline.path).episode(1)
-    env = DMCEnv("walker_walk_short", size=16)
+    env = PixelEnv("walker_walk_short", size=16)
     try:
         frame, info = env.reset(seed=episode_seeds(0, 1).reset)
         for t in range(TIME_STEPS):
@@ -126,7 +127,7 @@ def test_frames_and_rewards_are_those_of_the_evaluation_environment(baseline: Ma
 
 @pytest.mark.render
 def test_an_episode_is_a_function_of_its_seed_and_number(rows: list[DatasetSpec]) -> None:
-    simulation = DMCSimulation(rows[0].task)
+    simulation = Simulation(rows[0].task)
     try:
         first = {
             key: rollout(simulation, make_uniform_policy, seed=key[0], episode=key[1])

@@ -15,9 +15,9 @@ from collection.rollout import rollout
 from collection.seeding import episode_seeds
 from collection.statistics import EpisodeSummary, fidelity_record
 from vd4rl_data import load_dataset
-from vd4rl_data.envs import DMCSimulation
-from vd4rl_data.envs.backend import load_suite
 from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.simulators.gl import load_suite
 
 TASKS = ("walker_walk", "cheetah_run", "humanoid_walk")
 FOLDER = Path(__file__).parents[2] / "docs" / "fidelity"
@@ -53,7 +53,7 @@ def test_the_first_recorded_episode_is_what_we_simulate_today(task: str) -> None
     """Up to the rounding of another processor, which chaos lets grow: hence the tolerance."""
     recorded = _record(f"{task}-rollouts")
     spec = get_dataset_spec(recorded["dataset_id"])
-    simulation = DMCSimulation(spec.task)
+    simulation = Simulation(spec.task)
     try:
         trajectory = rollout(simulation, make_uniform_policy, seed=0, episode=0)
     finally:
@@ -66,7 +66,7 @@ def test_the_first_recorded_episode_is_what_we_simulate_today(task: str) -> None
 def test_a_bare_dm_control_loop_gives_the_same_rewards(task: str) -> None:
     spec = get_dataset_spec(f"VD4RL/{task}-random-64px-v0")
     short = dataclasses.replace(spec.task, horizon=100)
-    simulation = DMCSimulation(short)
+    simulation = Simulation(short)
     try:
         trajectory = rollout(simulation, make_uniform_policy, seed=0, episode=3)
     finally:
@@ -86,7 +86,7 @@ def test_a_bare_dm_control_loop_gives_the_same_rewards(task: str) -> None:
 
 def test_the_bundled_sample_is_what_we_simulate_today() -> None:
     sample = load_dataset("VD4RL/walker_walk-random-sample-64px-v0")
-    simulation = DMCSimulation(sample.spec.task)
+    simulation = Simulation(sample.spec.task)
     try:
         for number in range(2):
             episode = sample[number]

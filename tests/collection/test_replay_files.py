@@ -15,15 +15,16 @@ from collection.behaviors import make_uniform_policy
 from collection.errors import ReplayFileError
 from collection.replay_files import open_replay, write_replay
 from collection.rollout import Trajectory, rollout
-from vd4rl_data.envs.simulation import DMCSimulation
-from vd4rl_data.registry import DatasetSpec, get_task_spec
+from vd4rl_data.registry import get_task_spec
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.spec import DatasetSpec
 
 TASK = "walker_walk_short"
 
 
 @pytest.fixture
 def episodes(rows: list[DatasetSpec]) -> list[Trajectory]:
-    simulation = DMCSimulation(TASK)
+    simulation = Simulation(TASK)
     made = [rollout(simulation, make_uniform_policy, seed=0, episode=n) for n in range(3)]
     simulation.close()
     return made
@@ -42,7 +43,7 @@ def test_round_trip(path: Path, episodes: list[Trajectory]) -> None:
     assert replay.description["training"] == {"algorithm": "SAC"}
     np.testing.assert_array_equal(replay.returns, [e.episode_return for e in episodes])
     for opened in (replay, pickle.loads(pickle.dumps(replay))):
-        simulation = DMCSimulation(TASK)
+        simulation = Simulation(TASK)
         for number, expected in enumerate(episodes):
             got = opened.trajectory(number, simulation)
             for name in ("physics_states", "states", "actions", "rewards", "discounts"):
@@ -60,7 +61,7 @@ def test_states_are_stored_only_where_the_simulator_forgets(
     task: str, stored: bool, tmp_path: Path
 ) -> None:
     short = dataclasses.replace(get_task_spec(task), horizon=80)
-    simulation = DMCSimulation(short)
+    simulation = Simulation(short)
     episode = rollout(simulation, make_uniform_policy, seed=0, episode=0)
     write_replay(tmp_path / "r.h5", task, [episode], {})
     replay = open_replay(tmp_path / "r.h5")
@@ -129,4 +130,4 @@ def test_an_altered_byte_is_seen_when_reading(path: Path) -> None:
     path.write_bytes(content)
     replay = open_replay(path)
     with pytest.raises(ReplayFileError, match="physics_states cannot be read"):
-        replay.trajectory(0, DMCSimulation(TASK))
+        replay.trajectory(0, Simulation(TASK))

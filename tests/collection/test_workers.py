@@ -17,7 +17,7 @@ from collection.recipes import find_recipe
 from collection.statistics import EpisodeSummary
 from collection.workers import WorkerPool
 from vd4rl_data.errors import CorruptFileError, NoSpaceError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 
 RANDOM = "Test/walker_walk_short-random-16px-v0"
 

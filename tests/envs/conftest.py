@@ -2,39 +2,5 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-
-from vd4rl_data.registry import TASKS
-
-RunScript = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(params=sorted(TASKS))
-def task(request: pytest.FixtureRequest) -> str:
-    """Each task of the registry."""
-    return request.param
-
-
-@pytest.fixture
-def run_script(tmp_path: Path, repository: Path) -> RunScript:
-    """Run a script as the main module of a fresh process; a hang fails in the end."""
-
-    def run(source: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        path = tmp_path / "script.py"
-        path.write_text(source)
-        return subprocess.run(
-            [sys.executable, str(path)],
-            env={**os.environ, "PYTHONPATH": str(repository), **environment},
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-
-    return run
+from tests.simulators.conftest import run_script as run_script  # noqa: PLC0414
+from tests.simulators.conftest import task as task  # noqa: PLC0414

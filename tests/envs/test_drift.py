@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import vd4rl_data.dataset
-from vd4rl_data.envs import DMCSimulation, check_fingerprint, drift, make_fingerprint, renderer_name
+from vd4rl_data.envs import check_fingerprint, drift, make_fingerprint
 from vd4rl_data.errors import RenderDriftWarning
 from vd4rl_data.fingerprint import RenderFingerprint
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.simulators.gl import renderer_name
 
 pytestmark = pytest.mark.render
 
@@ -23,7 +25,7 @@ Finder = Callable[[RenderFingerprint | None], list[str]]
 
 @pytest.fixture(scope="module")
 def fingerprint() -> RenderFingerprint:
-    simulation = DMCSimulation("walker_walk")
+    simulation = Simulation("walker_walk")
     states = []
     for seed in range(2):
         simulation.reset(seed)

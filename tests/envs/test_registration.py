@@ -12,16 +12,17 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.wrappers import FrameStackObservation
 
 from vd4rl_data.envs import (
-    DMCEnv,
     OfflineDataset,
+    PixelEnv,
     find_env_spec,
-    find_task,
+    find_environment,
     make_env,
     register_environment,
     register_environments,
 )
 from vd4rl_data.errors import InvalidIdError, UnknownDatasetError
-from vd4rl_data.registry import DATASETS, TASKS, DatasetSpec
+from vd4rl_data.registry import DATASETS, TASKS, get_dataset_spec, get_task_spec
+from vd4rl_data.spec import ORIGINAL, DatasetSpec, EnvironmentSpec, ReturnScore
 
 ID = "VD4RL/walker_walk-medium_expert-64px-v0"
 
@@ -34,13 +35,14 @@ def spec(request: pytest.FixtureRequest) -> DatasetSpec:
 def test_every_id_makes_its_environment(spec: DatasetSpec) -> None:
     env = gymnasium.make(spec.name)
     assert type(env) is OfflineDataset
-    assert type(env.unwrapped) is DMCEnv
+    assert type(env.unwrapped) is PixelEnv
     assert env.dataset_spec is spec
     assert env.observation_space.shape == spec.observation_shape
     assert env.action_space.shape == (spec.task.action_size,)
     assert env.spec is not None
     assert env.spec.max_episode_steps == spec.task.time_steps
-    assert env.get_normalized_score(spec.score_max) == 1.0
+    assert isinstance(spec.score, ReturnScore)
+    assert env.get_normalized_score(spec.score.high) == 1.0
     env.close()
 
 
@@ -72,7 +74,9 @@ def test_a_row_of_your_own(monkeypatch: pytest.MonkeyPatch) -> None:
         env = gymnasium.make(row.name)
         assert isinstance(env, OfflineDataset)
         assert env.dataset_spec is row
-        other = dataclasses.replace(row, task=TASKS["cheetah_run"])
+        other = dataclasses.replace(
+            row, evaluations={ORIGINAL: (EnvironmentSpec(TASKS["cheetah_run"], 64),)}
+        )
         with pytest.raises(ValueError, match="already registered"):
             register_environment(other)
     finally:
@@ -125,9 +129,9 @@ def test_the_way_back_to_a_spec_and_a_task() -> None:
     assert spec.max_episode_steps == 7
     assert "render_mode" not in spec.kwargs
     assert find_env_spec(ID) == gymnasium.spec(ID)
-    assert find_task(ID) == find_task(env) == "walker_walk"
+    assert find_environment(ID) == find_environment(env) == get_dataset_spec(ID).environment
     hopper = make_env("hopper_hop", 48)
-    assert find_task(hopper) == "hopper_hop"
+    assert find_environment(hopper) == EnvironmentSpec(get_task_spec("hopper_hop"), 48)
     assert gymnasium.make(find_env_spec(hopper)).observation_space == hopper.observation_space
     env.close()
 
@@ -138,11 +142,11 @@ def test_ids_and_environments_that_are_not_ours() -> None:
     with pytest.raises(InvalidIdError, match="no version"):
         find_env_spec(ID.removesuffix("-v0"))
     with pytest.raises(ValueError, match="no spec"):
-        find_env_spec(DMCEnv("walker_walk"))
+        find_env_spec(PixelEnv(get_dataset_spec(ID).environment))
     with pytest.raises(ValueError, match="not an environment of this package"):
-        find_task("CartPole-v1")
+        find_environment("CartPole-v1")
     wrapped = gymnasium.make_vec(ID, wrappers=[lambda env: FrameStackObservation(env, 3)])
     with pytest.raises(ValueError, match="wrappers given to make_vec"):
         find_env_spec(wrapped)
     with pytest.raises(ValueError, match="FrameStackObservation"):
-        find_task(FrameStackObservation(gymnasium.make(ID), 3))
+        find_environment(FrameStackObservation(gymnasium.make(ID), 3))

@@ -15,6 +15,7 @@ from vd4rl_data.envs import make_env
 from vd4rl_data.errors import InvalidActionError, InvalidIdError, UnknownDatasetError
 from vd4rl_data.evaluation import Evaluation, episode_seed, evaluate
 from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import ReturnScore
 
 ID = "VD4RL/walker_walk-random-64px-v0"
 STEPS = 4  # of the fixture `env`
@@ -185,7 +186,7 @@ def test_seeds_are_a_documented_function() -> None:
 
 def test_normalized_scores() -> None:
     result = Evaluation(np.array([0.0, 250.0]), np.array([500, 500]), None, ())
-    spec = dataclasses.replace(get_dataset_spec(ID), score_min=50.0, score_max=250.0)
+    spec = dataclasses.replace(get_dataset_spec(ID), score=ReturnScore(50.0, 250.0, "a test"))
     np.testing.assert_array_equal(result.normalized(ID), [0.0, 0.25])
     np.testing.assert_array_equal(result.normalized(spec), [-0.25, 1.0])
 

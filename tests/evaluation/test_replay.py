@@ -9,10 +9,11 @@ import gymnasium
 import numpy as np
 import pytest
 
-from vd4rl_data.envs import make_env, render
+from vd4rl_data.envs import make_env
 from vd4rl_data.errors import InvalidActionError, InvalidTraceError
 from vd4rl_data.evaluation import ActionTrace, evaluate, replay
 from vd4rl_data.registry import TASKS
+from vd4rl_data.simulators import draw
 
 pytestmark = pytest.mark.render
 ID = "VD4RL/walker_walk-random-64px-v0"
@@ -40,7 +41,7 @@ def test_a_whole_episode_by_id_without_rendering(monkeypatch: pytest.MonkeyPatch
     def no_frame(*_: object) -> None:
         raise AssertionError("a frame was drawn")
 
-    monkeypatch.setattr(render, "_canvas_for", no_frame)
+    monkeypatch.setattr(draw.Canvases, "draw", no_frame)
     rng = np.random.default_rng(0)
     trace = ActionTrace(3, rng.uniform(-1.0, 1.0, (500, 6)).astype(np.float32))
     (first,) = replay(ID, [trace])

@@ -14,7 +14,8 @@ import numpy as np
 from tests.storage import tiny
 from vd4rl_data.episode import Episode
 from vd4rl_data.export import export_dataset
-from vd4rl_data.registry import DATASETS, TaskSpec, get_task_spec
+from vd4rl_data.registry import DATASETS, get_task_spec
+from vd4rl_data.spec import TaskSpec
 from vd4rl_data.storage import PartStore, pack
 from vd4rl_data.storage.format import read_header
 from vd4rl_data.storage.naming import sidecar_path

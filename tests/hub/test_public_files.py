@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from vd4rl_data.catalog.vd4rl_files import official_files
 from vd4rl_data.hub.public_files import (
     REVISION,
     listed_files,
@@ -14,6 +13,7 @@ from vd4rl_data.hub.public_files import (
 from vd4rl_data.hub.transfer import RemoteFile
 from vd4rl_data.hub.transfer.names import check_files
 from vd4rl_data.registry import get_dataset_spec, list_datasets
+from vd4rl_data.suites.vd4rl_files import official_files
 
 MAIN = [spec for spec in list_datasets(suite="VD4RL") if spec.id.variant is None]
 STORED = [spec for spec in MAIN if not spec.parts]

@@ -9,15 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from leaderboard.benchmarks import benchmarks
-from vd4rl_data.results import (
-    Algorithm,
-    Data,
-    Protocol,
-    RunResult,
-    format_result,
-    make_submission,
-    parse_benchmark,
-)
+from vd4rl_data.ids import parse_benchmark
+from vd4rl_data.results import Algorithm, Data, Protocol, RunResult, format_result, make_submission
 
 MAIN = tuple(
     name for name in benchmarks() if name.startswith("VD4RL/") and not parse_benchmark(name).variant

@@ -187,7 +187,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from vd4rl_data.errors import RenderBackendError
 
     runs: dict[int, Any] = {}
-    with contextlib.closing(vd4rl_data.envs.DMCSimulation("cheetah_run")) as simulation:
+    with contextlib.closing(vd4rl_data.envs.Simulation("cheetah_run")) as simulation:
         for seed in (1, 2):  # drawing is slow: two of the three seeds do without
             runs[seed] = play_randomly(simulation, simulation.task, seed, episodes=1)
     try:

@@ -8,7 +8,7 @@ import pytest
 from vd4rl_data.preview import return_histogram
 from vd4rl_data.preview.histogram import SIZE, _Axes, _bin_edges, _nice_step
 from vd4rl_data.preview.typography import BAND, BAR, INK, MARK
-from vd4rl_data.registry import ReturnStatistics
+from vd4rl_data.spec import ReturnStatistics
 
 _PLOT = slice(145, 660)  # rows between the legend and the axis
 

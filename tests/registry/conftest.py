@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from vd4rl_data.catalog import register_all
+from vd4rl_data.suites import register_all
 
 register_all()

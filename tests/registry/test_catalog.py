@@ -9,13 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vd4rl_data.catalog import register_all
 from vd4rl_data.errors import InvalidIdError
+from vd4rl_data.ids import Variant
 from vd4rl_data.registry import (
     DATASETS,
     TASKS,
-    DatasetSpec,
-    ReturnStatistics,
     get_dataset_spec,
     get_task_spec,
     list_datasets,
@@ -23,6 +21,9 @@ from vd4rl_data.registry import (
     register_task,
 )
 from vd4rl_data.scores import normalized_score, return_statistics
+from vd4rl_data.simulators.dmc import DMCSettings
+from vd4rl_data.spec import DatasetSpec, FixedCamera, ReturnScore, ReturnStatistics
+from vd4rl_data.suites import register_all
 
 # V-D4RL, Table 5: thousands of steps, mean, std, min, P25, median, P75, max.
 _PAPER = """
@@ -61,7 +62,8 @@ def test_row_agrees_with_the_paper(row: list[str], size: int) -> None:
     assert spec.published_returns == ReturnStatistics(*map(float, returns))
     assert (spec.task.name, spec.size) == (task, size)
     assert spec.observation_shape == (size, size, 3)
-    assert (spec.score_min, spec.score_max) == (0.0, 1000.0)
+    assert isinstance(spec.score, ReturnScore)
+    assert (spec.score.low, spec.score.high) == (0.0, 1000.0)
     assert (spec.license, spec.bundled) == ("MIT", False)
     assert "lu2023challenges" in spec.citation
 
@@ -99,8 +101,9 @@ def test_medium_expert_is_medium_followed_by_expert(spec: DatasetSpec) -> None:
 )
 def test_tasks_are_the_papers(name: str, actions: int, domain: str, goal: str) -> None:
     task = get_task_spec(name)
-    assert (task.action_size, task.domain, task.goal) == (actions, domain, goal)
-    assert (task.simulator, task.camera_id, task.action_repeat, task.horizon) == ("dmc", 0, 2, 1000)
+    assert (task.action_size, task.settings) == (actions, DMCSettings(domain, goal))
+    assert (task.simulator, task.camera) == ("dmc", FixedCamera(0))
+    assert (task.action_repeat, task.horizon) == (2, 1000)
     assert task.time_steps == 500
 
 
@@ -119,7 +122,7 @@ def test_registering_a_different_spec_under_a_known_name_is_refused() -> None:
     before = (dict(TASKS), dict(DATASETS))
     task = get_task_spec("walker_walk")
     with pytest.raises(ValueError, match="task 'walker_walk' is already registered"):
-        register_task(dataclasses.replace(task, camera_id=2))
+        register_task(dataclasses.replace(task, camera=FixedCamera(2)))
     spec = get_dataset_spec(_SAMPLE)
     with pytest.raises(ValueError, match=f"dataset '{_SAMPLE}' is already registered"):
         register_dataset(dataclasses.replace(spec, num_episodes=3))
@@ -134,7 +137,7 @@ def test_registering_a_different_spec_under_a_known_name_is_refused() -> None:
         {"suite": ""},
         {"size": 0},
         {"version": -1},
-        {"variant": ""},
+        {"variant": Variant(look="Upper")},
         {"behavior": "perfect"},
     ],
     ids=str,
@@ -168,8 +171,9 @@ def test_list_filters_combine_and_keep_the_order() -> None:
 
 def test_normalized_scores_map_the_constants_to_0_and_1() -> None:
     for spec in DATASETS.values():
-        assert normalized_score(spec, spec.score_min) == 0.0
-        assert normalized_score(spec, spec.score_max) == 1.0
+        if isinstance(spec.score, ReturnScore):
+            assert normalized_score(spec, spec.score.low) == 0.0
+            assert normalized_score(spec, spec.score.high) == 1.0
     spec = get_dataset_spec(_SAMPLE)
     assert isinstance(normalized_score(spec, 969.8), float)
     assert normalized_score(spec, 969.8) == pytest.approx(0.9698)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -9,23 +10,42 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vd4rl_data.errors import InvalidIdError, UnknownDatasetError, UnknownTaskError
-from vd4rl_data.registry import (
+from vd4rl_data.ids import (
     BEHAVIORS,
-    DATASETS,
+    LEVELS,
+    MOTIONS,
     DatasetId,
+    Variant,
+    benchmark_of,
     format_id,
-    get_dataset_spec,
-    get_task_spec,
+    parse_benchmark,
     parse_id,
 )
+from vd4rl_data.registry import BENCHMARKS, DATASETS, get_dataset_spec, get_task_spec
 
 _WORDS = st.from_regex(r"[a-z0-9]{1,6}(_[a-z0-9]{1,6}){0,3}", fullmatch=True)
+_MULTITASK = st.builds(
+    Variant, body=st.just("multitask"), amount=st.none() | st.just(500_000) | st.just(2_000_000)
+)
+_VARIANTS = (
+    _MULTITASK
+    | st.just(Variant(sample=True))
+    | st.builds(
+        Variant,
+        look=st.just("distracting"),
+        level=st.sampled_from((None, *LEVELS)),
+        motion=st.sampled_from((None, *MOTIONS)),
+        percent=st.none() | st.integers(0, 100),
+        body=st.sampled_from((None, "multitask")),
+        amount=st.none() | st.integers(1, 5_000).map(lambda thousands: thousands * 1000),
+    )
+)
 _IDS = st.builds(
     DatasetId,
     suite=st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,9}", fullmatch=True),
     task=_WORDS,
     behavior=st.sampled_from(BEHAVIORS),
-    variant=st.none() | _WORDS,
+    variant=st.none() | _VARIANTS,
     size=st.integers(1, 10_000),
     version=st.integers(0, 1_000),
 )
@@ -100,8 +120,6 @@ def test_a_missing_version_names_the_newest(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _with_version(name: str, version: int) -> object:
-    import dataclasses
-
     spec = DATASETS[name]
     return dataclasses.replace(spec, id=dataclasses.replace(spec.id, version=version))
 
@@ -113,9 +131,7 @@ def _with_version(name: str, version: int) -> object:
         ("vd4rl/walker_walk-expert-64px-v0", "VD4RL/walker_walk-expert-64px-v0"),
         ("VD4RL/waker_walk-expert-64px-v0", "VD4RL/walker_walk-expert-64px-v0"),
         ("VD4RL/cheetah_ran-medium_replay-84px-v0", "VD4RL/cheetah_run-medium_replay-84px-v0"),
-        ("VD4RL/cheetah_run-medium-48px-v0", "VD4RL/cheetah_run-medium-84px-v0"),
         ("VD4RL/cheetah_run-medium-64px-v1", "VD4RL/cheetah_run-medium-64px-v0"),
-        ("VD4RL/walker_walk-random-sampel-64px-v0", "VD4RL/walker_walk-random-sample-64px-v0"),
     ],
 )
 def test_a_typo_in_any_part_is_answered_with_the_id_meant(typed: str, meant: str) -> None:
@@ -130,11 +146,57 @@ def test_a_typo_in_any_part_is_answered_with_the_id_meant(typed: str, meant: str
         ("VD4RL/walker_walk-expert-64-v0", "VD4RL/walker_walk-expert-64px-v0"),
         ("walker_walk-expert-64px-v0", "VD4RL/walker_walk-expert-64px-v0"),
         ("VD4RL/Walker_Walk-expert-64px-v0", "VD4RL/walker_walk-expert-64px-v0"),
+        ("VD4RL/walker_walk-random-sampel-64px-v0", "VD4RL/walker_walk-random-sample-64px-v0"),
     ],
 )
 def test_what_is_no_id_at_all_is_answered_too(typed: str, meant: str) -> None:
     with pytest.raises(InvalidIdError, match=re.escape(f"Did you mean {meant!r}?")):
         get_dataset_spec(typed)
+
+
+@pytest.mark.parametrize("size", [48, 128])
+@pytest.mark.parametrize("name", sorted(DATASETS))
+def test_size_is_a_parameter_of_every_row_but_a_bundled_one(name: str, size: int) -> None:
+    known = DATASETS[name]
+    other = format_id(dataclasses.replace(known.id, size=size))
+    if known.bundled:
+        with pytest.raises(UnknownDatasetError):
+            get_dataset_spec(other)
+        return
+    spec = get_dataset_spec(other)
+    assert spec.name == other
+    assert other not in DATASETS
+    assert (spec.size, spec.environment.size) == (size, size)
+    assert all(f"-{size}px-" in part for part in spec.parts)
+    assert (spec.task, spec.num_episodes, spec.score) == (
+        known.task,
+        known.num_episodes,
+        known.score,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variant", "complaint"),
+    [
+        ("distracting_esy_50", "Did you mean 'distracting'"),
+        ("easy_distracting", "expected <look>"),
+        ("1000k", "expected <look>"),
+        ("distracting_easy_101", "expected <look>"),
+        ("sample_500k", "expected <look>"),
+        ("nothing", "a look of distracting"),
+    ],
+)
+def test_a_variant_is_made_of_known_words_in_order(variant: str, complaint: str) -> None:
+    with pytest.raises(InvalidIdError, match=complaint):
+        parse_id(f"VD4RL/walker_walk-random-{variant}-64px-v0")
+
+
+@pytest.mark.parametrize("name", sorted(BENCHMARKS))
+def test_every_benchmark_round_trips(name: str) -> None:
+    row = BENCHMARKS[name]
+    assert parse_benchmark(name) == row.id
+    assert str(row.id) == name
+    assert benchmark_of(row.id.at(row.sizes[0])) == row.id
 
 
 def test_an_unknown_behavior_is_answered_with_the_nearest_and_all() -> None:

@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vd4rl_data.errors import InvalidIdError
-from vd4rl_data.registry import BEHAVIORS, DATASETS, format_id, parse_id
-from vd4rl_data.results import BenchmarkId, benchmark_of, parse_benchmark
+from vd4rl_data.ids import (
+    BEHAVIORS,
+    BenchmarkId,
+    benchmark_of,
+    format_id,
+    parse_benchmark,
+    parse_id,
+)
+from vd4rl_data.registry import DATASETS
 
 WORDS = st.from_regex(r"[a-z0-9]{1,6}(_[a-z0-9]{1,6}){0,2}", fullmatch=True)
 

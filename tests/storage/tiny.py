@@ -15,8 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vd4rl_data.episode import Episode
-from vd4rl_data.registry import DATASETS, DatasetId, DatasetSpec, TaskSpec
+from vd4rl_data.ids import DatasetId
+from vd4rl_data.registry import DATASETS
+from vd4rl_data.simulators.dmc import DMCSettings
+from vd4rl_data.spec import DatasetSpec, FixedCamera, ReturnScore, TaskSpec
 from vd4rl_data.storage import Manifest, Provenance, write_dataset
+from vd4rl_data.suites.rows import plain_dataset
 
 SIZE: Final = 4
 ACTIONS: Final = 2
@@ -24,9 +28,8 @@ LENGTHS: Final = (3, 2, 1)
 TASK: Final = TaskSpec(
     name="dot_move",
     simulator="dmc",
-    domain="dot",
-    goal="move",
-    camera_id=0,
+    settings=DMCSettings("dot", "move"),
+    camera=FixedCamera(0),
     action_repeat=1,
     horizon=3,
     action_size=ACTIONS,
@@ -46,19 +49,17 @@ def spec_of(
     behavior: str = "random", num_episodes: int = len(LENGTHS), parts: tuple[str, ...] = ()
 ) -> DatasetSpec:
     """A catalog row for tiny episodes."""
-    return DatasetSpec(
-        id=DatasetId("Tiny", "dot_move", behavior, None, SIZE, 0),
-        task=TASK,
-        num_transitions=num_episodes * 2,
+    spec = plain_dataset(
+        DatasetId("Tiny", "dot_move", behavior, None, SIZE, 0),
+        TASK,
         num_episodes=num_episodes,
-        score_min=-1.0,
-        score_max=3.0,
-        published_returns=None,
+        score=ReturnScore(-1.0, 3.0, "painted by hand"),
         parts=parts,
         license="CC0-1.0",
         citation="nobody",
         source="painted by hand",
     )
+    return dataclasses.replace(spec, num_transitions=num_episodes * 2)
 
 
 SPEC: Final = spec_of()

@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from vd4rl_data.catalog import register_all
-from vd4rl_data.registry import DatasetSpec, TaskSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec, TaskSpec
+from vd4rl_data.suites import register_all
 
 SIZE = 8
 ACTIONS = 6

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.upstream import read_folder
 from vd4rl_data.upstream.hdf5 import read_shards
 from vd4rl_data.upstream.npz import read_episode

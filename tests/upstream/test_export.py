@@ -16,7 +16,7 @@ from vd4rl_data import export
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import InvalidEpisodeError, NoSpaceError, OutputExistsError
 from vd4rl_data.export import export_dataset
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.upstream import read_folder
 
 FORMATS = ("vd4rl-npz", "vd4rl-hdf5")

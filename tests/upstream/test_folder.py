@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vd4rl_data.catalog import vd4rl_files
-from vd4rl_data.catalog.vd4rl_files import (
+from vd4rl_data.errors import CorruptFileError, DatasetFormatError, DatasetNotFoundError
+from vd4rl_data.ids import parse_id
+from vd4rl_data.registry import DATASETS, get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.suites import vd4rl_files
+from vd4rl_data.suites.vd4rl_files import (
     OfficialFile,
     find_by_sha256,
     find_official_file,
     official_files,
 )
-from vd4rl_data.errors import CorruptFileError, DatasetFormatError, DatasetNotFoundError
-from vd4rl_data.registry import DATASETS, DatasetSpec, get_dataset_spec, parse_id
 from vd4rl_data.upstream import part_files, read_folder, scan_folder
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, InvalidEpisodeError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.upstream import npz
 from vd4rl_data.upstream.npz import read_episode
 

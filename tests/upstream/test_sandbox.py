@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, InvalidEpisodeError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.upstream import FolderReader, SandboxLimits, read_folder, worker
 from vd4rl_data.upstream.rows import Expected
 from vd4rl_data.upstream.sandbox import Sandbox
@@ -237,7 +237,7 @@ def run_script(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
 SCRIPT = """
 import dataclasses, sys, types
 from pathlib import Path
-from vd4rl_data.catalog import register_all
+from vd4rl_data.suites import register_all
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.upstream import read_folder
 register_all()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, InvalidEpisodeError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.upstream import hdf5
 from vd4rl_data.upstream.hdf5 import read_shards
 

@@ -17,7 +17,8 @@ from vd4rl_data.errors import DatasetNotFoundError
 from vd4rl_data.hub.acquire import DownloadPreview, acquire_dataset, plan_download
 from vd4rl_data.hub.public_files import public_source
 from vd4rl_data.paths import data_dir
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
 
 _DETAILS: Final = (
     "Converted as they arrive; a download that was stopped or killed goes on when the same command "

@@ -13,8 +13,9 @@ from vd4rl_data.cli.console import Update, output_console, progress_bar
 from vd4rl_data.cli.streams import print_lines
 from vd4rl_data.importing import Imported, Progress, import_folder
 from vd4rl_data.paths import data_dir
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.report import returns_table
+from vd4rl_data.spec import DatasetSpec
 
 _DETAILS: Final = (
     "FOLDER holds official V-D4RL files: .npz (one episode each, 64 px) or .hdf5 (shards, 84 px). "

@@ -18,8 +18,10 @@ from vd4rl_data.cli.listing import spec_record
 from vd4rl_data.cli.local import is_file, local_copies, opened, raw_bytes
 from vd4rl_data.cli.streams import print_json, print_lines
 from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.report import returns_table
+from vd4rl_data.scores import describe_score
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import StoredDataset, open_dataset
 
 _Lines = list[tuple[str, str]]
@@ -100,7 +102,7 @@ def _dataset_lines(spec: DatasetSpec) -> _Lines:
         ("episodes", f"{spec.num_episodes:,}"),
         ("transitions", f"{spec.num_transitions:,}"),
         ("observations", f"uint8 {spec.size} x {spec.size} x 3, {raw_bytes(spec) / 1e9:.2f} GB"),
-        ("normalized score", f"0 at a return of {spec.score_min:g}, 1 at {spec.score_max:g}"),
+        ("normalized score", describe_score(spec.score)),
         ("license", spec.license),
         ("source", spec.source),
         ("citation", f"vd4rl info {spec.name} --citation"),
@@ -113,11 +115,11 @@ def _dataset_lines(spec: DatasetSpec) -> _Lines:
 def _task_lines(spec: DatasetSpec) -> _Lines:
     task = spec.task
     return [
-        ("name", f"{task.name} (dm_control: {task.domain} {task.goal})"),
+        ("name", f"{task.name} ({task.settings})"),
         ("actions", f"{task.action_size} dimensions in [-1, 1]"),
         ("action repeat", f"{task.action_repeat}"),
         ("horizon", f"{task.horizon} environment steps, {task.time_steps} time steps"),
-        ("camera", f"{task.camera_id}"),
+        ("camera", f"{task.camera}"),
     ]
 
 

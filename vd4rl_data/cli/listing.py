@@ -15,7 +15,8 @@ from vd4rl_data.cli.command import Command
 from vd4rl_data.cli.console import output_console
 from vd4rl_data.cli.local import LocalState, local_state, raw_bytes
 from vd4rl_data.cli.streams import print_json, print_lines
-from vd4rl_data.registry import DATASETS, DatasetSpec, list_datasets
+from vd4rl_data.registry import DATASETS, list_datasets
+from vd4rl_data.spec import DatasetSpec
 
 _GAP: Final = 2
 _LEFT: Final = ("id", "here", "origin")

@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from vd4rl_data.dataset.locate import LocalDataset, find_local, not_found_message
 from vd4rl_data.errors import DatasetFormatError, DatasetNotFoundError, InvalidEpisodeError
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import StoredDataset, open_dataset
 
 State = Literal["complete", "incomplete", "damaged", "absent"]

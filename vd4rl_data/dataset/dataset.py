@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from vd4rl_data.dataset.subset import choose_episodes, parts_of
 from vd4rl_data.episode import Episode
 from vd4rl_data.frames import FrameArray
-from vd4rl_data.registry import DatasetSpec
 from vd4rl_data.sampling import Columns, SequenceSampler, TransitionSampler
 from vd4rl_data.scores import normalized_score
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.manifest import Manifest
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 

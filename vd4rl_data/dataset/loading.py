@@ -27,7 +27,8 @@ from vd4rl_data.errors import (
 from vd4rl_data.fingerprint import RenderFingerprint
 from vd4rl_data.hub.public_files import public_source
 from vd4rl_data.paths import data_dir
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.naming import flat_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 from vd4rl_data.storage.writer import write_dataset

@@ -10,7 +10,7 @@ from typing import Final
 
 from vd4rl_data.hub.public_files import holds_source, public_source
 from vd4rl_data.paths import search_dirs
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.manifest import Manifest
 from vd4rl_data.storage.naming import first_shard, flat_path, public_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset

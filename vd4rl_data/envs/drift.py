@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float64
 
-from vd4rl_data.envs.render import renderer_name
-from vd4rl_data.envs.simulation import DMCSimulation
-from vd4rl_data.errors import RenderDriftWarning
+from vd4rl_data.errors import RenderDriftWarning, UnknownDatasetError
 from vd4rl_data.fingerprint import RenderFingerprint, frame_difference
-from vd4rl_data.registry import TaskSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.simulators.gl import renderer_name
+from vd4rl_data.spec import TaskSpec
 
 _CHECKED: Final[set[str]] = set()
 
@@ -30,7 +31,7 @@ def make_fingerprint(
     Raises:
         RenderBackendError: there is no OpenGL library, or it refuses.
     """
-    simulation = DMCSimulation(task)
+    simulation = Simulation(task)
     try:
         frames = np.stack([simulation.render_state(state, size) for state in physics_states])
     finally:
@@ -56,17 +57,22 @@ def warn_on_drift(dataset_id: str) -> None:
     """Compare the local file of a dataset with this machine's renderer, once per process and id.
 
     Nothing is downloaded; without a local file, or without a fingerprint in it, nothing is
-    compared. A difference gives a :class:`~vd4rl_data.errors.RenderDriftWarning`.
+    compared, nor in a worker process that does not know the id: the one that started it does. A
+    difference gives a :class:`~vd4rl_data.errors.RenderDriftWarning`.
     """
     if dataset_id in _CHECKED:
         return
     _CHECKED.add(dataset_id)
     from vd4rl_data.dataset import find_fingerprint
 
+    try:
+        spec = get_dataset_spec(dataset_id)
+    except UnknownDatasetError:
+        return
     fingerprint = find_fingerprint(dataset_id)
     if fingerprint is None:
         return
-    difference = check_fingerprint(fingerprint, get_dataset_spec(dataset_id).task)
+    difference = check_fingerprint(fingerprint, spec.task)
     if difference > 0.0:
         warnings.warn(
             f"{dataset_id}: this machine draws other pixels than the one that made the dataset; the"

@@ -16,8 +16,8 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from vd4rl_data.envs.backend import configure_worker_rendering
 from vd4rl_data.errors import WorkerError
+from vd4rl_data.simulators.gl import configure_worker_rendering
 
 _EXIT_SECONDS: Final = 10.0
 

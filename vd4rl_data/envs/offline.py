@@ -9,8 +9,9 @@ from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import ArrayLike
 
 from vd4rl_data.envs.drift import warn_on_drift
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.scores import normalized_score
+from vd4rl_data.spec import DatasetSpec
 
 
 class OfflineDataset(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):

@@ -9,17 +9,27 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv
 
-from vd4rl_data.envs.dmc import ENTRY_POINT
 from vd4rl_data.envs.offline import OfflineDataset
-from vd4rl_data.registry import DATASETS, DatasetSpec, get_dataset_spec
+from vd4rl_data.envs.pixel import ENTRY_POINT, environment_arguments
+from vd4rl_data.registry import DATASETS, at_size, get_dataset_spec
+from vd4rl_data.simulators.plain import environment_from_plain
+from vd4rl_data.spec import ORIGINAL, DatasetSpec, EnvironmentSpec
+
+SIZES: Final = (64, 84, 128)
+"""Every dataset has an environment at these sizes, published or not; others are registered by
+:func:`register_environment`."""
 
 _MAKE_VEC_ARGUMENTS: Final = ("num_envs", "vectorization_mode", "vector_kwargs", "wrappers")
 
 
 def register_environments() -> None:
     """Register an environment for every dataset of the catalog. Doing it again changes nothing."""
-    for spec in DATASETS.values():
+    for spec in list(DATASETS.values()):
         register_environment(spec)
+        for size in () if spec.bundled else SIZES:
+            other = at_size(spec, size)
+            if other.name not in gymnasium.registry:
+                register_environment(other)
 
 
 def register_environment(spec: DatasetSpec) -> None:
@@ -27,7 +37,8 @@ def register_environment(spec: DatasetSpec) -> None:
     nothing.
 
     Args:
-        spec: a row that is in the catalog (see :func:`vd4rl_data.registry.register_dataset`).
+        spec: a row that is in the catalog (see :func:`vd4rl_data.registry.register_dataset`), at
+            any size (see :func:`vd4rl_data.registry.at_size`).
 
     Raises:
         ValueError: Gymnasium knows another environment by this id.
@@ -36,7 +47,7 @@ def register_environment(spec: DatasetSpec) -> None:
         id=spec.name,
         entry_point=ENTRY_POINT,
         max_episode_steps=spec.task.time_steps,
-        kwargs={"task": spec.task.name, "size": spec.size},
+        kwargs=environment_arguments(spec.evaluations),
         additional_wrappers=(OfflineDataset.wrapper_spec(dataset_id=spec.name),),
     )
     known = gymnasium.registry.get(spec.name)
@@ -69,7 +80,7 @@ def find_env_spec(env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any,
     """
     if isinstance(env_or_id, str):
         if env_or_id not in gymnasium.registry:
-            get_dataset_spec(env_or_id)  # raises, with the nearest known id
+            register_environment(get_dataset_spec(env_or_id))  # raises, with the nearest known id
         spec = gymnasium.spec(env_or_id)
     else:
         spec = env_or_id.spec
@@ -90,9 +101,10 @@ def find_env_spec(env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any,
     return spec
 
 
-def find_task(env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> str:
-    """The task name behind an environment of this package, if nothing around it changes its
-    dynamics.
+def find_environment(
+    env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any],
+) -> EnvironmentSpec:
+    """What an environment of this package simulates, if nothing around it changes its dynamics.
 
     Raises:
         ValueError: it is not one of our environments, or other wrappers stand around it.
@@ -105,4 +117,5 @@ def find_task(env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any
     foreign = [wrapper.name for wrapper in spec.additional_wrappers if wrapper.entry_point != ours]
     if foreign:
         raise ValueError(f"{spec.id!r}: wrappers may change its dynamics: {', '.join(foreign)}")
-    return str(spec.kwargs["task"])
+    evaluation = spec.kwargs["evaluations"][spec.kwargs.get("evaluation", ORIGINAL)]
+    return environment_from_plain(evaluation[spec.kwargs.get("member", 0)])

@@ -1,8 +1,8 @@
 """Which public files make a dataset: where they are, how large, with which hash, how many episodes.
 
 The authors' files are public in one repository of datasets. Two tables say what is there: sizes
-and SHA-256 of the 84 px shards of the main datasets (:mod:`vd4rl_data.catalog.vd4rl_files`), and
-the names of all other files (``catalog/vd4rl_listing.tsv``). The second was made from the table of
+and SHA-256 of the 84 px shards of the main datasets (:mod:`vd4rl_data.suites.vd4rl_files`), and
+the names of all other files (``suites/vd4rl_listing.tsv``). The second was made from the table of
 folders and names that a public loader recorded in October 2023: its folders sorted, one line each,
 followed by a line for each file, sorted and indented by a tab; without the folders of the first
 table, and without those of ``medium_expert``, which hold copies of ``medium`` and ``expert`` at
@@ -18,9 +18,10 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote
 
-from vd4rl_data.catalog.vd4rl_files import official_files
-from vd4rl_data.registry import DatasetSpec, get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.manifest import Manifest
+from vd4rl_data.suites.vd4rl_files import official_files
 
 REPO_ID: Final = "conglu/vd4rl"
 REVISION: Final = "63d6c339425b598fe61bbefbbe9c9eaadf9e438b"
@@ -177,7 +178,7 @@ def _listed_files(spec: DatasetSpec) -> tuple[PublicFile, ...]:
 @functools.cache
 def _listing() -> dict[str, tuple[str, ...]]:
     """Names by folder; read on first use."""
-    text = resources.files("vd4rl_data.catalog").joinpath(_TABLE).read_text(encoding="utf-8")
+    text = resources.files("vd4rl_data.suites").joinpath(_TABLE).read_text(encoding="utf-8")
     names: dict[str, list[str]] = {}
     folder = ""
     for line in text.splitlines():

@@ -14,7 +14,7 @@ from typing import Any
 
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.importing.ledger import Converted, Ledger
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Manifest, PartStore, Provenance, write_dataset
 from vd4rl_data.upstream import (
     Expected,

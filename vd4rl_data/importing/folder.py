@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from vd4rl_data.errors import DatasetFormatError, DatasetNotFoundError, OutputExistsError
+from vd4rl_data.ids import parse_id
 from vd4rl_data.importing.conversion import Conversion
 from vd4rl_data.paths import data_dir
-from vd4rl_data.registry import DatasetSpec, parse_id
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Manifest, PartStore, open_dataset
 from vd4rl_data.storage.atomic import clear_removed, remove_folder, write_lock
 from vd4rl_data.storage.naming import flat_path, sidecar_path

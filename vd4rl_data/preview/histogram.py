@@ -24,8 +24,8 @@ from vd4rl_data.preview.typography import (
     number_text,
     text_width,
 )
-from vd4rl_data.registry import ReturnStatistics
 from vd4rl_data.scores import return_statistics
+from vd4rl_data.spec import ReturnStatistics
 
 SIZE: Final = (1280, 760)
 """Width and height of the picture."""

@@ -7,9 +7,9 @@ make_submission("My algorithm", ID, runs, protocol).write("my_algorithm.json")
 
 from __future__ import annotations
 
-from vd4rl_data.results.benchmark import BenchmarkId as BenchmarkId
-from vd4rl_data.results.benchmark import benchmark_of as benchmark_of
-from vd4rl_data.results.benchmark import parse_benchmark as parse_benchmark
+from vd4rl_data.ids import BenchmarkId as BenchmarkId
+from vd4rl_data.ids import benchmark_of as benchmark_of
+from vd4rl_data.ids import parse_benchmark as parse_benchmark
 from vd4rl_data.results.files import format_result as format_result
 from vd4rl_data.results.files import parse_result as parse_result
 from vd4rl_data.results.files import read_result as read_result

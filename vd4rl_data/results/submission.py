@@ -12,8 +12,7 @@ from typing import Any, Final, Literal, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vd4rl_data.registry import parse_id
-from vd4rl_data.results.benchmark import benchmark_of
+from vd4rl_data.ids import benchmark_of, parse_id
 from vd4rl_data.results.files import format_result, write_result
 from vd4rl_data.results.model import (
     Algorithm,

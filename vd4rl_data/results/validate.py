@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from vd4rl_data.errors import InvalidIdError
-from vd4rl_data.results.benchmark import parse_benchmark
+from vd4rl_data.ids import parse_benchmark
 from vd4rl_data.results.model import EnvironmentRuns, Run, RunResult
 
 _TOLERANCE = 1e-6

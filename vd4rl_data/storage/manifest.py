@@ -11,8 +11,8 @@ import numpy as np
 
 from vd4rl_data import seeding
 from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.registry import DatasetSpec, ReturnStatistics
 from vd4rl_data.scores import return_statistics
+from vd4rl_data.spec import DatasetSpec, ReturnStatistics
 from vd4rl_data.storage.format import canonical_json
 
 ORIGINS: Final = ("official", "imported", "regenerated", "sample")

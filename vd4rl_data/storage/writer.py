@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vd4rl_data.episode import Episode, validate
 from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import sidecar
 from vd4rl_data.storage.atomic import (
     OutputFile,

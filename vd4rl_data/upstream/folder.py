@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from vd4rl_data.catalog.vd4rl_files import (
+from vd4rl_data.errors import CorruptFileError, DatasetFormatError, DatasetNotFoundError
+from vd4rl_data.ids import parse_id
+from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.suites.vd4rl_files import (
     OfficialFile,
     belongs_to,
     find_by_sha256,
     find_official_file,
 )
-from vd4rl_data.errors import CorruptFileError, DatasetFormatError, DatasetNotFoundError
-from vd4rl_data.registry import DatasetSpec, parse_id
 from vd4rl_data.upstream.join import join_shards
 from vd4rl_data.upstream.naming import shard_order
 from vd4rl_data.upstream.npz import npz_episode

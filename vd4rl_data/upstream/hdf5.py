@@ -20,7 +20,7 @@ from jaxtyping import Int8
 from numpy.typing import NDArray
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, Vd4rlError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.upstream.checks import FLOATS, check_kind, fail, first_true
 from vd4rl_data.upstream.join import join_shards
 from vd4rl_data.upstream.naming import shard_order

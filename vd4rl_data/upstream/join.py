@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from vd4rl_data.episode import validate
 from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.upstream.naming import ShardName
 from vd4rl_data.upstream.rows import Piece, UpstreamEpisode, concatenated, shifted
 

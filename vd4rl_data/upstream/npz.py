@@ -27,10 +27,9 @@ from numpy.typing import NDArray
 
 from vd4rl_data.episode import validate
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, Vd4rlError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.upstream.checks import FLOATS, check_kind, check_rows, fail, first_true
 from vd4rl_data.upstream.rows import Expected, Piece, Rows, UpstreamEpisode, shifted
-from vd4rl_data.upstream.state import STATE_LAYOUT
 
 MAX_MEMBER_BYTES: Final = 256 * 2**20
 """Largest array that is read: ten times the pixels of the largest episode of any suite."""
@@ -70,7 +69,7 @@ def npz_episode(name: str, piece: Piece, spec: DatasetSpec) -> UpstreamEpisode:
 def read_npz(path: Path, expected: Expected) -> Piece:
     """Read the rows of one episode, in the files' convention. Raises as :func:`read_episode`."""
     where = path.name
-    layout = STATE_LAYOUT.get(expected.domain, ())
+    layout = expected.state_layout
     known = {*_DATA_KEYS, "discount", *_FLAG_KEYS, *(key for key, _ in layout)}
     with path.open("rb"):
         pass  # a missing or forbidden file is the caller's error, not a corrupt file
@@ -179,7 +178,7 @@ def _check_data(where: str, arrays: dict[str, NDArray[Any]], expected: Expected)
         "discount": (FLOATS, ()),
         **dict.fromkeys(_FLAG_KEYS, (("bool",), ())),
     }
-    for key, columns in STATE_LAYOUT.get(expected.domain, ()):
+    for key, columns in expected.state_layout:
         rules[key] = (("float32",), () if columns == 1 else (columns,))
     for key, values in arrays.items():
         dtypes, row_shape = rules[key]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,20 @@ class Expected:
         size: height and width of a frame, in pixels.
         action_size: dimensions of an action.
         max_rows: rows of a full episode: its time steps and the row of the first observation.
-        domain: the simulator's domain, which names the proprioceptive keys.
+        state_layout: the proprioceptive keys and their columns, in the simulator's order; empty
+            where files hold none.
     """
 
     size: int
     action_size: int
     max_rows: int
-    domain: str
+    state_layout: tuple[tuple[str, int], ...]
 
     @classmethod
     def of(cls, spec: DatasetSpec) -> Expected:
         """The expectations of one catalog row."""
-        return cls(spec.size, spec.task.action_size, spec.task.time_steps + 1, spec.task.domain)
+        task = spec.task
+        return cls(spec.size, task.action_size, task.time_steps + 1, task.state_layout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.train import train
 from tests.collection.conftest import small_training
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 
 Training = Callable[..., RunFolder]
 

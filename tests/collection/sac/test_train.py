@@ -23,9 +23,9 @@ from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished
 from collection.seeding import episode_seeds
 from collection.selection import select_tiers
-from vd4rl_data.envs.simulation import DMCSimulation
 from vd4rl_data.errors import CorruptFileError, DatasetLockedError
 from vd4rl_data.registry import get_task_spec
+from vd4rl_data.simulators import Simulation
 from vd4rl_data.storage.atomic import write_lock
 
 STEPS = [200 * number for number in range(1, 7)]
@@ -275,7 +275,7 @@ def test_the_recording_is_what_happened(training: Any, settings: TrainSettings) 
     run = training("a", steps=600)
     episodes = [item.trajectory for item in run.episodes(STEPS[:3])]
     assert len(episodes) == 30
-    simulation = DMCSimulation(settings.task)
+    simulation = Simulation(settings.task)
     for number, episode in enumerate(episodes):
         simulation.reset(episode_seeds(settings.seed, number).reset)
         for step, action in enumerate(episode.actions):

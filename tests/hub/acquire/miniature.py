@@ -16,11 +16,13 @@ from typing import Final
 
 import numpy as np
 
-from vd4rl_data.catalog import register_all
 from vd4rl_data.episode import Episode
 from vd4rl_data.export import export_dataset
 from vd4rl_data.hub.public_files import PublicFile, PublicSource
-from vd4rl_data.registry import DATASETS, DatasetId, DatasetSpec, get_dataset_spec
+from vd4rl_data.ids import DatasetId
+from vd4rl_data.registry import DATASETS, get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.suites import register_all
 
 REPO_ID: Final = "conglu/vd4rl"
 REVISION: Final = "0123456789abcdef0123456789abcdef01234567"

@@ -15,7 +15,8 @@ from tests.hub.publish.conftest import REPO_ID
 from tests.storage import tiny
 from vd4rl_data.hub.publish import PreparedRepository, prepare
 from vd4rl_data.hub.publish.card import citations, front_matter, make_card
-from vd4rl_data.registry import DATASETS, ReturnStatistics
+from vd4rl_data.registry import DATASETS
+from vd4rl_data.spec import ReturnStatistics
 from vd4rl_data.storage import Provenance
 
 NAME = tiny.SPEC.name

@@ -36,7 +36,7 @@ from vd4rl_data.hub.public_files import (
 )
 from vd4rl_data.hub.transfer import FetchedFile, RemoteFile, exclusive, fetch
 from vd4rl_data.importing import Conversion
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset
 from vd4rl_data.storage.atomic import check_free_space, full_disk_errors
 from vd4rl_data.storage.naming import sidecar_path

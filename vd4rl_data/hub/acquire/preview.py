@@ -12,7 +12,7 @@ from vd4rl_data.hub.acquire.plan import Plan, make_plan
 from vd4rl_data.hub.acquire.settings import Settings
 from vd4rl_data.hub.acquire.work import Work, folder_bytes, needed_bytes
 from vd4rl_data.hub.public_files import PublicSource, public_source
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 
 
 @dataclass(frozen=True, slots=True)

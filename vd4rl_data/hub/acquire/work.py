@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from vd4rl_data.hub.acquire.plan import Plan
 from vd4rl_data.hub.public_files import PublicSource
-from vd4rl_data.registry import DatasetSpec
+from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.atomic import remove_folder, removed_folder, write_text
 from vd4rl_data.storage.naming import public_path
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from vd4rl_data.hub.publish.model import PreparedDataset
-from vd4rl_data.registry import DATASETS, ReturnStatistics
+from vd4rl_data.registry import DATASETS
+from vd4rl_data.spec import ReturnStatistics
 
 _STATISTICS: Final = ("mean", "std", "min", "p25", "median", "p75", "max")
 _SIZES: Final = (
@@ -198,8 +199,8 @@ def _facts(dataset: PreparedDataset) -> str:
     behavior = spec.id.behavior if policy else f"{spec.id.behavior}, nothing more is recorded"
     return "\n".join(
         [
-            f"- **task:** {task.name} ({task.simulator}: {task.domain}, {task.goal}), camera "
-            f"{task.camera_id}, action repeat {task.action_repeat}, {task.time_steps} time steps "
+            f"- **task:** {task.name} ({task.settings}), camera "
+            f"{task.camera}, action repeat {task.action_repeat}, {task.time_steps} time steps "
             "per full episode",
             f"- **behavior policy:** {behavior}",
             *(f"  - {_code(name)}: {_code(_text(policy[name]))}" for name in sorted(policy)),

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from vd4rl_data.envs import backend, configure_worker_rendering
 from vd4rl_data.errors import MissingDependencyError
+from vd4rl_data.simulators import dmc, gl
+from vd4rl_data.simulators.gl import configure_worker_rendering
 
 pytestmark = pytest.mark.render
 
@@ -22,7 +23,8 @@ HEAD = f"""
 import os, sys
 import gymnasium
 import vd4rl_data
-from vd4rl_data.envs import DMCEnv, backend, make_env
+from vd4rl_data.envs import make_env
+from vd4rl_data.simulators import Simulation, gl
 from vd4rl_data.errors import ForkAfterRenderError, RenderBackendError
 ID = "{ID}"
 """
@@ -74,8 +76,8 @@ def test_a_forked_child_gets_an_error_instead_of_a_hang(
 def test_a_fork_before_the_first_frame_renders(run_script: RunScript) -> None:
     """Physics in the parent is no obstacle: only an OpenGL context is."""
     source = """
-from vd4rl_data.envs import DMCSimulation
-DMCSimulation("walker_walk").reset(seed=0)
+from vd4rl_data.simulators import Simulation
+Simulation("walker_walk").reset(seed=0)
 child = os.fork()
 if child == 0:
     print(make_env("walker_walk").reset(seed=0)[0].shape, flush=True)
@@ -115,7 +117,7 @@ def test_spawned_vector_environments_work_after_rendering(run_script: RunScript)
         "a.close(); a.reset(seed=0)",
         "holder = [a]; holder.append(holder)",
         "import threading; t = threading.Thread(target=a.reset); t.start(); t.join()",
-        "a.unwrapped.simulation._physics.render(48, 48, camera_id=0)",
+        "a.unwrapped.simulation._simulator._load().physics.render(48, 48, camera_id=0)",
     ],
 )
 def test_a_process_that_rendered_exits_without_noise(run_script: RunScript, ending: str) -> None:
@@ -143,7 +145,7 @@ def test_without_opengl_physics_works_and_rendering_says_what_to_install(
     source = """
 for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "DISPLAY"):
     os.environ.pop(name, None)
-backend._load_library = lambda name: None
+gl._load_library = lambda name: None
 env = make_env("walker_walk")
 env.simulation.reset(seed=0)
 print(env.simulation.step([0.0] * 6).discount)
@@ -197,14 +199,15 @@ def test_a_missing_simulator_names_the_extra(monkeypatch: pytest.MonkeyPatch, pa
         importlib.util, "find_spec", lambda name: None if name == package else found(name)
     )
     monkeypatch.delitem(sys.modules, package, raising=False)
+    load = gl.load_mujoco if package == "mujoco" else dmc.load_suite
     with pytest.raises(MissingDependencyError, match=r'pip install "vd4rl-data\[dmc\]"') as caught:
-        backend.load_suite.__wrapped__()
+        load.__wrapped__()
     assert str(caught.value).startswith(package)
 
 
 def test_workers_configure_rendering_before_they_render(run_script: RunScript) -> None:
     source = """
-from vd4rl_data.envs import configure_worker_rendering
+from vd4rl_data.simulators.gl import configure_worker_rendering
 configure_worker_rendering()
 print(os.environ["LP_NUM_THREADS"])
 make_env("walker_walk").reset(seed=0)
@@ -221,7 +224,7 @@ except RenderBackendError as error:
 
 
 def test_a_choice_of_threads_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend.FORK_GUARD, "owner", None)
+    monkeypatch.setattr(gl.FORK_GUARD, "owner", None)
     monkeypatch.setenv("LP_NUM_THREADS", "3")
     configure_worker_rendering()
     assert os.environ["LP_NUM_THREADS"] == "3"

@@ -1,15 +1,17 @@
 """Finding OpenGL, importing the simulator, and the traps around both.
 
 Nothing here runs at import. MuJoCo decides on its OpenGL library when it is imported, so the
-decision is taken in :func:`load_suite`, which every simulation goes through.
+decision is taken in :func:`load_mujoco`, which every simulator goes through first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.util
 import os
 import sys
+from collections.abc import Generator
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
@@ -85,26 +87,35 @@ def configure_worker_rendering() -> None:
 
 
 @cache
-def load_suite() -> ModuleType:
-    """Import ``dm_control.suite``, having chosen an OpenGL library for it.
+def load_mujoco() -> ModuleType:
+    """Import MuJoCo, having chosen an OpenGL library for it.
 
     ``MUJOCO_GL`` is respected. Where it is unset, on Linux without a display, EGL is used if it
     works here, else OSMesa; with neither, physics still runs and rendering raises.
 
     Raises:
-        MissingDependencyError: mujoco or dm_control is not installed.
+        MissingDependencyError: mujoco is not installed.
         RenderBackendError: ``MUJOCO_GL`` names a library that cannot be loaded.
     """
-    for package in ("mujoco", "dm_control"):
-        if package not in sys.modules and importlib.util.find_spec(package) is None:
-            raise MissingDependencyError(
-                f"{package} is not installed, and the dm_control tasks need it:"
-                ' `pip install "vd4rl-data[dmc]"`.'
-                " dm_control 1.0.28 installs on Python 3.11 and 3.12."
-            )
-    _choose_backend()
+    if "mujoco" not in sys.modules and importlib.util.find_spec("mujoco") is None:
+        raise MissingDependencyError(
+            'mujoco is not installed, and drawing needs it: `pip install "vd4rl-data[dmc]"`.'
+        )
+    choose_backend()
+    with backend_errors():
+        import mujoco
+    return mujoco
+
+
+@contextlib.contextmanager
+def backend_errors() -> Generator[None]:
+    """Around the import of a simulator: an OpenGL library that does not load is told in words.
+
+    Raises:
+        RenderBackendError: ``MUJOCO_GL`` names a library that cannot be loaded.
+    """
     try:
-        from dm_control import suite
+        yield
     except Exception as error:
         # A missing OpenGL library surfaces as ImportError, AttributeError or RuntimeError.
         wanted = os.environ.get(_GL_VARIABLE)
@@ -114,28 +125,20 @@ def load_suite() -> ModuleType:
             f"{_GL_VARIABLE}={wanted}, but that OpenGL library does not load here ({error})."
             f" {_HOW_TO_INSTALL} Or unset {_GL_VARIABLE} to have one chosen."
         ) from error
-    return suite
 
 
 def make_gl_context(width: int, height: int) -> Any:
-    """Create dm_control's OpenGL context for this platform, current on no thread yet.
+    """Create MuJoCo's OpenGL context for this platform, current on no thread yet.
 
     Raises:
         ForkAfterRenderError: this process was forked from one that had rendered.
         RenderBackendError: there is no OpenGL library, or it refuses.
     """
     FORK_GUARD.check()
-    load_suite()
-    from dm_control import _render
-    from dm_control._render import executor
-
-    options: dict[str, Any] = {}
-    if _render.BACKEND == "osmesa":
-        # The default executor is a thread pool; Python shuts it down before contexts are freed.
-        options["render_executor_class"] = executor.PassthroughRenderExecutor
+    mujoco = load_mujoco()
     FORK_GUARD.note_context()
     try:
-        return _render.Renderer(max_width=width, max_height=height, **options)
+        return mujoco.GLContext(width, height)  # absent where MUJOCO_GL switches rendering off
     except Exception as error:
         raise no_rendering(error) from error
 
@@ -164,8 +167,10 @@ def renderer_name() -> str:
     """
     context = make_gl_context(1, 1)
     try:
-        with context.make_current() as gl:
-            return gl.call(_renderer_strings)
+        context.make_current()
+        return _renderer_strings()
+    except Exception as error:
+        raise no_rendering(error) from error
     finally:
         context.free()
 
@@ -177,7 +182,7 @@ def _renderer_strings() -> str:
     return "; ".join(get_string(name).decode() for name in (GL.GL_RENDERER, GL.GL_VERSION))
 
 
-def _choose_backend() -> None:
+def choose_backend() -> None:
     """Set ``MUJOCO_GL`` where MuJoCo's own choice would be GLFW, which needs a display."""
     if _GL_VARIABLE in os.environ or "DISPLAY" in os.environ or sys.platform != "linux":
         return

@@ -11,17 +11,23 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
-from vd4rl_data.envs import DMCEnv, DMCSimulation, make_env
+from vd4rl_data.envs import PixelEnv, make_env
 from vd4rl_data.errors import InvalidActionError, UnknownTaskError
 from vd4rl_data.registry import DATASETS, get_task_spec
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.spec import EnvironmentSpec
 
 pytestmark = pytest.mark.render
 
 KINDS = {(spec.task.name, spec.size): spec.name for spec in DATASETS.values()}
 
 
+def of(task: str, size: int) -> EnvironmentSpec:
+    return EnvironmentSpec(get_task_spec(task), size)
+
+
 @pytest.fixture
-def env() -> Iterator[DMCEnv]:
+def env() -> Iterator[PixelEnv]:
     env = make_env("walker_walk", 48)
     yield env
     env.close()
@@ -51,8 +57,8 @@ def test_spaces_and_shapes(task: str) -> None:
     env.close()
 
 
-def test_the_environment_is_its_simulation(env: DMCEnv) -> None:
-    simulation = DMCSimulation("walker_walk")
+def test_the_environment_is_its_simulation(env: PixelEnv) -> None:
+    simulation = Simulation("walker_walk")
     observation, info = env.reset(seed=9)
     simulation.reset(seed=9)
     rng = np.random.default_rng(0)
@@ -71,7 +77,7 @@ def test_the_environment_is_its_simulation(env: DMCEnv) -> None:
     simulation.close()
 
 
-def test_seeds_make_frames(env: DMCEnv) -> None:
+def test_seeds_make_frames(env: PixelEnv) -> None:
     first = env.reset(seed=1)[0]
     env.step(np.ones(6))
     other = env.reset()[0]
@@ -81,7 +87,7 @@ def test_seeds_make_frames(env: DMCEnv) -> None:
 
 
 def test_render_returns_the_current_frame() -> None:
-    env = DMCEnv("cheetah_run", 48, render_mode="rgb_array")
+    env = PixelEnv(of("cheetah_run", 48), render_mode="rgb_array")
     env.reset(seed=0)
     observation = env.step(np.ones(6))[0]
     frame = env.render()
@@ -94,18 +100,18 @@ def test_render_returns_the_current_frame() -> None:
 
 @pytest.mark.parametrize(("task", "fps"), [("walker_walk", 20), ("cheetah_run", 50)])
 def test_frame_rates_are_real_time(task: str, fps: int) -> None:
-    env = DMCEnv(task, render_mode="rgb_array")
+    env = PixelEnv(of(task, 64), render_mode="rgb_array")
     assert env.metadata["render_fps"] == fps
-    assert "render_fps" not in DMCEnv.metadata
+    assert "render_fps" not in PixelEnv.metadata
     env.close()
 
 
-def test_without_a_render_mode_there_is_no_frame(env: DMCEnv) -> None:
+def test_without_a_render_mode_there_is_no_frame(env: PixelEnv) -> None:
     env.reset(seed=0)
     assert env.render() is None
 
 
-def test_misuse_has_clear_errors(env: DMCEnv) -> None:
+def test_misuse_has_clear_errors(env: PixelEnv) -> None:
     with pytest.raises(ResetNeeded):
         env.step(np.zeros(6))
     env.reset(seed=0)
@@ -120,12 +126,12 @@ def test_bad_arguments_are_refused() -> None:
     with pytest.raises(UnknownTaskError, match="hopper_hop"):
         make_env("hopper_hopp")
     with pytest.raises(ValueError, match="size"):
-        DMCEnv("walker_walk", 0)
+        PixelEnv(of("walker_walk", 0))
     with pytest.raises(ValueError, match="render_mode"):
-        DMCEnv("walker_walk", render_mode="human")
+        PixelEnv(of("walker_walk", 64), render_mode="human")
 
 
-def test_the_horizon_truncates(monkeypatch: pytest.MonkeyPatch, env: DMCEnv) -> None:
+def test_the_horizon_truncates(monkeypatch: pytest.MonkeyPatch, env: PixelEnv) -> None:
     row = dataclasses.replace(get_task_spec("walker_walk"), horizon=4)
     monkeypatch.setattr(env.simulation, "task", row)
     env.reset(seed=0)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
-from vd4rl_data.registry import DatasetSpec, parse_id
+from vd4rl_data.ids import parse_id
+from vd4rl_data.spec import DatasetSpec
 
 _SUITE: Final = "VD4RL"
 _SIZE: Final = 84
@@ -35,7 +36,7 @@ class OfficialFile:
 @functools.cache
 def official_files() -> tuple[OfficialFile, ...]:
     """Every official file with a known hash, by task, behavior and counter; read on first use."""
-    text = resources.files("vd4rl_data.catalog").joinpath(_TABLE).read_text(encoding="utf-8")
+    text = resources.files("vd4rl_data.suites").joinpath(_TABLE).read_text(encoding="utf-8")
     header, *lines = (line.split("\t") for line in text.splitlines())
     if header != _COLUMNS:
         raise RuntimeError(f"{_TABLE}: expected the columns {_COLUMNS}, got {header}; reinstall")

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
-from vd4rl_data.envs import DMCSimulation, render, render_frame, render_state, renderer_name
-from vd4rl_data.envs.backend import load_suite
 from vd4rl_data.registry import get_task_spec
+from vd4rl_data.simulators import Simulation, View, draw
+from vd4rl_data.simulators.dmc import load_suite
+from vd4rl_data.simulators.draw import Canvases
+from vd4rl_data.simulators.gl import renderer_name
+from vd4rl_data.spec import Camera, FixedCamera, FreeCamera
 
 pytestmark = pytest.mark.render
+CANVASES = Canvases()
 
 
-def uniform(simulation: DMCSimulation, rng: np.random.Generator) -> np.ndarray:
+def drawn(physics: Any, size: int, camera: Camera = FixedCamera(0)) -> np.ndarray:  # noqa: B008
+    return CANVASES.draw(physics.model.ptr, physics.data.ptr, View(size, camera))
+
+
+def physics_of(simulation: Simulation) -> Any:
+    return simulation._simulator._load().physics
+
+
+def uniform(simulation: Simulation, rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(-1.0, 1.0, simulation.task.action_size).astype(np.float32)
 
 
 @pytest.fixture
-def walker() -> Iterator[DMCSimulation]:
-    simulation = DMCSimulation("walker_walk")
+def walker() -> Iterator[Simulation]:
+    simulation = Simulation("walker_walk")
     simulation.reset(seed=0)
     yield simulation
     simulation.close()
@@ -30,15 +43,17 @@ def walker() -> Iterator[DMCSimulation]:
 @pytest.mark.parametrize("size", [64, 84])
 def test_pixels_are_those_of_dm_control(task: str, size: int) -> None:
     row = get_task_spec(task)
-    environment = load_suite().load(row.domain, row.goal, task_kwargs={"random": 1})
+    environment = load_suite().load(
+        row.settings.domain, row.settings.goal, task_kwargs={"random": 1}
+    )
     environment.reset()
     rng = np.random.default_rng(0)
     frames = []
     for steps in (0, 1, 9):
         for _ in range(steps):
             environment.step(rng.uniform(-1.0, 1.0, row.action_size))
-        theirs = environment.physics.render(size, size, camera_id=row.camera_id)
-        frames.append(render_frame(environment.physics, size, row.camera_id))
+        theirs = environment.physics.render(size, size, camera_id=row.camera.id)
+        frames.append(drawn(environment.physics, size, row.camera))
         np.testing.assert_array_equal(frames[-1], theirs)
     assert not np.array_equal(frames[0], frames[-1])
     environment.physics.free()
@@ -46,7 +61,7 @@ def test_pixels_are_those_of_dm_control(task: str, size: int) -> None:
 
 def test_a_recorded_state_gives_the_frame_of_its_visit(task: str) -> None:
     """Far into an episode, so that the cameras have followed the body for a while."""
-    visited, drawn = DMCSimulation(task), DMCSimulation(task)
+    visited, drawn = Simulation(task), Simulation(task)
     visited.reset(seed=3)
     rng = np.random.default_rng(3)
     states, frames = [visited.physics_state], [visited.render(64)]
@@ -61,10 +76,10 @@ def test_a_recorded_state_gives_the_frame_of_its_visit(task: str) -> None:
     drawn.close()
 
 
-def test_float32_states_would_not_do(walker: DMCSimulation) -> None:
+def test_float32_states_would_not_do(walker: Simulation) -> None:
     """Why physics states are stored in float64: rounding them moves pixels."""
     rng = np.random.default_rng(0)
-    other, differences = DMCSimulation("walker_walk"), 0
+    other, differences = Simulation("walker_walk"), 0
     for _ in range(12):
         for _ in range(8):
             walker.step(uniform(walker, rng))
@@ -73,14 +88,28 @@ def test_float32_states_would_not_do(walker: DMCSimulation) -> None:
     assert differences > 0
 
 
-def test_other_cameras_and_repeated_frames(walker: DMCSimulation) -> None:
-    physics = walker._physics
-    for camera in (1, 0, 1):
+def test_other_cameras_and_repeated_frames(walker: Simulation) -> None:
+    physics = physics_of(walker)
+    for camera in (1, 0, "side", 1, "back"):
         theirs = physics.render(64, 64, camera_id=camera)
-        np.testing.assert_array_equal(render_frame(physics, 64, camera), theirs)
+        np.testing.assert_array_equal(drawn(physics, 64, FixedCamera(camera)), theirs)
 
 
-def test_frames_are_fresh_arrays(walker: DMCSimulation) -> None:
+def test_a_free_camera_is_where_it_was_put(walker: Simulation) -> None:
+    """Where MuJoCo's own renderer puts it."""
+    import mujoco
+
+    camera = FreeCamera((0.0, 0.0, 1.0), distance=3.0, azimuth=120.0, elevation=-20.0)
+    physics = physics_of(walker)
+    placed = mujoco.MjvCamera()
+    placed.lookat[:] = camera.lookat
+    placed.distance, placed.azimuth, placed.elevation = 3.0, 120.0, -20.0
+    with mujoco.Renderer(physics.model.ptr, 64, 64) as theirs:
+        theirs.update_scene(physics.data.ptr, placed)
+        np.testing.assert_array_equal(drawn(physics, 64, camera), theirs.render())
+
+
+def test_frames_are_fresh_arrays(walker: Simulation) -> None:
     first = walker.render(64)
     kept = first.copy()
     walker.step(np.ones(6))
@@ -92,24 +121,24 @@ def test_frames_are_fresh_arrays(walker: DMCSimulation) -> None:
 
 
 def test_simulations_of_one_model_share_a_context_and_do_not_mix() -> None:
-    first, second = DMCSimulation("walker_walk"), DMCSimulation("walker_walk")
-    before = len(render._SHARED)
+    first, second = Simulation("walker_walk"), Simulation("walker_walk")
+    before = len(draw._ALIVE)
     first.reset(seed=1)
     second.reset(seed=2)
     alone = first.render(48), second.render(48)
-    assert len(render._SHARED) == before + 1
+    assert len(draw._ALIVE) == before + 1
     for simulation, frame in zip((first, second, first), (*alone, alone[0]), strict=True):
         np.testing.assert_array_equal(simulation.render(48), frame)
     first.render(52)
-    assert len(render._SHARED) == before + 2
+    assert len(draw._ALIVE) == before + 2
     first.close()
-    assert len(render._SHARED) == before + 1
+    assert len(draw._ALIVE) == before + 1
     np.testing.assert_array_equal(second.render(48), alone[1])
     second.close()
-    assert len(render._SHARED) == before
+    assert len(draw._ALIVE) == before
 
 
-def test_a_closed_simulation_starts_again(walker: DMCSimulation) -> None:
+def test_a_closed_simulation_starts_again(walker: Simulation) -> None:
     frame = walker.render(64)
     walker.close()
     walker.close()
@@ -117,12 +146,12 @@ def test_a_closed_simulation_starts_again(walker: DMCSimulation) -> None:
     np.testing.assert_array_equal(walker.render(64), frame)
 
 
-def test_the_model_keeps_its_own_buffer_size(walker: DMCSimulation) -> None:
+def test_the_model_keeps_its_own_buffer_size(walker: Simulation) -> None:
     walker.render(64)
-    assert walker._physics.render(120, 160, camera_id=0).shape == (120, 160, 3)
+    assert physics_of(walker).render(120, 160, camera_id=0).shape == (120, 160, 3)
 
 
-def test_other_threads_render_the_same(walker: DMCSimulation) -> None:
+def test_other_threads_render_the_same(walker: Simulation) -> None:
     """Also if their contexts are left to the main thread, which must not free them."""
     frame = walker.render(64)
     frames: list[np.ndarray] = []
@@ -146,21 +175,23 @@ def test_terrain_may_change_between_frames() -> None:
         <light pos="0 0 3"/><camera name="above" pos="0 -2 2" xyaxes="1 0 0 0 .7 .7"/>
         <geom type="hfield" hfield="hills" rgba=".5 .6 .7 1"/></worldbody></mujoco>"""
     )
-    render_frame(physics, 32)
+    drawn(physics, 32)
     physics.model.hfield_data[:] = np.random.default_rng(0).random(64)
-    np.testing.assert_array_equal(render_frame(physics, 32), physics.render(32, 32, camera_id=0))
+    np.testing.assert_array_equal(drawn(physics, 32), physics.render(32, 32, camera_id=0))
     physics.free()
 
 
-@pytest.mark.parametrize(("size", "camera"), [(0, 0), (64, -1), (64, 2)])
-def test_bad_sizes_and_cameras_are_refused(walker: DMCSimulation, size: int, camera: int) -> None:
+@pytest.mark.parametrize(("size", "camera"), [(0, 0), (64, -1), (64, 2), (64, "top")])
+def test_bad_sizes_and_cameras_are_refused(
+    walker: Simulation, size: int, camera: int | str
+) -> None:
     with pytest.raises(ValueError, match="expected"):
-        render_frame(walker._physics, size, camera)
+        drawn(physics_of(walker), size, FixedCamera(camera))
 
 
-def test_a_state_of_another_task_is_refused(walker: DMCSimulation) -> None:
+def test_a_state_of_another_task_is_refused(walker: Simulation) -> None:
     with pytest.raises(ValueError, match="shape"):
-        render_state(walker._physics, np.zeros(3), 64)
+        walker.render_state(np.zeros(3), 64)
 
 
 def test_the_renderer_has_a_name() -> None:

@@ -41,7 +41,7 @@ def checked_actions(
             :data:`~vd4rl_data.episode.ACTION_TOLERANCE` outside is rounding and is clipped.
             Anything farther out is refused, never clipped in silence.
         shape: the expected shape.
-        where: named in the message, e.g. ``DMCEnv.step``.
+        where: named in the message, e.g. ``PixelEnv.step``.
 
     Returns:
         float32, in [-1, 1]; a fresh array.

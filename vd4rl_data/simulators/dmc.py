@@ -1,0 +1,220 @@
+"""Tasks of the dm_control suite (Tunyasuvunakool et al., 2020)."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float32, Float64, UInt8
+
+from vd4rl_data.errors import MissingDependencyError
+from vd4rl_data.simulators.bodies import edited_model
+from vd4rl_data.simulators.draw import Canvases
+from vd4rl_data.simulators.gl import backend_errors, load_mujoco
+from vd4rl_data.simulators.protocol import EnvironmentStep, View
+from vd4rl_data.spec import Body, TaskSpec
+
+_WORD = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class DMCSettings:
+    """The suite's own two names of a task.
+
+    Attributes:
+        domain: e.g. ``walker``.
+        goal: e.g. ``walk``.
+    """
+
+    domain: str
+    goal: str
+
+    def __str__(self) -> str:
+        return f"dm_control: {self.domain} {self.goal}"
+
+
+@cache
+def load_suite() -> ModuleType:
+    """Import ``dm_control.suite``, after MuJoCo.
+
+    Raises:
+        MissingDependencyError: mujoco or dm_control is not installed.
+        RenderBackendError: ``MUJOCO_GL`` names a library that cannot be loaded.
+    """
+    load_mujoco()
+    if "dm_control" not in sys.modules and importlib.util.find_spec("dm_control") is None:
+        raise MissingDependencyError(
+            "dm_control is not installed, and its tasks need it:"
+            ' `pip install "vd4rl-data[dmc]"`.'
+            " dm_control 1.0.28 installs on Python 3.11 and 3.12."
+        )
+    with backend_errors():
+        from dm_control import suite
+    return suite
+
+
+class DMCSimulator:
+    """One task of the suite. Its time limit is switched off: the task's row has the horizon.
+
+    The episode of a seed below 2**32 is the one that the suite itself starts when it is loaded with
+    ``random=seed``.
+    """
+
+    Settings: ClassVar[type[Any]] = DMCSettings
+    PACKAGES: ClassVar[tuple[str, ...]] = ("mujoco", "dm_control")
+
+    def __init__(self, task: TaskSpec) -> None:
+        """Remember the task; see :class:`~vd4rl_data.simulators.protocol.Simulator`."""
+        self._task = task
+        self._settings: DMCSettings = task.settings
+        self._random = np.random.RandomState()
+        self._environment: Any = None
+        self._observation: Any = None
+        self._canvases = Canvases()
+
+    def reset(self, seed: int | None) -> None:
+        """Start an episode.
+
+        Raises:
+            MissingDependencyError: mujoco or dm_control is not installed.
+            ValueError: the seed is negative, or the row disagrees with the suite.
+        """
+        if seed is not None:
+            self._random.seed(_mersenne_seed(seed))
+        self._observation = self._load().reset().observation
+
+    def step(self, control: Float64[np.ndarray, " A"]) -> EnvironmentStep:
+        """Take one control step of the suite."""
+        time_step = self._environment.step(control)
+        self._observation = time_step.observation
+        discount = float(time_step.discount)
+        ended = bool(time_step.last())  # the time limit is off, so the task itself has ended
+        return EnvironmentStep(
+            reward=float(time_step.reward),
+            discount=discount,
+            terminated=ended and discount == 0.0,
+            truncated=ended and discount != 0.0,
+        )
+
+    @property
+    def control_timestep(self) -> float:
+        """Seconds between two control steps. Builds the simulator."""
+        return float(self._load().control_timestep())
+
+    @property
+    def state(self) -> Float32[np.ndarray, " P"]:
+        """float32 (P,): the suite's observations, flattened in their order."""
+        parts = [np.ravel(values) for values in self._observed.values()]
+        return np.concatenate(parts).astype(np.float32)
+
+    @property
+    def state_layout(self) -> tuple[tuple[str, int], ...]:
+        """Names and sizes of the suite's observations, in order."""
+        return tuple((name, int(np.size(part))) for name, part in self._observed.items())
+
+    @property
+    def physics_state(self) -> Float64[np.ndarray, " S"]:
+        """float64 (S,): qpos, qvel and act, a copy."""
+        return np.array(self._load().physics.get_state(), dtype=np.float64)
+
+    def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
+        """Go to a recorded state.
+
+        Raises:
+            ValueError: it has the wrong number of entries for this model.
+        """
+        physics = self._load().physics
+        expected = physics.get_state().shape
+        if np.shape(physics_state) != expected:
+            raise ValueError(
+                f"physics state: expected shape {expected}, got {np.shape(physics_state)}"
+            )
+        physics.set_state(physics_state)
+        physics.forward()
+        self._observation = None
+
+    @property
+    def model(self) -> Any:
+        """``mujoco.MjModel``. Builds the simulator."""
+        return self._load().physics.model.ptr
+
+    def draw(self, view: View) -> UInt8[np.ndarray, "size size 3"]:
+        """Draw the current state; raises what :meth:`Canvases.draw` does."""
+        physics = self._load().physics
+        return self._canvases.draw(physics.model.ptr, physics.data.ptr, view)
+
+    def close(self) -> None:
+        """Free the physics and its OpenGL context."""
+        self._canvases.release()
+        if self._environment is not None:
+            self._environment.physics.free()
+        self._environment = self._observation = None
+
+    @property
+    def _observed(self) -> Mapping[str, Any]:
+        """What the task observes; of a state that was set, computed when it is asked for."""
+        if self._observation is None:
+            environment = self._load()
+            self._observation = environment.task.get_observation(environment.physics)
+        return self._observation
+
+    def _load(self) -> Any:
+        if self._environment is None:
+            suite = load_suite()
+            environment = suite.load(
+                self._settings.domain,
+                self._settings.goal,
+                task_kwargs={"random": self._random, "time_limit": float("inf")},
+            )
+            if self._task.body is not None:
+                environment = _with_body(environment, self._settings.domain, self._task.body)
+            _check_row(self._task, environment.action_spec())
+            self._environment = environment
+        return self._environment
+
+
+def _with_body(environment: Any, domain: str, body: Body) -> Any:
+    """The same task on a changed model."""
+    from dm_control.rl import control
+
+    module = importlib.import_module(f"dm_control.suite.{domain}")
+    xml, assets = module.get_model_and_assets()
+    physics = type(environment.physics).from_xml_string(edited_model(xml, body), assets)
+    return control.Environment(
+        physics,
+        environment.task,
+        time_limit=float("inf"),
+        control_timestep=environment.control_timestep(),
+    )
+
+
+def _check_row(task: TaskSpec, spec: Any) -> None:
+    if spec.shape != (task.action_size,):
+        raise ValueError(
+            f"task {task.name!r}: the row says {task.action_size} action dimensions,"
+            f" the suite says {spec.shape}"
+        )
+    if not (np.all(spec.minimum == -1.0) and np.all(spec.maximum == 1.0)):
+        raise ValueError(
+            f"task {task.name!r}: expected actions in [-1, 1], the suite says"
+            f" {spec.minimum} to {spec.maximum}"
+        )
+
+
+def _mersenne_seed(seed: int) -> int | list[int]:
+    """One word as it is, so that small seeds mean what they mean in dm_control; else all words."""
+    if seed < 0:
+        raise ValueError(f"seed: expected a non-negative integer, got {seed}")
+    if seed < _WORD:
+        return seed
+    words: list[int] = []
+    while seed:
+        seed, word = divmod(seed, _WORD)
+        words.append(word)
+    return words

@@ -1,0 +1,99 @@
+"""Environments as plain values (dictionaries, lists, numbers, text), and back.
+
+That is how an environment travels: in Gymnasium's specs, which are copied, pickled and written as
+JSON, and to processes in which nobody has registered a user's own task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from vd4rl_data.simulators.table import find_simulator
+from vd4rl_data.spec import (
+    Body,
+    Camera,
+    Edit,
+    EnvironmentSpec,
+    FixedCamera,
+    FreeCamera,
+    Look,
+    TaskSpec,
+)
+
+
+def environment_to_plain(environment: EnvironmentSpec) -> dict[str, Any]:
+    """An environment as plain values; the inverse of :func:`environment_from_plain`."""
+    plain = asdict(environment)
+    look = environment.look
+    if look is not None:
+        plain["look"] = {**asdict(look), "settings": dict(look.settings)}
+    return _lists(plain)
+
+
+def environment_from_plain(plain: Mapping[str, Any]) -> EnvironmentSpec:
+    """The environment that plain values describe.
+
+    Raises:
+        UnknownSimulatorError: nobody simulates its task.
+        ValueError: a field is missing or unknown; the message names it.
+    """
+    try:
+        look = plain["look"]
+        return EnvironmentSpec(
+            task=_task(plain["task"]),
+            size=plain["size"],
+            look=None if look is None else _look(look),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"environment: expected task, size and look as plain values, got {plain!r}"
+            f" ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _task(plain: Mapping[str, Any]) -> TaskSpec:
+    simulator, body = plain["simulator"], plain["body"]
+    fields: dict[str, Any] = {
+        **plain,
+        "settings": find_simulator(simulator).Settings(**_tuples(plain["settings"])),
+        "camera": _camera(plain["camera"]),
+        "reward_range": tuple(plain["reward_range"]),
+        "state_layout": _tuple(plain["state_layout"]),
+        "body": None if body is None else _body(body),
+    }
+    return TaskSpec(**fields)
+
+
+def _camera(plain: Mapping[str, Any]) -> Camera:
+    if "id" in plain:
+        return FixedCamera(**plain)
+    return FreeCamera(**_tuples(plain))
+
+
+def _body(plain: Mapping[str, Any]) -> Body:
+    return Body(plain["name"], tuple(Edit(**_tuples(edit)) for edit in plain["edits"]))
+
+
+def _look(plain: Mapping[str, Any]) -> Look:
+    fields: dict[str, Any] = {**plain, "parts": tuple(plain["parts"])}
+    return Look(**fields)
+
+
+def _lists(value: Any) -> Any:
+    """The same with lists in place of tuples, as JSON has them."""
+    if isinstance(value, Mapping):
+        return {key: _lists(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_lists(item) for item in value]
+    return value
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a frozen dataclass: tuples where plain values have lists."""
+    return {name: _tuple(value) for name, value in values.items()}
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(_tuple(item) for item in value) if isinstance(value, list) else value

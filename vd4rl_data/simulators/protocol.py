@@ -1,0 +1,120 @@
+"""What a simulator has to offer. Everything that simulators share is done around it, once.
+
+One class implements :class:`Simulator`; :class:`~vd4rl_data.simulators.Simulation` adds the action
+repeat, the horizon, the checks of actions and the look. ``docs/extending.md`` has an example.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from jaxtyping import Float32, Float64, UInt8
+
+from vd4rl_data.spec import Camera, TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentStep:
+    """What one environment step (one control step of the simulator) brought.
+
+    Attributes:
+        reward: of this step.
+        discount: of this step; 0 where the task ended for good.
+        terminated: the task ended (no bootstrap).
+        truncated: the simulator stopped although the task had not ended.
+        success: whether the task is solved at this moment; ``None`` where it does not say.
+    """
+
+    reward: float
+    discount: float = 1.0
+    terminated: bool = False
+    truncated: bool = False
+    success: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What to draw.
+
+    Attributes:
+        size: height and width of the frame, in pixels.
+        camera: what observes.
+        textures: numbers of the textures of the model that have changed since the last frame.
+    """
+
+    size: int
+    camera: Camera
+    textures: tuple[int, ...] = field(default=())
+
+
+class Simulator(Protocol):
+    """One task, simulated. Nothing heavy is imported or built before the first use."""
+
+    Settings: ClassVar[type[Any]]
+    """The frozen dataclass that :attr:`TaskSpec.settings` is; its fields are plain values."""
+
+    PACKAGES: ClassVar[tuple[str, ...]]
+    """Distributions whose versions decide what comes out, e.g. ``mujoco``; manifests name them."""
+
+    def __init__(self, task: TaskSpec) -> None:
+        """Remember the task.
+
+        Raises:
+            ValueError: its settings are not this simulator's.
+        """
+        ...
+
+    def reset(self, seed: int | None) -> None:
+        """Start an episode: a function of the seed alone, whatever happened before; ``None`` goes
+        on with the simulator's own random stream.
+        """
+        ...
+
+    def step(self, control: Float64[np.ndarray, " A"]) -> EnvironmentStep:
+        """Take one environment step; control is float64 (A,), finite, in [-1, 1]."""
+        ...
+
+    @property
+    def control_timestep(self) -> float:
+        """Simulated time of one environment step, in seconds."""
+        ...
+
+    @property
+    def state(self) -> Float32[np.ndarray, " P"] | None:
+        """float32 (P,): proprioception; ``None`` if there is none."""
+        ...
+
+    @property
+    def state_layout(self) -> tuple[tuple[str, int], ...]:
+        """Names and sizes of what :attr:`state` is made of, in order."""
+        ...
+
+    @property
+    def physics_state(self) -> Float64[np.ndarray, " S"] | None:
+        """float64 (S,), a copy: enough to draw the frame again; ``None`` if there is no such
+        thing, and frames can be drawn only while the episode is played.
+        """
+        ...
+
+    def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
+        """Go to a recorded state, in order to draw it or to read :attr:`state`.
+
+        Raises:
+            ValueError: it is not a physics state of this task.
+        """
+        ...
+
+    @property
+    def model(self) -> Any:
+        """The compiled MuJoCo model (``mujoco.MjModel``), which looks may change; else ``None``."""
+        ...
+
+    def draw(self, view: View) -> UInt8[np.ndarray, "size size 3"]:
+        """Draw the current state, uint8 (size, size, 3), upright."""
+        ...
+
+    def close(self) -> None:
+        """Free everything. A later reset builds it anew."""
+        ...

@@ -1,0 +1,212 @@
+"""One task being simulated: action repeat, horizon, checks and look, around any simulator.
+
+The environment wraps this class. Data collection uses it directly, rolls out without rendering, and
+renders the recorded physics states afterwards.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium.error import ResetNeeded
+from jaxtyping import Float32, Float64, UInt8
+from numpy.typing import ArrayLike
+
+from vd4rl_data.registry import get_task_spec
+from vd4rl_data.simulators.actions import checked_actions
+from vd4rl_data.simulators.looks import START, DrawnLook, Moment
+from vd4rl_data.simulators.protocol import Simulator, View
+from vd4rl_data.simulators.table import make_look, make_simulator
+from vd4rl_data.spec import Look, TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one time step brought.
+
+    Attributes:
+        reward: sum over the environment steps of the time step.
+        discount: the simulator's discount, multiplied over them; 0 after termination.
+        terminated: the task ended (no bootstrap).
+        truncated: the horizon was reached, or the simulator stopped.
+        success: whether the task was solved at the last of them; ``None`` where the simulator
+            does not say.
+    """
+
+    reward: float
+    discount: float
+    terminated: bool
+    truncated: bool
+    success: bool | None = None
+
+
+class Simulation:
+    """One simulated task. Nothing is imported or built before the first reset.
+
+    The horizon is counted here from the task's row; a simulator's own time limit is switched off.
+    """
+
+    def __init__(self, task: str | TaskSpec, look: Look | None = None) -> None:
+        """Args:
+            task: a task name of the registry, or its row.
+            look: how pixels differ from the simulator's own.
+
+        Raises:
+            UnknownTaskError: there is no such task.
+            UnknownSimulatorError: nobody simulates it, or draws the look.
+            ValueError: the task's settings are not its simulator's.
+        """
+        self.task = get_task_spec(task) if isinstance(task, str) else task
+        self.look = look
+        self._simulator: Simulator = make_simulator(self.task)
+        self._drawn_look: DrawnLook | None = None
+        self._looked_at: Any = None
+        self._moment = START
+        self._steps_left = 0
+        self._started = False
+
+    def reset(self, seed: int | None = None) -> None:
+        """Start an episode.
+
+        Args:
+            seed: makes the episode, looks included, a function of the seed alone, the same bytes
+                whatever happened before. ``None`` goes on with the current random stream (first
+                use: entropy of the system).
+
+        Raises:
+            MissingDependencyError: the simulator is not installed.
+            ValueError: the seed is negative, or the row disagrees with the simulator.
+        """
+        self._simulator.reset(seed)
+        self._moment = Moment(secrets.randbits(32) if seed is None else seed, 0)
+        self._steps_left = self.task.horizon
+        self._started = True
+
+    def step(self, action: ArrayLike) -> StepResult:
+        """Take one time step: the action held for ``action_repeat`` environment steps, or to the
+        end.
+
+        Args:
+            action: (A,), finite, in [-1, 1]; it is rounded to float32.
+
+        Raises:
+            ResetNeeded: no episode is running.
+            InvalidActionError: wrong shape, not finite, or outside [-1, 1].
+        """
+        if not self._steps_left:
+            raise ResetNeeded("step() was called with no episode running; call reset() first")
+        control = checked_actions(action, (self.task.action_size,), "action").astype(np.float64)
+        self._moment = Moment(self._moment.episode, self._moment.step + 1)
+        reward, discount, success = 0.0, 1.0, None
+        for _ in range(min(self.task.action_repeat, self._steps_left)):
+            result = self._simulator.step(control.copy())
+            self._steps_left -= 1
+            reward += result.reward
+            discount *= result.discount
+            success = result.success
+            if result.terminated or result.truncated:
+                self._steps_left = 0
+                return StepResult(reward, discount, result.terminated, result.truncated, success)
+        return StepResult(reward, discount, False, not self._steps_left, success)
+
+    @property
+    def physics_state(self) -> Float64[np.ndarray, " S"] | None:
+        """float64 (S,), a copy, enough to draw the frame again; ``None`` where there is none."""
+        self._check_started()
+        return self._simulator.physics_state
+
+    @property
+    def state(self) -> Float32[np.ndarray, " P"] | None:
+        """float32 (P,): proprioception; ``None`` where there is none."""
+        self._check_started()
+        return self._simulator.state
+
+    @property
+    def state_layout(self) -> tuple[tuple[str, int], ...]:
+        """Names and sizes of what :attr:`state` is made of, in order."""
+        self._check_started()
+        return self._simulator.state_layout
+
+    @property
+    def seconds_per_time_step(self) -> float:
+        """Simulated time between two decisions, in seconds. Builds the simulator."""
+        return self._simulator.control_timestep * self.task.action_repeat
+
+    @property
+    def moment(self) -> Moment:
+        """Which frame of which episode this is, for :meth:`render_state`."""
+        return self._moment
+
+    def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
+        """Draw the current frame, uint8 (size, size, 3).
+
+        Raises:
+            ResetNeeded: there is nothing to draw yet.
+            ForkAfterRenderError: this process was forked from one that had rendered.
+            RenderBackendError: there is no OpenGL library, or it refuses.
+        """
+        self._check_started()
+        return self._draw(size, self._moment)
+
+    def render_state(
+        self,
+        physics_state: Float64[np.ndarray, " S"],
+        size: int,
+        moment: Moment = START,
+    ) -> UInt8[np.ndarray, "size size 3"]:
+        """Draw a recorded state; ends a running episode.
+
+        Args:
+            physics_state: float64 (S,), as :attr:`physics_state` was.
+            size: height and width of the frame, in pixels.
+            moment: :attr:`moment` as it was; a look needs it.
+
+        Raises:
+            ValueError: it is not a physics state of this task.
+            ForkAfterRenderError, RenderBackendError: as in :meth:`render`.
+        """
+        self._steps_left, self._started = 0, False
+        self._simulator.set_physics_state(physics_state)
+        return self._draw(size, moment)
+
+    def state_at(self, physics_state: Float64[np.ndarray, " S"]) -> Float32[np.ndarray, " P"]:
+        """float32 (P,): :attr:`state` as it was at a recorded physics state.
+
+        The same bits where the task observes nothing but positions and velocities; touch sensors
+        (hopper) feel the forces of the step that led there, which no physics state holds. Ends a
+        running episode.
+
+        Raises:
+            ValueError: it is not a physics state of this task, or the task has no such state.
+        """
+        self._steps_left, self._started = 0, False
+        self._simulator.set_physics_state(physics_state)
+        state = self._simulator.state
+        if state is None:
+            raise ValueError(f"task {self.task.name!r} has no proprioceptive state")
+        return state
+
+    def close(self) -> None:
+        """Free the simulator and its OpenGL context. A later reset builds them anew."""
+        self._simulator.close()
+        self._drawn_look = self._looked_at = None
+        self._steps_left, self._started = 0, False
+
+    def _draw(self, size: int, moment: Moment) -> UInt8[np.ndarray, "size size 3"]:
+        view = View(size, self.task.camera)
+        if self.look is None:
+            return self._simulator.draw(view)
+        model = self._simulator.model
+        look = self._drawn_look
+        if look is None or self._looked_at is not model:
+            look = self._drawn_look = make_look(self.look, model)
+            self._looked_at = model
+        frame = self._simulator.draw(look.before(view, moment))
+        return look.after(frame, moment)
+
+    def _check_started(self) -> None:
+        if not self._started:
+            raise ResetNeeded("there is no state yet; call reset() first")

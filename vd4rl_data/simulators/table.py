@@ -1,0 +1,77 @@
+"""Who simulates a task, and who draws a look: by name, imported when first needed."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from vd4rl_data.errors import UnknownSimulatorError
+from vd4rl_data.simulators.looks import LOOKS
+from vd4rl_data.spec import Look, TaskSpec
+
+SIMULATORS: Final[dict[str, str]] = {
+    "dmc": "vd4rl_data.simulators.dmc:DMCSimulator",
+}
+"""Name → ``module:class``; entry points of ``vd4rl_data.simulators`` add to it."""
+
+
+def find_simulator(name: str) -> type[Any]:
+    """The class of a simulator, by its name or as ``module:class``.
+
+    It is a :class:`~vd4rl_data.simulators.Simulator`.
+
+    Raises:
+        UnknownSimulatorError: there is none; the message lists those that are known.
+    """
+    return _load("simulator", name, SIMULATORS)
+
+
+def make_simulator(task: TaskSpec) -> Any:
+    """A simulator of a task; nothing heavy is imported before its first use.
+
+    Raises:
+        UnknownSimulatorError: nobody simulates it.
+        ValueError: the task's settings are not its simulator's.
+    """
+    kind = find_simulator(task.simulator)
+    if not isinstance(task.settings, kind.Settings):
+        raise ValueError(
+            f"task {task.name!r}: settings: expected a {kind.Settings.__name__}, which simulator"
+            f" {task.simulator!r} takes, got {task.settings!r}"
+        )
+    return kind(task)
+
+
+def make_look(look: Look, model: Any) -> Any:
+    """A look at work on a model.
+
+    Args:
+        look: what is wanted.
+        model: ``mujoco.MjModel``; ``None`` where the simulator has none.
+
+    Raises:
+        UnknownSimulatorError: nobody draws it.
+        ValueError: a setting means nothing to its kind.
+    """
+    kind = _load("look", look.kind, LOOKS)
+    return kind(look, model)
+
+
+def _load(what: str, name: str, known: Mapping[str, str]) -> Any:
+    path = known.get(name, name)
+    module, separator, attribute = path.partition(":")
+    if not separator:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise UnknownSimulatorError(
+            f"no {what} is called {name!r}.{hint} Known: {', '.join(known) or 'none'}; or name a"
+            " class of your own as 'module:class'."
+        )
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UnknownSimulatorError(
+            f"{what} {name!r}: {path} cannot be imported: {error}"
+        ) from error

@@ -1,0 +1,380 @@
+"""What a suite, a task, an environment and a dataset are: frozen records, and nothing that acts.
+
+Records hold plain values, so that they can be compared, pickled, sent to worker processes and
+written as JSON (:mod:`vd4rl_data.plain`). Which of them exist is said by :mod:`vd4rl_data.suites`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vd4rl_data.ids import BenchmarkId, DatasetId, format_id
+
+
+@dataclass(frozen=True, slots=True)
+class FixedCamera:
+    """A camera of the simulator's own model, by number or by name."""
+
+    id: int | str = 0
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeCamera:
+    """A camera placed by hand.
+
+    Attributes:
+        lookat: the point it looks at, in meters.
+        distance: from that point, in meters.
+        azimuth, elevation: of the direction it looks in, in degrees.
+    """
+
+    lookat: tuple[float, float, float]
+    distance: float
+    azimuth: float
+    elevation: float
+
+    def __str__(self) -> str:
+        x, y, z = self.lookat
+        return (
+            f"free, looks at ({x:g}, {y:g}, {z:g}) from {self.distance:g} m, azimuth"
+            f" {self.azimuth:g}, elevation {self.elevation:g}"
+        )
+
+
+Camera = FixedCamera | FreeCamera
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One attribute of one element of the simulator's model, set to other numbers.
+
+    Attributes:
+        element: its kind, e.g. ``geom``.
+        name: its name.
+        attribute: e.g. ``size``.
+        value: the numbers that replace the model's.
+    """
+
+    element: str
+    name: str
+    attribute: str
+    value: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A changed robot: what is edited in the simulator's model.
+
+    Attributes:
+        name: a word of the id grammar.
+        edits: made one after the other.
+    """
+
+    name: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Changed pixels: how a picture differs from the one that the simulator would draw.
+
+    Attributes:
+        kind: who draws it: a name of :data:`vd4rl_data.simulators.LOOKS`, or ``module:class``.
+        level: how much, e.g. ``easy``; ``None`` where there are no levels.
+        parts: what is changed, of ``colors``, ``camera``, ``background``; empty where the kind
+            leaves no choice.
+        media: name of the pictures that it shows; ``None`` where it needs none.
+        dynamic: whether it moves during an episode.
+        seed: all episodes look as this seed says; ``None`` lets every episode look differently,
+            as its own seed says.
+        settings: whatever else the kind needs; plain values.
+    """
+
+    kind: str
+    level: str | None = None
+    parts: tuple[str, ...] = ()
+    media: str | None = None
+    dynamic: bool = False
+    seed: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One control task: everything that environment, collection and scores must agree on.
+
+    Attributes:
+        name: domain and goal, e.g. ``walker_walk``.
+        simulator: who simulates it: a name of :data:`vd4rl_data.simulators.SIMULATORS`, or
+            ``module:class``.
+        settings: what that simulator needs to know; a frozen dataclass of its own.
+        camera: what observes.
+        action_repeat: environment steps per time step; rewards are summed over them.
+        horizon: environment steps per episode.
+        action_size: dimensions of the action, each in [-1, 1].
+        reward_range: the least and the largest reward of an environment step.
+        state_layout: names and sizes of what the proprioceptive state is made of, in order; empty
+            where it is unknown or there is none.
+        body: how the robot differs from the simulator's own; ``None`` if it does not.
+    """
+
+    name: str
+    simulator: str
+    settings: Any
+    camera: Camera
+    action_repeat: int
+    horizon: int
+    action_size: int
+    reward_range: tuple[float, float] = (0.0, 1.0)
+    state_layout: tuple[tuple[str, int], ...] = ()
+    body: Body | None = None
+
+    @property
+    def time_steps(self) -> int:
+        """Time steps (decisions) per full episode: ``horizon / action_repeat``, rounded up."""
+        return -(-self.horizon // self.action_repeat)
+
+    @property
+    def return_range(self) -> tuple[float, float]:
+        """The least and the largest undiscounted return of a full episode."""
+        low, high = self.reward_range
+        return low * self.horizon, high * self.horizon
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSpec:
+    """What an agent sees and acts in: a task, how it looks, and the size of its pictures.
+
+    Attributes:
+        task: the task.
+        size: height and width of an observation, in pixels.
+        look: how the pixels differ from the simulator's own; ``None`` if they do not.
+    """
+
+    task: TaskSpec
+    size: int
+    look: Look | None = None
+
+    @property
+    def observation_shape(self) -> tuple[int, int, int]:
+        """(H, W, 3)."""
+        return (self.size, self.size, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnScore:
+    """The score is a linear function of the episode return.
+
+    Attributes:
+        low, high: undiscounted returns that map to 0 and 1.
+        source: who says so.
+    """
+
+    low: float
+    high: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessScore:
+    """The score of an episode is its success, from 0 to 1; the return says nothing about it.
+
+    Attributes:
+        source: who says what success is.
+    """
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryScore:
+    """The score is a function of a whole episode's summary.
+
+    Attributes:
+        function: ``module:function``, from :class:`vd4rl_data.scores.EpisodeSummary` to a float.
+        source: who says so.
+    """
+
+    function: str
+    source: str
+
+
+Score = ReturnScore | SuccessScore | SummaryScore
+"""How an episode is scored; a dataset whose constants were never published has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnStatistics:
+    """Statistics of the undiscounted episode return over a dataset's episodes.
+
+    ``std`` is the population standard deviation; percentiles interpolate linearly.
+    """
+
+    mean: float
+    std: float
+    min: float
+    p25: float
+    median: float
+    p75: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a mixture: how much of a dataset was collected in one environment, 0 to 1."""
+
+    environment: EnvironmentSpec
+    share: float
+
+
+ORIGINAL = "original"
+"""The name of the evaluation in a benchmark's own environment; every dataset has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSpec:
+    """One catalog row.
+
+    Attributes:
+        id: the parsed id.
+        mixture: the environments that the data were collected in.
+        evaluations: name → the environments that agents trained on it are evaluated in, whose
+            episodes take turns; :data:`ORIGINAL` is always there.
+        num_transitions, num_episodes: size of the complete dataset.
+        score: how an episode is scored; ``None`` where that was never published.
+        published_returns: the paper's statistics, ``None`` where there are none.
+        parts: ids whose concatenation this dataset is; empty if it is stored itself.
+        license, citation: SPDX name and BibTeX entry of the data.
+        source: where the figures of this row come from.
+        bundled: shipped inside the wheel.
+    """
+
+    id: DatasetId
+    mixture: tuple[Share, ...]
+    evaluations: Mapping[str, tuple[EnvironmentSpec, ...]]
+    num_transitions: int
+    num_episodes: int
+    score: Score | None
+    published_returns: ReturnStatistics | None
+    parts: tuple[str, ...]
+    license: str
+    citation: str
+    source: str
+    bundled: bool = False
+
+    @property
+    def name(self) -> str:
+        """The id as text."""
+        return format_id(self.id)
+
+    @property
+    def environment(self) -> EnvironmentSpec:
+        """The benchmark's own environment: the first one of the evaluation ``original``."""
+        return self.evaluations[ORIGINAL][0]
+
+    @property
+    def task(self) -> TaskSpec:
+        """The task of the benchmark's own environment."""
+        return self.environment.task
+
+    @property
+    def size(self) -> int:
+        """Height and width of an observation, in pixels."""
+        return self.id.size
+
+    @property
+    def observation_shape(self) -> tuple[int, int, int]:
+        """(H, W, 3)."""
+        return (self.size, self.size, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """What results are compared on: datasets that differ in nothing but their size.
+
+    A row says nothing about whether the library can load the data.
+
+    Attributes:
+        id: the name.
+        family: which table of its suite it belongs to.
+        sizes: image sizes that its papers use.
+        environments: names of the environments in which agents may be evaluated.
+        metric: what the score is made of.
+        return_range: the least and the largest possible episode return.
+        score: ``None`` where constants were never published.
+        task: what replays are played in; ``None`` where the library cannot simulate it.
+        source: of these figures.
+        printed_low: another lower end of the score that a paper's own table used.
+    """
+
+    id: BenchmarkId
+    family: str
+    sizes: tuple[int, ...]
+    environments: tuple[str, ...]
+    metric: Literal["return", "success"]
+    return_range: tuple[float, float]
+    score: Score | None
+    task: TaskSpec | None
+    source: str
+    printed_low: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table of a suite's results.
+
+    Attributes:
+        key: unique within the suite; benchmarks stand in the table that their family names, and in
+            ``other`` what cannot be compared.
+        title, about: for readers.
+        by_benchmark: rows are benchmarks and columns are algorithms, for tables of many benchmarks
+            and few algorithms.
+        unit: what a cell shows.
+        ranked: whether averages and ranks over its columns mean anything.
+        sizes_by_task: the paper fixed an image size per task, so that a row holds several.
+        environments: the table of what was evaluated in one of these, whatever its family.
+        scales: the table of what was printed in one of these scales, whatever its family.
+        track: the table of results of another track than offline training.
+    """
+
+    key: str
+    title: str
+    about: str
+    by_benchmark: bool = False
+    unit: str = "normalized score, times 100"
+    ranked: bool = True
+    sizes_by_task: bool = False
+    environments: tuple[str, ...] = ()
+    scales: tuple[str, ...] = ()
+    track: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """All facts of one suite.
+
+    Attributes:
+        name: the first part of its ids.
+        title: as its paper writes it.
+        tasks: of this suite alone; tasks that suites share are registered by themselves.
+        datasets: rows of the catalog.
+        benchmarks: what results can be given for.
+        sections: tables of results, in order.
+        paper: address.
+        license, citation: SPDX name and BibTeX entry of the data.
+    """
+
+    name: str
+    title: str
+    paper: str
+    license: str
+    citation: str
+    tasks: tuple[TaskSpec, ...] = ()
+    datasets: tuple[DatasetSpec, ...] = ()
+    benchmarks: tuple[Benchmark, ...] = ()
+    sections: tuple[Section, ...] = ()
