@@ -101,7 +101,7 @@ class Look:
     media: str | None = None
     dynamic: bool = False
     seed: int | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,7 @@ class DatasetSpec:
 
     id: DatasetId
     mixture: tuple[Share, ...]
-    evaluations: Mapping[str, tuple[EnvironmentSpec, ...]]
+    evaluations: Mapping[str, tuple[EnvironmentSpec, ...]] = field(hash=False)
     num_transitions: int
     num_episodes: int
     score: Score | None
