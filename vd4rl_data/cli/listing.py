@@ -88,7 +88,9 @@ def _record(row: _Row) -> dict[str, Any]:
 
 def spec_record(spec: DatasetSpec) -> dict[str, Any]:
     """Every field of a catalog row, as JSON."""
-    return {"name": spec.name, **asdict(spec)}
+    variant = spec.id.variant
+    row_id = {**asdict(spec.id), "variant": None if variant is None else str(variant)}
+    return {"name": spec.name, "task": asdict(spec.task), **asdict(spec), "id": row_id}
 
 
 def _local_record(local: LocalState) -> dict[str, Any]:
