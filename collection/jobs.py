@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import filelock
 import numpy as np
 from jaxtyping import Float64, UInt8
 
@@ -20,6 +19,7 @@ from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.gl import configure_worker_rendering, renderer_name
 from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import PartStore, StoredDataset, open_dataset
+from vd4rl_data.storage.atomic import held_lock
 
 PHYSICS_STATE: Final = "physics_state"
 STATE: Final = "state"
@@ -158,8 +158,8 @@ class PartSession:
         """
         store = PartStore(self._folder, self._recipe)
         episode = self._maker.make(number, on_frames)
-        lock = filelock.FileLock(f"{store.path(number)}.lock", timeout=_ORPHAN_SECONDS)
-        with lock:
+        place = store.path(number)
+        with held_lock(place.with_name(f"{place.name}.lock"), seconds=_ORPHAN_SECONDS):
             if not store.has(number):
                 store.write(number, episode)
 

@@ -42,6 +42,10 @@ class DatasetLockedError(Vd4rlError, RuntimeError):
     """Another process is writing the same dataset file."""
 
 
+class LocksUnsupportedError(Vd4rlError, OSError):
+    """The file system has no file locks, without which nothing is written; reading needs none."""
+
+
 class NoSpaceError(Vd4rlError, OSError):
     """The disk is full, or would be before the work is done."""
 

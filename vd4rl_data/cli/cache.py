@@ -20,7 +20,7 @@ from vd4rl_data.cli.inventory import Item, scan, users_of
 from vd4rl_data.cli.streams import print_json, print_lines
 from vd4rl_data.errors import DatasetLockedError, DatasetNotFoundError
 from vd4rl_data.paths import data_dir
-from vd4rl_data.storage.atomic import remove_folder
+from vd4rl_data.storage.atomic import held_lock, remove_folder
 from vd4rl_data.storage.naming import dataset_stem
 
 _DETAILS: Final = (
@@ -141,14 +141,12 @@ def _check_unused(items: Sequence[Item], locks: ExitStack) -> None:
     """
     places = {place: item for item in items for place in _lock_places(item)}
     for place, item in places.items():
-        lock = filelock.FileLock(place, timeout=0)
         try:
-            lock.acquire()
+            locks.enter_context(held_lock(place))
         except filelock.Timeout as error:
             raise DatasetLockedError(
                 f"{item.paths[0]}: a process is making this dataset; wait until it is done"
             ) from error
-        locks.callback(lock.release)
     for item in items:
         users = [user for user in users_of(item.paths) if user != os.getpid()]
         if users:

@@ -15,10 +15,16 @@ from typing import Any, Final
 
 import filelock
 
-from vd4rl_data.errors import DatasetLockedError, NoSpaceError, OutputExistsError
+from vd4rl_data.errors import (
+    DatasetLockedError,
+    LocksUnsupportedError,
+    NoSpaceError,
+    OutputExistsError,
+)
 
 TEMPORARY_SUFFIX: Final = ".incomplete"
 _FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT)
+_NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _HELD_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM")
 _HDF5_ERRNO: Final = re.compile(r"errno = (\d+)")
 
@@ -29,20 +35,58 @@ def write_lock(path: Path) -> Generator[None]:
 
     Raises:
         DatasetLockedError: another process holds it.
+        LocksUnsupportedError, NoSpaceError: as :func:`held_lock`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise DatasetLockedError(
-            f"{path}: another process is writing this dataset; wait until it is done, or write "
-            "elsewhere"
-        ) from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held_lock(path.with_name(f".{path.name}.lock")))
+        except filelock.Timeout as error:
+            raise DatasetLockedError(
+                f"{path}: another process is writing this dataset; wait until it is done, or write "
+                "elsewhere"
+            ) from error
+        yield
+
+
+@contextmanager
+def held_lock(place: Path, *, seconds: float = 0) -> Generator[None]:
+    """Hold a lock; the operating system frees it when the process dies. All our locks are these.
+
+    Args:
+        place: the file to lock. It and its folder are made where needed, and stay.
+        seconds: how long to wait for another process that holds it.
+
+    Raises:
+        filelock.Timeout: another process holds it.
+        LocksUnsupportedError: the file system has no locks. Nothing was made.
+        NoSpaceError: the disk is full.
+    """
+    with full_disk_errors(place):
+        new = [path for path in (place, *place.parents) if not path.exists()]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(place, timeout=seconds, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            for path in new:
+                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+            raise _locks_unsupported(place, error) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def _locks_unsupported(place: Path, error: OSError) -> LocksUnsupportedError:
+    return LocksUnsupportedError(
+        error.errno,
+        f"{place.parent}: this file system has no file locks ({error.strerror}), and without them"
+        " two processes could write one file. Write to a folder on a local disk: VD4RL_DATA_DIR"
+        " names the one for datasets, and VD4RL_SHARED_DATA_DIRS may name this one, since reading"
+        " needs no lock",
+    )
 
 
 def check_absent(paths: Iterable[Path], *, replace: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from vd4rl_data.hub.transfer.journal import bytes_there
 from vd4rl_data.hub.transfer.model import RemoteFile
 from vd4rl_data.hub.transfer.names import STATE_FOLDER
-from vd4rl_data.storage.atomic import full_disk_errors
+from vd4rl_data.storage.atomic import held_lock
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 _POLL: Final = 0.2
@@ -34,23 +34,17 @@ def exclusive(
         place: of the lock, for a caller that deletes the folder; by default in the folder.
     """
     place = place or folder / STATE_FOLDER / "lock"
-    with full_disk_errors(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(place, timeout=0)
-    try:
-        with full_disk_errors(place):
-            lock.acquire()
-    except filelock.Timeout:
-        _LOGGER.info("%s: another process is downloading; waiting for it", folder)
-        _wait(lock, folder, files, show=show)
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held_lock(place))
+        except filelock.Timeout:
+            _LOGGER.info("%s: another process is downloading; waiting for it", folder)
+            _wait(stack, place, folder, files, show=show)
         yield
-    finally:
-        lock.release()
 
 
 def _wait(
-    lock: filelock.BaseFileLock, folder: Path, files: Sequence[RemoteFile], *, show: bool
+    stack: ExitStack, place: Path, folder: Path, files: Sequence[RemoteFile], *, show: bool
 ) -> None:
     paths = [file.path for file in files]
     sizes = [file.size for file in files if file.size is not None]
@@ -59,7 +53,7 @@ def _wait(
     with tqdm(total=total, unit="B", unit_scale=True, disable=not show, desc=text) as bar:
         while True:
             try:
-                lock.acquire()
+                stack.enter_context(held_lock(place))
             except filelock.Timeout:
                 if show:
                     bar.n = bytes_there(folder, paths)
