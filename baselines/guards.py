@@ -10,6 +10,7 @@ import torch
 
 from baselines.errors import DeviceMemoryError
 from baselines.settings import Machine
+from vd4rl_data.processor import warn_about_bfloat16
 
 _NO_HOST_MEMORY: Final = ("can't allocate memory", "not enough memory")
 _ADVICE: Final = (
@@ -20,7 +21,12 @@ _ADVICE: Final = (
 
 @contextlib.contextmanager
 def numerics(device: torch.device, machine: Machine, precision: str) -> Generator[None]:
-    """Set threads, denormals and the precision of products; put them back afterwards."""
+    """Set threads, denormals and the precision of products; put them back afterwards.
+
+    Gives a :class:`~vd4rl_data.errors.SlowPrecisionWarning` where the device is slow in it.
+    """
+    if device.type == "cpu" and precision == "bfloat16":
+        warn_about_bfloat16()
     threads, products = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_flush_denormal(True)  # vanishing moments of Adam would slow everything down
     if machine.threads is not None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import torch
 
 from vd4rl_data.dataset import Dataset
+from vd4rl_data.processor import find_processor
 from vd4rl_data.version import versions_of
 
 _PACKAGES: Final = ("vd4rl-data", "numpy", "torch", "mujoco", "dm_control", "gymnasium")
@@ -22,6 +23,7 @@ def facts_of(dataset: Dataset, device: torch.device) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **versions_of(_PACKAGES)},
         "device": device_name(device),
         "device_type": device.type,
+        "processor": find_processor().record(),
         "threads": torch.get_num_threads(),
         "commit": find_commit(),
         "data": _data(dataset),
@@ -29,10 +31,10 @@ def facts_of(dataset: Dataset, device: torch.device) -> dict[str, Any]:
 
 
 def device_name(device: torch.device) -> str:
-    """The GPU's name, or the processor's architecture."""
+    """The GPU's name, or the processor's."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU ({platform.machine()})"
+    return f"CPU ({find_processor().name})"
 
 
 def find_commit() -> str | None:

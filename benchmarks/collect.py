@@ -35,6 +35,7 @@ from collection.behaviors import UniformBehavior
 from collection.jobs import CollectJob
 from collection.versions import installed_versions
 from collection.workers import WorkerPool
+from vd4rl_data.processor import find_processor
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import PartStore
@@ -149,6 +150,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     return {
         "settings": dataclasses.asdict(settings),
         "cores": cores,
+        "processor": find_processor().record(),
         "load_average": os.getloadavg(),
         "renderer": one.renderer,
         "versions": installed_versions(),

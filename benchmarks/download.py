@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from vd4rl_data.hub.transfer import Endpoint, RemoteFile, fetch
+from vd4rl_data.processor import find_processor
 
 REPOSITORY = "bench/noise"
 WORKERS = 4
@@ -91,8 +92,7 @@ def main() -> None:
             "ratios": [asdict(ratio) for ratio in ratios],
             "pairs": arguments.pairs,
             "quick": arguments.quick,
-            "cpus": os.cpu_count(),
-            "machine": platform.machine(),
+            "processor": find_processor().record(),
             "python": platform.python_version(),
             "curl": curl_version(curl),
         }

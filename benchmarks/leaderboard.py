@@ -84,6 +84,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer entries and repeats")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
+    from vd4rl_data.processor import find_processor
+
     entries = 150 if arguments.quick else arguments.entries
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -92,6 +94,7 @@ def main() -> None:
         whole = measure_build(entries, folder)
         record: dict[str, Any] = {
             "entries": entries,
+            "processor": find_processor().record(),
             "build_seconds": round(whole, 3),
             "build_per_entry_against_a_tenth": round(
                 whole / entries / (tenth / (entries // 10)), 3

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import platform
 import tempfile
 import time
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 from vd4rl_data.dataset import Dataset
 from vd4rl_data.episode import Episode
 from vd4rl_data.frames import FrameArray
+from vd4rl_data.processor import find_processor
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.sampling import SequenceSampler, TransitionSampler
 from vd4rl_data.storage import Provenance, open_dataset, write_dataset
@@ -115,8 +115,7 @@ def run(folder: Path, pairs: int, *, quick: bool) -> dict[str, Any]:
         "episodes": episodes,
         "pairs": pairs,
         "machine": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
+            "processor": find_processor().record(),
             "python": platform.python_version(),
             "numpy": np.__version__,
         },
@@ -300,16 +299,6 @@ def anonymous_bytes() -> int | None:
     except OSError:
         return None
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
 
 
 def print_report(report: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 import vd4rl_data
+from vd4rl_data.processor import find_processor
 from vd4rl_data.registry import TASKS
 from vd4rl_data.simulators import View
 from vd4rl_data.simulators.dmc import load_suite
@@ -149,7 +150,7 @@ def main() -> None:
             "size": arguments.size,
             "frames": frames,
             "quick": arguments.quick,
-            "cores": os.cpu_count(),
+            "processor": find_processor().record(),
         }
         result |= {"python": platform.python_version(), "versions": about}
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")

@@ -42,6 +42,7 @@ from baselines.provenance import device_name
 from baselines.settings import Machine
 from baselines.stepping import Stepper
 from vd4rl_data.frames import FrameArray
+from vd4rl_data.processor import find_processor
 from vd4rl_data.pytorch.feeds import choose_storage
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.sampling import Columns
@@ -101,6 +102,7 @@ def measure(
         storage = choose_storage(columns.frames, len(columns.frames), device)
     return {
         "device": device_name(device),
+        "processor": find_processor().record(),
         "precision": arguments.precision,
         "storage": storage,
         "cuda_graph": machine.cuda_graph and device.type == "cuda",

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import tempfile
@@ -38,6 +37,7 @@ from collection.sac.settings import TrainSettings
 from collection.sac.train import train
 from collection.sac.update import Hyperparameters, SACLearner
 from collection.sac.weights import initialize
+from vd4rl_data.processor import find_processor
 from vd4rl_data.simulators import Simulation
 
 TASK = "walker_walk"
@@ -219,7 +219,8 @@ def main() -> None:
     updates = rates(contestants, arguments.updates, arguments.rounds)
     steps = loop_rates(arguments.steps, max(1, arguments.rounds // 2), device)
     record: dict[str, Any] = {
-        "device": torch.cuda.get_device_name(device) if device != "cpu" else platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device != "cpu" else "cpu",
+        "processor": find_processor().record(),
         "threads": arguments.threads,
         "versions": {name: version(name) for name in ("torch", "stable-baselines3", "numpy")},
         "updates_per_second": updates,

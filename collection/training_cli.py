@@ -43,7 +43,8 @@ class Train:
     threads: Count = 1
     """Threads of torch; the layers are too small for many."""
     precision: Precision = "float32"
-    """Of the products of hidden layers; bfloat16 is faster."""
+    """Of the products of hidden layers. On a CPU bfloat16 is faster only with instructions for it
+    (amx_bf16 in /proc/cpuinfo), and several times slower without."""
     updates_per_step: Number = 0.5
     """Updates per time step."""
     learning_rate: Number = 3e-4

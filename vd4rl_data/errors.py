@@ -66,6 +66,10 @@ class RenderDriftWarning(UserWarning):
     """The machine at hand renders other pixels than the machine that made the dataset."""
 
 
+class SlowPrecisionWarning(UserWarning):
+    """A precision was asked for that the processor at hand is slow in."""
+
+
 class LargeArrayWarning(UserWarning):
     """A memory-mapped array of many bytes is about to be copied into memory."""
 

@@ -50,7 +50,8 @@ class PolicySettings:
     """Largest noise on an action. [P], [C]"""
     precision: Precision = "tf32"
     """Of matrix products: float32, tf32 (CUDA), or bfloat16 (weights and optimizer stay float32).
-    Not part of any paper; tf32 and float32 are the same on a CPU."""
+    Not part of any paper. On a CPU tf32 is float32, and bfloat16 is faster only with instructions
+    for it (amx_bf16 in /proc/cpuinfo), several times slower without."""
 
     def __post_init__(self) -> None:
         """Check the ranges.

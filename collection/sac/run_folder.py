@@ -19,6 +19,7 @@ from collection.sac.recording import read_recording, write_recording
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished
 from collection.versions import installed_versions
+from vd4rl_data.processor import find_processor
 from vd4rl_data.storage.atomic import atomic_path, write_text
 
 _SETTINGS: Final = "settings.json"
@@ -85,7 +86,12 @@ class RunFolder:
         if not path.is_file():
             name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
             versions = {**installed_versions(), "torch": torch.__version__}
-            record = {"device": name, "threads": torch.get_num_threads(), "versions": versions}
+            record = {
+                "device": name,
+                "processor": find_processor().record(),
+                "threads": torch.get_num_threads(),
+                "versions": versions,
+            }
             write_text(path, json.dumps(record, indent=1) + "\n")
 
     def note_start(self, policy: PolicyFile) -> None:

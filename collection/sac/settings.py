@@ -39,7 +39,8 @@ class TrainSettings:
         initial_temperature: where the learned temperature starts. While rewards are rare, one of 1
             drowns them for some hundred thousand steps; a smaller one does not.
         environments: simulations that step together.
-        precision: of the products of hidden layers; bfloat16 is faster, weights stay float32.
+        precision: of the products of hidden layers; weights stay float32. bfloat16 is faster on
+            devices with instructions for it alone.
         evaluation_episodes: deterministic episodes at each checkpoint.
         checkpoint_steps: environment steps between checkpoints (V-D4RL, appendix B.1).
         initial_policy: SHA-256 of the policy file whose actor the run begins with; ``None`` draws

@@ -23,6 +23,7 @@ from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished, Simulations
 from collection.sac.update import Batch, Hyperparameters, SACLearner
 from collection.sac.weights import initialize, load_actor
+from vd4rl_data.processor import warn_about_bfloat16
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.storage.atomic import write_lock
 
@@ -58,6 +59,8 @@ def train(
         DatasetLockedError: another process trains into the folder.
         NoSpaceError: the disk is full; the run goes on from its last checkpoint.
     """
+    if settings.precision == "bfloat16" and torch.device(device).type == "cpu":
+        warn_about_bfloat16()
     with write_lock(folder / "run"):
         run = RunFolder(folder)
         run.claim(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ torch = pytest.importorskip("torch")
 from baselines.algorithms import ALGORITHMS  # noqa: E402
 from baselines.metrics import read_metrics  # noqa: E402
 from baselines.run_folder import RunFolder  # noqa: E402
+from vd4rl_data.errors import SlowPrecisionWarning  # noqa: E402
 from vd4rl_data.results import read_result  # noqa: E402
 
 
@@ -132,6 +134,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::vd4rl_data.errors.SlowPrecisionWarning")
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_hyperparameter_is_read(run: Any, change: str) -> None:
     name = "cql" if change in ("alpha", "num_actions") else "drq_bc"
@@ -141,6 +144,29 @@ def test_every_hyperparameter_is_read(run: Any, change: str) -> None:
     first = run("a", algorithm=name, hyper={**base, **short})
     second = run("b", algorithm=name, hyper={**values, **short})
     assert _metrics(first) != _metrics(second)
+
+
+@pytest.mark.parametrize("flag", ["avx2", "amx_bf16"])
+def test_bfloat16_on_a_processor_without_it_is_told(
+    run: Any, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    """The run goes on; what it ran on stands in its facts and in its result."""
+    from vd4rl_data import processor
+
+    here = processor.find_processor()
+    found = processor.Processor("some processor", "x86_64", 2, (flag,))
+    monkeypatch.setattr(processor, "find_processor", lambda: found)
+    expected: Any = (
+        pytest.warns(SlowPrecisionWarning, match="some processor .* found avx2")
+        if flag == "avx2"
+        else contextlib.nullcontext()
+    )
+    with expected:
+        folder = run("a", hyper={"steps": 2, "precision": "bfloat16"})
+    assert folder.facts()["processor"] == here.record()
+    result = read_result(folder.result_path)
+    assert result.compute is not None
+    assert result.compute.hardware == f"CPU ({here.name})"
 
 
 def test_all_hyperparameters_are_tried_above() -> None:

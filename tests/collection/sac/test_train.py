@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,7 +24,8 @@ from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished
 from collection.seeding import episode_seeds
 from collection.selection import select_tiers
-from vd4rl_data.errors import CorruptFileError, DatasetLockedError
+from vd4rl_data import processor
+from vd4rl_data.errors import CorruptFileError, DatasetLockedError, SlowPrecisionWarning
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.storage.atomic import write_lock
@@ -60,6 +62,7 @@ def test_same_seed_same_checkpoints(training: Any, environments: int) -> None:
     assert all(a != b for a, b in zip(_checkpoints(first), _checkpoints(other), strict=True))
 
 
+@pytest.mark.filterwarnings("ignore::vd4rl_data.errors.SlowPrecisionWarning")
 @pytest.mark.parametrize(
     "change",
     [
@@ -83,6 +86,23 @@ def test_every_setting_is_read(training: Any, change: dict[str, Any]) -> None:
     first = training("a", steps=400)
     second = training("b", steps=400, **change)
     assert _checkpoints(first)[-1] != _checkpoints(second)[-1]
+
+
+@pytest.mark.parametrize("flag", ["avx2", "amx_bf16"])
+def test_bfloat16_on_a_processor_without_it_is_told(
+    training: Any, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    here = processor.find_processor()
+    found = processor.Processor("some processor", "x86_64", 2, (flag,))
+    monkeypatch.setattr(processor, "find_processor", lambda: found)
+    expected: Any = (
+        pytest.warns(SlowPrecisionWarning, match="some processor .* found avx2")
+        if flag == "avx2"
+        else contextlib.nullcontext()
+    )
+    with expected:
+        run = training("a", steps=200, precision="bfloat16")
+    assert run.machine()["processor"] == here.record()
 
 
 @pytest.mark.parametrize("environments", [1, 2])
