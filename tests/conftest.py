@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
 import pytest
 
 import vd4rl_data  # noqa: F401 - registers every id once
@@ -20,6 +22,15 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("VD4RL_DATA_DIR", str(folder))
     monkeypatch.delenv("VD4RL_SHARED_DATA_DIRS", raising=False)
     return folder
+
+
+@pytest.fixture(scope="module")
+def no_type_checks() -> Iterator[None]:
+    """As a user runs the library: without the type checks at run time that tests add."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.fixture(scope="session")

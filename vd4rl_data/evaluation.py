@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from vd4rl_data.arguments import checked_count
 from vd4rl_data.envs.lanes import LaneStep, LocalLanes, WorkerLanes
 from vd4rl_data.envs.registration import find_env_spec, find_environment
 from vd4rl_data.errors import InvalidTraceError
@@ -129,15 +130,18 @@ def evaluate(
         progress: show a progress bar of time steps; an episode that ends early counts in full.
 
     Raises:
-        ValueError: a count is below 1, or the environment has other spaces than frames and [-1, 1].
+        TypeError: a count or the seed is not an integer.
+        ValueError: a count is below 1, the seed below 0, or the environment has other spaces than
+            frames and [-1, 1].
         InvalidActionError: the policy returned something else than finite (B, A) in [-1, 1].
         WorkerError: a worker process raised or died; its traceback is in the message.
         InvalidIdError, UnknownDatasetError: as in :func:`vd4rl_data.envs.find_env_spec`.
     """
-    counts = {"episodes": episodes, "frame_stack": frame_stack, "workers": workers}
-    for name, count in {**counts, "inference_batch": inference_batch}.items():
-        if count < 1:
-            raise ValueError(f"{name}: expected at least 1, got {count}")
+    episodes = checked_count("episodes", episodes)
+    frame_stack = checked_count("frame_stack", frame_stack)
+    workers = checked_count("workers", workers)
+    inference_batch = checked_count("inference_batch", inference_batch)
+    seed = checked_count("seed", seed, least=0)
     spec = find_env_spec(env_or_id)
     frame_shape, action_size = _shapes(spec)
     shape = (inference_batch, frame_stack, *frame_shape)

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vd4rl_data.arguments import checked_count
 from vd4rl_data.episode import Episode, validate
 from vd4rl_data.errors import InvalidEpisodeError, OutputExistsError
 from vd4rl_data.spec import TaskSpec
@@ -73,10 +74,9 @@ def export_dataset(
         InvalidEpisodeError: there is no episode, one is not valid or unlike the first, or the
             format cannot say what it holds.
         NoSpaceError: the disk is full.
-        ValueError: an argument is out of range.
+        TypeError, ValueError: an argument is not an integer, or out of range.
     """
-    if episodes_per_shard < 1:
-        raise ValueError(f"episodes_per_shard: expected 1 or more, got {episodes_per_shard}")
+    checked_count("episodes_per_shard", episodes_per_shard)
     if proprioception_of is not None and format != "vd4rl-npz":
         raise ValueError(f"proprioception_of: expected the format vd4rl-npz, got {format}")
     _check_empty(folder)

@@ -223,7 +223,7 @@ def parse_id(text: str) -> DatasetId:
         InvalidIdError: the text does not follow the grammar, its behavior is not one of
             :data:`BEHAVIORS`, its variant holds an unknown word, or the version is missing.
     """
-    match = _DATASET.fullmatch(text)
+    match = _DATASET.fullmatch(checked_text(text))
     if match is None:
         raise InvalidIdError(_why_not_an_id(text))
     return DatasetId(
@@ -248,7 +248,7 @@ def parse_benchmark(text: str) -> BenchmarkId:
         InvalidIdError: the text does not follow the grammar, or names a size.
     """
     expected = f"expected a dataset id without its size, e.g. {_BENCHMARK_EXAMPLE!r}"
-    match = _BENCHMARK.fullmatch(text)
+    match = _BENCHMARK.fullmatch(checked_text(text))
     if match is None:
         what = "is no benchmark" if "-v" in text else "names no version"
         raise InvalidIdError(f"{_short(text)!r} {what}; {expected}")
@@ -269,12 +269,25 @@ def benchmark_of(dataset: DatasetId | str) -> BenchmarkId:
     Raises:
         InvalidIdError: the text is no dataset id.
     """
-    return (parse_id(dataset) if isinstance(dataset, str) else dataset).benchmark
+    return (dataset if isinstance(dataset, DatasetId) else parse_id(dataset)).benchmark
 
 
 def without_version(text: str) -> bool:
     """Whether a text is a dataset id but for its version."""
     return _UNVERSIONED.fullmatch(text) is not None
+
+
+def checked_text(name: object) -> str:
+    """What may be an id, as it is.
+
+    Raises:
+        InvalidIdError: it is no text.
+    """
+    if not isinstance(name, str):
+        raise InvalidIdError(
+            f"expected an id as text, e.g. {EXAMPLE!r}, got {name!r} (a {type(name).__name__})"
+        )
+    return name
 
 
 def _head(name: DatasetId | BenchmarkId) -> str:

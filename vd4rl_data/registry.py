@@ -16,6 +16,7 @@ from vd4rl_data.errors import InvalidIdError, UnknownDatasetError, UnknownTaskEr
 from vd4rl_data.ids import (
     DatasetId,
     Variant,
+    checked_text,
     format_id,
     parse_id,
     register_words,
@@ -98,7 +99,7 @@ def get_task_spec(name: str) -> TaskSpec:
     Raises:
         UnknownTaskError: with the nearest known name.
     """
-    if name in TASKS:
+    if isinstance(name, str) and name in TASKS:  # pyright: ignore[reportUnnecessaryIsInstance]
         return TASKS[name]
     raise UnknownTaskError(
         f"no task is called {name!r}.{_did_you_mean(name, TASKS)} "
@@ -113,7 +114,7 @@ def get_dataset_spec(name: str) -> DatasetSpec:
         InvalidIdError: the id does not follow the grammar.
         UnknownDatasetError: the id is well formed but not in the catalog at any size.
     """
-    if name in DATASETS:
+    if checked_text(name) in DATASETS:
         return DATASETS[name]
     dataset_id = _parsed(name)
     for spec in DATASETS.values():
@@ -190,7 +191,9 @@ def _parsed(name: str) -> DatasetId:
         raise InvalidIdError(f"{error}{_did_you_mean(name[:200], DATASETS)}") from None
 
 
-def _did_you_mean(name: str, known: Mapping[str, Any]) -> str:
+def _did_you_mean(name: object, known: Mapping[str, Any]) -> str:
+    if not isinstance(name, str):
+        return " Names are text."
     close = difflib.get_close_matches(name, known, n=1)
     if not close:
         lowered = {key.lower(): key for key in known}

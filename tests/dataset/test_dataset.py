@@ -51,6 +51,7 @@ def test_a_dataset_counts_indexes_and_iterates_episodes(stored: Path) -> None:
     for number in (-4, 3):
         with pytest.raises(IndexError, match=f"no episode {number}, there are 3"):
             dataset[number]
+    assert tiny.same(dataset[np.int64(1)], expected[1])
     assert all(tiny.same(a, b) for a, b in zip(dataset, expected, strict=True))
     assert all(tiny.same(a, b) for a, b in zip(dataset.episodes(), expected, strict=True))
     assert dataset.lengths.tolist() == [3, 2, 1]
@@ -59,6 +60,25 @@ def test_a_dataset_counts_indexes_and_iterates_episodes(stored: Path) -> None:
     assert repr(dataset) == (
         f"Dataset('{tiny.SPEC.name}', 3 of 3 episodes, 6 transitions, regenerated)"
     )
+
+
+@pytest.mark.parametrize("options", [{}, {"max_episodes": 7}], ids=["all", "subset"])
+@pytest.mark.parametrize(
+    "chosen", [slice(1, 3), slice(None), slice(-2, None), slice(5, 0, -2), slice(90, 99)], ids=str
+)
+def test_a_slice_is_a_list_of_episodes(many: Path, options: dict[str, int], chosen: slice) -> None:
+    dataset = _dataset(many, **options)
+    expected = list(dataset)[chosen]
+    found = dataset[chosen]
+    assert isinstance(found, list)
+    assert all(tiny.same(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_what_is_no_episode_number_is_told(many: Path, no_type_checks: None) -> None:
+    dataset = _dataset(many)
+    for number in (1.0, "1", None, [0, 1], (0, 1), np.array([0, 1])):
+        with pytest.raises(TypeError, match="expected an episode number or a slice, got "):
+            dataset[number]  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def test_scores_use_the_constants_of_the_catalog(stored: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 
 from tests.storage import damage, tiny
 from vd4rl_data.dataset import (
@@ -238,7 +238,7 @@ class _Environment:
     """What ``gymnasium.make`` returns, as far as we look at it."""
 
     def __init__(self, name: Any) -> None:
-        self.spec = None if name is None else SimpleNamespace(id=name)
+        self.spec = None if name is None else EnvSpec(id=name)
 
 
 def test_environments_stand_for_their_id(stored: Path) -> None:

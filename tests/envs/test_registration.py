@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 from gymnasium.wrappers import FrameStackObservation
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
+from vd4rl_data.dataset import dataset_id_of, get_dataset, load_dataset
 from vd4rl_data.envs import (
     OfflineDataset,
     PixelEnv,
@@ -25,6 +29,7 @@ from vd4rl_data.registry import DATASETS, TASKS, get_dataset_spec, get_task_spec
 from vd4rl_data.spec import ORIGINAL, DatasetSpec, EnvironmentSpec, ReturnScore
 
 ID = "VD4RL/walker_walk-medium_expert-64px-v0"
+SAMPLE = "VD4RL/walker_walk-random-sample-64px-v0"
 
 
 @pytest.fixture(params=DATASETS)
@@ -121,6 +126,46 @@ def test_a_vector_of_environments() -> None:
     np.testing.assert_array_equal(single.reset(seed=5)[0], observations[1])
     envs.close()
     single.close()
+
+
+@pytest.mark.parametrize("kind", [SyncVectorEnv, AsyncVectorEnv])
+def test_a_vector_made_by_hand_stands_for_its_environments(kind: Any) -> None:
+    envs = kind([lambda: gymnasium.make(SAMPLE, max_episode_steps=7)] * 2)
+    wrapped = RecordEpisodeStatistics(envs)
+    try:
+        assert envs.spec is None
+        assert find_env_spec(envs) == find_env_spec(gymnasium.make(SAMPLE, max_episode_steps=7))
+        assert find_environment(envs).task.name == "walker_walk"
+        for vector in (envs, wrapped):
+            assert dataset_id_of(vector) == SAMPLE
+            assert load_dataset(vector).id == SAMPLE
+            assert get_dataset(vector)["rewards"].shape == (1002,)
+        with pytest.raises(ValueError, match=r"wrappers around a vector .*\(env\.unwrapped\)"):
+            find_env_spec(wrapped)
+        assert find_env_spec(wrapped.unwrapped).id == SAMPLE
+    finally:
+        wrapped.close()
+
+
+def test_vectors_that_stand_for_nothing_or_for_several() -> None:
+    other = SAMPLE.replace("random-sample", "random")
+    mixed = SyncVectorEnv([lambda: gymnasium.make(SAMPLE), lambda: gymnasium.make(other)])
+    with pytest.raises(UnknownDatasetError, match=f"a vector of {other}, {SAMPLE}; pass one"):
+        dataset_id_of(mixed)
+    with pytest.raises(ValueError, match="environments that were made differently"):
+        find_env_spec(mixed)
+    bare = SyncVectorEnv([lambda: PixelEnv(get_dataset_spec(ID).environment)])
+    with pytest.raises(UnknownDatasetError, match=r"made by gymnasium\.make, got SyncVectorEnv"):
+        dataset_id_of(bare)
+    with pytest.raises(ValueError, match="carries no spec"):
+        find_env_spec(bare)
+    for envs in (mixed, bare):
+        envs.close()
+
+
+def test_an_environment_stands_for_its_dataset() -> None:
+    with gymnasium.make(SAMPLE) as env:
+        assert load_dataset(env).id == SAMPLE
 
 
 def test_the_way_back_to_a_spec_and_a_task() -> None:

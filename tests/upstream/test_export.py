@@ -214,7 +214,7 @@ def test_what_the_recorded_variant_cannot_say(spec: DatasetSpec, tmp_path: Path)
 
 
 def test_arguments_out_of_range(spec: DatasetSpec, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="episodes_per_shard: expected 1 or more, got 0"):
+    with pytest.raises(ValueError, match="episodes_per_shard: expected at least 1, got 0"):
         export_dataset(some_episodes(), tmp_path, "vd4rl-hdf5", episodes_per_shard=0)
     with pytest.raises(ValueError, match="proprioception_of: expected the format vd4rl-npz"):
         export_dataset(some_episodes(), tmp_path, "vd4rl-hdf5", proprioception_of=spec.task)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex, overload
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -112,10 +113,33 @@ class Dataset:
         """The number of selected episodes."""
         return len(self._episodes)
 
-    def __getitem__(self, number: int) -> Episode:
-        """One episode; pixels of a flat file are a read-only view of the mapped file."""
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"{self.id}: no episode {number}, there are {len(self)}")
+    @overload
+    def __getitem__(self, number: SupportsIndex) -> Episode: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Episode]: ...
+    def __getitem__(self, number: SupportsIndex | slice) -> Episode | list[Episode]:
+        """One episode, or the list of those in a slice.
+
+        Pixels of a flat file are a read-only view of the mapped file.
+
+        Raises:
+            IndexError: there is no such episode.
+            TypeError: the number is neither an integer nor a slice.
+        """
+        if isinstance(number, slice):
+            return [self._episode(one) for one in range(*number.indices(len(self)))]
+        try:
+            wanted = operator.index(number)
+        except TypeError:
+            raise TypeError(
+                f"{self.id}: expected an episode number or a slice, got {number!r} (a "
+                f"{type(number).__name__})"
+            ) from None
+        if not -len(self) <= wanted < len(self):
+            raise IndexError(f"{self.id}: no episode {wanted}, there are {len(self)}")
+        return self._episode(wanted)
+
+    def _episode(self, number: int) -> Episode:
         stored = int(self._episodes[number])
         for part in self.stored:
             if stored < len(part):

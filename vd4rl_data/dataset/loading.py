@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import gymnasium
+from gymnasium.vector import VectorEnv
+
 from vd4rl_data.dataset.composite import composed_provenance
 from vd4rl_data.dataset.dataset import Dataset
 from vd4rl_data.dataset.locate import (
@@ -25,6 +28,7 @@ from vd4rl_data.errors import (
     UnknownDatasetError,
 )
 from vd4rl_data.fingerprint import RenderFingerprint
+from vd4rl_data.gym_specs import specs_of
 from vd4rl_data.hub.public_files import public_source
 from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import get_dataset_spec
@@ -38,7 +42,7 @@ _LOGGER: Final = logging.getLogger("vd4rl_data")
 
 
 def load_dataset(
-    dataset: str | Path,
+    dataset: str | Path | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any],
     *,
     source: str = "auto",
     root: str | Path | None = None,
@@ -49,7 +53,8 @@ def load_dataset(
     """Open a dataset; pixels stay in the file until they are asked for.
 
     Args:
-        dataset: a catalog id, or the path of a file (a ``Path``, or text ending in ``.h5``).
+        dataset: a catalog id, an environment or vector of them made from one, or the path of a file
+            (a ``Path``, or text ending in ``.h5``).
         source: ``auto`` takes a complete file that is here, or one that holds all of the authors'
             public files, which are fetched the first time; ``local`` takes whatever is here;
             ``hf://USER/NAME[@REVISION]`` takes a third party's repository, fetched when it is not
@@ -70,16 +75,16 @@ def load_dataset(
         NoSpaceError: the disk is too small for what has to be fetched.
         CorruptFileError, DatasetFormatError: a file is damaged or is not what it should be.
         OutputExistsError: (materialize) the file that is there was made of other parts.
-        ValueError: a bad ``source``, ``max_episodes`` or ``fraction``.
+        TypeError, ValueError: a bad ``source``, ``max_episodes`` or ``fraction``.
         TransferError, OfflineError: of a third party's repository that cannot be fetched.
     """
     folder = None if root is None else Path(root)
-    if isinstance(dataset, Path) or dataset.endswith(".h5"):
+    if isinstance(dataset, Path) or (isinstance(dataset, str) and dataset.endswith(".h5")):
         stored = [open_dataset(Path(dataset))]
         spec = get_dataset_spec(stored[0].manifest.dataset_id)
         _check_belongs(spec, stored[0])
     else:
-        spec = get_dataset_spec(dataset)
+        spec = get_dataset_spec(dataset_id_of(dataset))
         stored = _open_parts(spec, source, folder)
         if materialize and len(stored) > 1:
             stored = [_materialize(spec, stored, _place(spec, stored, source, folder))]
@@ -106,25 +111,31 @@ def find_fingerprint(dataset_id: str) -> RenderFingerprint | None:
 
 
 def dataset_id_of(env_or_id: Any) -> str:
-    """The dataset id of an id, an environment or a vector environment (by its ``spec``).
+    """The dataset id of an id, an environment or a vector of environments (by its ``spec``).
 
     Raises:
-        UnknownDatasetError: the object carries no id.
+        UnknownDatasetError: the object carries no id, or the environments of a vector carry
+            several.
     """
     if isinstance(env_or_id, str):
         return env_or_id
-    spec = getattr(env_or_id, "spec", None)
-    if spec is None:
+    ids = {str(spec.id) for spec in specs_of(env_or_id)}
+    if not ids:
         raise UnknownDatasetError(
             f"expected a dataset id or an environment made by gymnasium.make, got {env_or_id!r}"
         )
-    return str(spec.id)
+    if len(ids) > 1:
+        raise UnknownDatasetError(
+            f"expected environments of one dataset, got a vector of {', '.join(sorted(ids))}; pass "
+            "one of these ids"
+        )
+    return ids.pop()
 
 
 def _open_parts(spec: DatasetSpec, source: str, root: Path | None) -> list[StoredDataset]:
     """One stored dataset, or the parts of a composite that has no usable file of its own."""
     parts = [get_dataset_spec(name) for name in spec.parts]
-    if source.startswith(_HUB_SCHEME):
+    if str(source).startswith(_HUB_SCHEME):
         if parts:
             return [stored for part in parts for stored in _open_parts(part, source, root)]
         stored = open_dataset(_acquire_published(source, spec, root))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from vd4rl_data import seeding
+from vd4rl_data.arguments import checked_count, checked_fraction
 from vd4rl_data.storage.manifest import Manifest
 
 
@@ -63,6 +63,7 @@ def choose_episodes(
         fraction: keep this share, in (0, 1], but at least one episode.
 
     Raises:
+        TypeError: one of the two is no integer, or no number.
         ValueError: one of the two is out of range.
     """
     total = sum(len(part) for part in parts)
@@ -73,12 +74,12 @@ def choose_episodes(
 
 
 def _count(total: int, max_episodes: int | None, fraction: float | None) -> int:
-    if max_episodes is not None and operator.index(max_episodes) < 1:
-        raise ValueError(f"max_episodes: expected at least 1, got {max_episodes}")
-    if fraction is not None and not 0.0 < fraction <= 1.0:
-        raise ValueError(f"fraction: expected a number in (0, 1], got {fraction}")
-    count = total if fraction is None else max(1, round(total * fraction))
-    return count if max_episodes is None else min(count, max_episodes)
+    count = total
+    if fraction is not None:
+        count = max(1, round(total * checked_fraction("fraction", fraction, zero=False)))
+    return (
+        count if max_episodes is None else min(count, checked_count("max_episodes", max_episodes))
+    )
 
 
 def _shares(sizes: Sequence[int], count: int) -> list[int]:

@@ -12,6 +12,7 @@ from gymnasium.spaces import Box
 from jaxtyping import UInt8
 from numpy.typing import ArrayLike, NDArray
 
+from vd4rl_data.arguments import checked_count
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.plain import environment_from_plain, environment_to_plain
@@ -46,6 +47,7 @@ class PixelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
 
         Raises:
             UnknownSimulatorError: nobody simulates the task.
+            TypeError: the size is not an integer.
             ValueError: the size is not positive, or the render mode is unknown.
         """
         spec = (
@@ -53,13 +55,11 @@ class PixelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
             if isinstance(environment, EnvironmentSpec)
             else environment_from_plain(environment)
         )
-        if spec.size < 1:
-            raise ValueError(f"size: expected at least 1 pixel, got {spec.size}")
+        self.size = checked_count("size", spec.size)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode: expected None or 'rgb_array', got {render_mode!r}")
         self.environment = spec
         self.simulation = Simulation(spec.task, spec.look)
-        self.size = spec.size
         self.render_mode = render_mode
         self.observation_space = Box(0, 255, spec.observation_shape, np.uint8)
         self.action_space = Box(-1.0, 1.0, (spec.task.action_size,), np.float32)
@@ -138,6 +138,7 @@ def make_pixel_env(
         render_mode: as in :class:`PixelEnv`.
 
     Raises:
+        TypeError: ``member`` is not an integer.
         ValueError: there is no such evaluation, or no such member; the message lists them.
     """
     if evaluation not in evaluations:
@@ -145,7 +146,7 @@ def make_pixel_env(
             f"evaluation: expected one of {', '.join(evaluations)}, got {evaluation!r}"
         )
     environments = evaluations[evaluation]
-    if not 0 <= member < len(environments):
+    if not 0 <= checked_count("member", member, least=0) < len(environments):
         raise ValueError(
             f"member: expected 0 to {len(environments) - 1} in evaluation {evaluation!r},"
             f" got {member}"
@@ -177,13 +178,14 @@ def make_env(task: str | TaskSpec, size: int = 64, look: Look | None = None) -> 
     Raises:
         UnknownTaskError: there is no such task.
         UnknownSimulatorError: nobody simulates it.
+        TypeError: the size is not an integer.
         ValueError: the size is not positive.
     """
-    spec = get_task_spec(task) if isinstance(task, str) else task
-    environment = EnvironmentSpec(spec, size, look)
+    spec = task if isinstance(task, TaskSpec) else get_task_spec(task)
+    environment = EnvironmentSpec(spec, checked_count("size", size), look)
     env = PixelEnv(environment)
     env.spec = EnvSpec(
-        id=f"{spec.name}-{size}px-v0",
+        id=f"{spec.name}-{environment.size}px-v0",
         entry_point=ENTRY_POINT,
         kwargs=environment_arguments({ORIGINAL: (environment,)}),
         order_enforce=False,

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import VectorEnv, VectorWrapper
 
 from vd4rl_data.envs.offline import OfflineDataset
 from vd4rl_data.envs.pixel import ENTRY_POINT, environment_arguments
+from vd4rl_data.gym_specs import specs_of
 from vd4rl_data.registry import DATASETS, at_size, get_dataset_spec
 from vd4rl_data.simulators.plain import environment_from_plain
 from vd4rl_data.spec import ORIGINAL, DatasetSpec, EnvironmentSpec
@@ -76,19 +77,14 @@ def find_env_spec(env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any,
         InvalidIdError: the id is neither registered nor of the dataset grammar.
         UnknownDatasetError: the id is well formed but not in the catalog.
         ValueError: the environment was not made by ``gymnasium.make`` or :func:`make_env`, or it is
-            a vector of environments with wrappers of its own.
+            a vector of different environments, or one with wrappers of its own.
     """
     if isinstance(env_or_id, str):
         if env_or_id not in gymnasium.registry:
             register_environment(get_dataset_spec(env_or_id))  # raises, with the nearest known id
         spec = gymnasium.spec(env_or_id)
     else:
-        spec = env_or_id.spec
-        if spec is None:
-            raise ValueError(
-                f"{env_or_id} carries no spec; use gymnasium.make(id) or"
-                " vd4rl_data.envs.make_env(task), or pass the id itself"
-            )
+        spec = _only_spec(env_or_id)
     spec = copy.deepcopy(spec)
     if spec.kwargs.get("wrappers"):
         raise ValueError(f"{spec.id!r}: wrappers given to make_vec cannot be made again one by one")
@@ -99,6 +95,27 @@ def find_env_spec(env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any,
         if name in spec.kwargs:
             setattr(spec, name, spec.kwargs.pop(name))
     return spec
+
+
+def _only_spec(env: gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvSpec:
+    """The spec of an environment, or the one that all environments of a vector share."""
+    specs = specs_of(env)
+    if not specs:
+        raise ValueError(
+            f"{env!r} carries no spec; use gymnasium.make(id) or"
+            " vd4rl_data.envs.make_env(task), or pass the id itself"
+        )
+    if isinstance(env, VectorWrapper):
+        raise ValueError(
+            f"{env!r}: wrappers around a vector cannot be made again one by one; pass the vector "
+            "without them (env.unwrapped), or the id"
+        )
+    if len(specs) > 1:
+        names = ", ".join(sorted({spec.id for spec in specs}))
+        raise ValueError(
+            f"{env!r} holds environments that were made differently ({names}); pass one of them"
+        )
+    return specs[0]
 
 
 def find_environment(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from vd4rl_data.arguments import checked_count
 from vd4rl_data.episode import Episode
 from vd4rl_data.preview.typography import (
     INK,
@@ -55,10 +56,11 @@ def contact_sheet(
         An RGB picture. Small frames are enlarged by a whole factor, pixel for pixel.
 
     Raises:
+        TypeError: ``columns`` is not an integer.
         ValueError: no episode, fewer than two columns, or not as many numbers as episodes.
     """
     numbers = range(len(episodes)) if numbers is None else numbers
-    if not episodes or columns < 2 or len(numbers) != len(episodes):
+    if not episodes or checked_count("columns", columns) < 2 or len(numbers) != len(episodes):
         raise ValueError(
             "contact_sheet: expected 1 or more episodes, a number for each, 2 or more columns; "
             f"got {len(episodes)} episodes, {len(numbers)} numbers and {columns} columns"

@@ -40,8 +40,12 @@ class TensorTransitions:
         return present(self)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TensorTransitions:
-        """A copy on another device."""
-        return _mapped(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        """A copy on another device.
+
+        Raises:
+            ValueError: there is no such device.
+        """
+        return _moved(self, device, non_blocking=non_blocking)
 
     def pin_memory(self) -> TensorTransitions:
         """A copy in pinned memory; ``DataLoader(pin_memory=True)`` calls this."""
@@ -69,8 +73,12 @@ class TensorSequences:
         return present(self)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TensorSequences:
-        """A copy on another device."""
-        return _mapped(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        """A copy on another device.
+
+        Raises:
+            ValueError: there is no such device.
+        """
+        return _moved(self, device, non_blocking=non_blocking)
 
     def pin_memory(self) -> TensorSequences:
         """A copy in pinned memory; ``DataLoader(pin_memory=True)`` calls this."""
@@ -78,6 +86,25 @@ class TensorSequences:
 
 
 _Batch = TypeVar("_Batch", TensorTransitions, TensorSequences)
+
+
+def checked_device(device: torch.device | str) -> torch.device:
+    """A device on which a tensor can be made.
+
+    Raises:
+        ValueError: it cannot, or no device is called so; the message says what is here.
+    """
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (TypeError, RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        raise ValueError(
+            f"device: {device!r} cannot be used: {reason}. PyTorch {torch.__version__} sees "
+            f'{cuda} CUDA devices here; device="cpu" always works'
+        ) from error
+    return found
 
 
 def host_tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
@@ -111,6 +138,15 @@ def is_channels_first(layout: str) -> bool:
 def joined(frames: Tensor, layout: str) -> Tensor:
     """(B, K, 3, H, W) → (B, K * 3, H, W) in the layout ``"stacked"``."""
     return frames.flatten(1, 2) if layout == "stacked" else frames
+
+
+def _moved(batch: _Batch, device: torch.device | str, *, non_blocking: bool) -> _Batch:
+    try:
+        place = torch.device(device)  # Tensor.to takes dtypes and numbers too
+        return _mapped(batch, lambda tensor: tensor.to(place, non_blocking=non_blocking))
+    except (TypeError, RuntimeError, AssertionError):
+        checked_device(device)  # raises, in words of ours, if the device is at fault
+        raise
 
 
 def _mapped(batch: _Batch, change: Callable[[Tensor], Tensor]) -> _Batch:

@@ -14,6 +14,7 @@ from vd4rl_data.pytorch.batches import (
     TRANSITION_LAYOUTS,
     TensorSequences,
     TensorTransitions,
+    checked_device,
 )
 from vd4rl_data.pytorch.feeds import make_feed
 from vd4rl_data.sampling import Columns, SequenceSampler, TransitionSampler
@@ -81,14 +82,16 @@ class TorchTransitions:
                 :class:`~vd4rl_data.sampling.TransitionSampler`.
 
         Raises:
-            ValueError: an argument is out of range, or no window fits into any episode.
+            TypeError: a count is not an integer.
+            ValueError: an argument is out of range, there is no such device, or no window fits
+                into any episode.
         """
         check_layout(layout, TRANSITION_LAYOUTS)
         columns, episodes = columns_of(data, split)
         self.sampler = TransitionSampler(
             columns, episodes, batch_size, frame_stack, n_step, discount_factor, rng, **options
         )
-        self._feed = make_feed(self.sampler, episodes, torch.device(device), storage, layout)
+        self._feed = make_feed(self.sampler, episodes, checked_device(device), storage, layout)
 
     def __iter__(self) -> TorchTransitions:
         return self
@@ -132,12 +135,14 @@ class TorchSequences:
                 :class:`~vd4rl_data.sampling.SequenceSampler`.
 
         Raises:
-            ValueError: an argument is out of range, or no window fits into any episode.
+            TypeError: a count is not an integer.
+            ValueError: an argument is out of range, there is no such device, or no window fits
+                into any episode.
         """
         check_layout(layout, SEQUENCE_LAYOUTS)
         columns, episodes = columns_of(data, split)
         self.sampler = SequenceSampler(columns, episodes, batch_size, length, rng, **options)
-        self._feed = make_feed(self.sampler, episodes, torch.device(device), storage, layout)
+        self._feed = make_feed(self.sampler, episodes, checked_device(device), storage, layout)
 
     def __iter__(self) -> TorchSequences:
         return self

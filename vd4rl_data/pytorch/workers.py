@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
@@ -22,7 +21,7 @@ from vd4rl_data.pytorch.batches import (
 from vd4rl_data.pytorch.feeds import AnySampler, draws
 from vd4rl_data.pytorch.samplers import Data, check_layout, columns_of
 from vd4rl_data.sampling import SequenceSampler, TransitionSampler
-from vd4rl_data.sampling.stream import Rng
+from vd4rl_data.sampling.stream import Rng, generator_of
 
 
 class IterableTransitions(IterableDataset[TensorTransitions]):
@@ -53,6 +52,7 @@ class IterableTransitions(IterableDataset[TensorTransitions]):
         """Take the arguments of :class:`~vd4rl_data.pytorch.TorchTransitions`, without a device.
 
         Raises:
+            TypeError: a count is not an integer.
             ValueError: an argument is out of range, or no window fits into any episode.
         """
         super().__init__()
@@ -81,6 +81,7 @@ class IterableSequences(IterableDataset[TensorSequences]):
         """Take the arguments of :class:`~vd4rl_data.pytorch.TorchSequences`, without a device.
 
         Raises:
+            TypeError: a count is not an integer.
             ValueError: an argument is out of range, or no window fits into any episode.
         """
         super().__init__()
@@ -106,7 +107,7 @@ class _Batches:
         if options.get("reuse_buffers"):
             raise ValueError("reuse_buffers: expected False, as a worker's batches wait in a queue")
         self._make = partial(make, **options)
-        self._rng = np.random.default_rng(rng)
+        self._rng = generator_of(rng)
         self._layout = layout
         self._sampler()
 

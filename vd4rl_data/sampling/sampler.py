@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int64
 from numpy.typing import NDArray
 
+from vd4rl_data.arguments import checked_count
 from vd4rl_data.sampling.columns import Columns
 from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
 from vd4rl_data.sampling.indices import window_starts
@@ -64,6 +65,7 @@ class Sampler(ABC, Generic[Batch_co]):
             threads: how many threads copy frames.
 
         Raises:
+            TypeError: a count is not an integer.
             ValueError: an argument is out of range.
         """
         self.columns = columns
@@ -80,9 +82,9 @@ class Sampler(ABC, Generic[Batch_co]):
         )
         self._gatherer = FrameGatherer(
             columns.frames,
-            batch_size * stack * len(phases),
+            checked_count("batch_size", batch_size) * stack * len(phases),
             phases=phases,
-            threads=threads,
+            threads=checked_count("threads", threads),
             reuse_buffers=reuse_buffers,
         )
 

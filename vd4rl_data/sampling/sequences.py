@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 
+from vd4rl_data.arguments import checked_count
 from vd4rl_data.sampling.columns import Columns
 from vd4rl_data.sampling.indices import sequence_rows
 from vd4rl_data.sampling.sampler import Sampler, find_windows, present
@@ -148,11 +149,10 @@ class SequenceSampler(Sampler[Sequences]):
             threads: how many threads copy frames.
 
         Raises:
+            TypeError: a count is not an integer.
             ValueError: an argument is out of range, or no window fits into any episode.
         """
-        if length < 1:
-            raise ValueError(f"length: expected at least 1, got {length}")
-        self.length = length
+        self.length = length = checked_count("length", length)
         self.pad = pad
         super().__init__(
             columns,

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Int64
 from numpy.typing import NDArray
 
+from vd4rl_data.arguments import checked_count
+
 Rng: TypeAlias = np.random.Generator | int | None
 """A generator, a seed for one, or ``None`` for a generator seeded by the operating system."""
 
@@ -63,13 +65,13 @@ class PlanStream:
             span: transitions per record; batches of long ones are planned fewer at a time.
 
         Raises:
+            TypeError: ``batch_size`` or ``epochs`` is not an integer, or ``rng`` no generator.
             ValueError: ``batch_size`` or ``epochs`` is less than 1, or ``drop_last`` would drop
                 every batch.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
-        if epochs is not None and epochs < 1:
-            raise ValueError(f"epochs: expected at least 1 or None (endless), got {epochs}")
+        batch_size = checked_count("batch_size", batch_size)
+        if epochs is not None:  # endless
+            epochs = checked_count("epochs", epochs)
         if epochs is not None and drop_last and len(table) < batch_size:
             raise ValueError(
                 f"drop_last: an epoch of {len(table)} samples has no full batch of {batch_size}; "
@@ -77,7 +79,7 @@ class PlanStream:
             )
         self._table = table
         self._batch_size = batch_size
-        self._rng = np.random.default_rng(rng)
+        self._rng = generator_of(rng)
         self._epochs_left = epochs
         self._drop_last = drop_last
         self._alternate = alternate
@@ -90,7 +92,7 @@ class PlanStream:
 
     def sample(self, rng: Rng = None) -> Plan:
         """One full batch, uniform with replacement, from ``rng`` or else the stream's generator."""
-        generator = self._rng if rng is None else np.random.default_rng(rng)
+        generator = self._rng if rng is None else generator_of(rng)
         drawn = self._table[generator.integers(0, len(self._table), self._batch_size)]
         return self._plan(alternated(drawn) if self._alternate else drawn)
 
@@ -130,6 +132,21 @@ class PlanStream:
             pieces = [block[at : at + size] for at in range(0, count, size)]
             block = np.concatenate([alternated(piece) for piece in pieces])
         self._planned, self._cursor, self._end = self._plan(block), 0, count
+
+
+def generator_of(rng: Rng) -> np.random.Generator:
+    """The generator itself, one made from a seed, or a fresh one.
+
+    Raises:
+        TypeError, ValueError: ``rng`` is nothing that ``numpy.random.default_rng`` takes.
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"rng: expected a numpy.random.Generator, a seed of at least 0, or None, got {rng!r} "
+            f"(a {type(rng).__name__})"
+        ) from error
 
 
 def alternated(records: Records) -> Records:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 
+from vd4rl_data.arguments import checked_count, checked_fraction
 from vd4rl_data.sampling.columns import Columns
 from vd4rl_data.sampling.indices import N_STEP_ENDS, n_step_returns, stack_rows
 from vd4rl_data.sampling.sampler import Sampler, find_windows, present
@@ -111,10 +112,16 @@ class TransitionSampler(Sampler[Transitions]):
             threads: how many threads copy frames.
 
         Raises:
+            TypeError: a count is not an integer, or the discount factor no number.
             ValueError: an argument is out of range, or no window fits into any episode.
         """
-        _check_arguments(frame_stack, n_step, discount_factor, n_step_end)
-        self.frame_stack = frame_stack
+        self.frame_stack = frame_stack = checked_count("frame_stack", frame_stack)
+        n_step = checked_count("n_step", n_step)
+        discount_factor = checked_fraction("discount_factor", discount_factor, zero=True)
+        if n_step_end not in N_STEP_ENDS:
+            raise ValueError(
+                f"n_step_end: expected one of {', '.join(N_STEP_ENDS)}, got {n_step_end!r}"
+            )
         shorten = n_step_end == "shorten"
         super().__init__(
             columns,
@@ -160,21 +167,6 @@ def _plan_transitions(columns: Columns, frame_stack: int, records: Records) -> P
         "terminated": records["terminated"].copy(),
         "truncated": records["truncated"].copy(),
     }
-
-
-def _check_arguments(
-    frame_stack: int, n_step: int, discount_factor: float, n_step_end: str
-) -> None:
-    if frame_stack < 1:
-        raise ValueError(f"frame_stack: expected at least 1, got {frame_stack}")
-    if n_step < 1:
-        raise ValueError(f"n_step: expected at least 1, got {n_step}")
-    if not 0.0 <= discount_factor <= 1.0:
-        raise ValueError(f"discount_factor: expected a number in [0, 1], got {discount_factor}")
-    if n_step_end not in N_STEP_ENDS:
-        raise ValueError(
-            f"n_step_end: expected one of {', '.join(N_STEP_ENDS)}, got {n_step_end!r}"
-        )
 
 
 def _make_table(

@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary, ref
 import numpy as np
 from jaxtyping import UInt8
 
+from vd4rl_data.arguments import checked_count
 from vd4rl_data.simulators.gl import FORK_GUARD, load_mujoco, make_gl_context, no_rendering
 from vd4rl_data.simulators.protocol import View
 from vd4rl_data.spec import Camera, FixedCamera
@@ -55,12 +56,12 @@ class Canvases:
             uint8 (size, size, 3), a fresh array.
 
         Raises:
+            TypeError: the size is not an integer.
             ValueError: the size is not positive, or the model has no such camera.
             ForkAfterRenderError: this process was forked from one that had rendered.
             RenderBackendError: there is no OpenGL library, or it refuses.
         """
-        if view.size < 1:
-            raise ValueError(f"size: expected at least 1 pixel, got {view.size}")
+        checked_count("size", view.size)
         place_camera(model, view.camera)  # complains before any OpenGL is touched
         FORK_GUARD.check()
         return self._canvas(model, view).draw(model, data, view)

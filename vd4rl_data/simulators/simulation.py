@@ -59,7 +59,7 @@ class Simulation:
             UnknownSimulatorError: nobody simulates it, or draws the look.
             ValueError: the task's settings are not its simulator's.
         """
-        self.task = get_task_spec(task) if isinstance(task, str) else task
+        self.task = task if isinstance(task, TaskSpec) else get_task_spec(task)
         self.look = look
         self._simulator: Simulator = make_simulator(self.task)
         self._drawn_look: DrawnLook | None = None

@@ -1,0 +1,58 @@
+"""Checks of arguments that many public functions take, in words that name the argument."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+
+def checked_count(name: str, value: Any, least: int = 1) -> int:
+    """An integer, Python's or numpy's, as Python's.
+
+    Args:
+        name: of the argument, for the message.
+        value: what was given.
+        least: the smallest that is allowed.
+
+    Raises:
+        TypeError: it is not an integer; a float with an integer's value is none, nor is a boolean.
+        ValueError: it is smaller than ``least``.
+    """
+    kind = type(value).__name__
+    try:
+        if kind in ("bool", "bool_"):
+            raise TypeError
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {value!r} (a {kind})") from None
+    if count < least:
+        raise ValueError(f"{name}: expected at least {least}, got {count}")
+    return count
+
+
+def checked_fraction(name: str, value: Any, *, zero: bool) -> float:
+    """A number up to 1, as Python's.
+
+    Args:
+        name: of the argument, for the message.
+        value: what was given.
+        zero: whether 0 is allowed.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it lies outside [0, 1], or is 0 where that is not allowed.
+    """
+    interval = "[0, 1]" if zero else "(0, 1]"
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        kind = type(value).__name__
+        raise TypeError(
+            f"{name}: expected a number in {interval}, got {value!r} (a {kind})"
+        ) from None
+    if math.isnan(number) or not 0.0 <= number <= 1.0 or (number == 0.0 and not zero):
+        raise ValueError(f"{name}: expected a number in {interval}, got {value!r}")
+    return number

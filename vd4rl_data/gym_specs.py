@@ -1,0 +1,32 @@
+"""What Gymnasium knows of an environment: the spec that it was made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import VectorEnv
+
+
+def specs_of(env: Any) -> list[EnvSpec]:
+    """The specs that an environment was made from.
+
+    Args:
+        env: an environment, or a vector of them. ``gymnasium.make_vec`` gives a vector a spec; one
+            that was made by hand is asked for those of its environments.
+
+    Returns:
+        One spec, or those of the environments of a vector, each once; nothing if ``env`` is no
+        environment, or was made without Gymnasium's registry.
+    """
+    spec = getattr(env, "spec", None)
+    if spec is not None:
+        return [spec]
+    if not isinstance(env, VectorEnv):
+        return []
+    vector: Any = env.unwrapped  # pyright: ignore[reportUnknownVariableType]
+    found: list[EnvSpec] = []
+    for one in vector.get_attr("spec") if hasattr(vector, "get_attr") else ():
+        if one is not None and one not in found:
+            found.append(one)
+    return found
