@@ -20,8 +20,9 @@ from vd4rl_data.arguments import checked_count, checked_fraction
 from vd4rl_data.envs import find_env_spec, find_environment
 from vd4rl_data.errors import UnknownDatasetError, UnknownTaskError
 from vd4rl_data.export import export_dataset
+from vd4rl_data.ids import parse_id
 from vd4rl_data.preview import contact_sheet
-from vd4rl_data.registry import get_dataset_spec, get_task_spec, parse_id
+from vd4rl_data.registry import get_dataset_spec, get_task_spec
 
 pytestmark = pytest.mark.usefixtures("no_type_checks")
 
