@@ -45,4 +45,6 @@ def find_recipe(spec: DatasetSpec) -> Recipe:
 def _match(spec: DatasetSpec) -> Recipe | None:
     if spec.parts or spec.id.behavior not in BEHAVIORS:
         return None
-    return Recipe(spec.id.behavior, "sample" if spec.bundled else "regenerated")
+    variant = spec.id.variant
+    is_sample = variant is not None and variant.sample
+    return Recipe(spec.id.behavior, "sample" if is_sample else "regenerated")

@@ -22,7 +22,7 @@ from vd4rl_data.ids import (
     register_words,
     without_version,
 )
-from vd4rl_data.spec import Benchmark, DatasetSpec, EnvironmentSpec, Share, Suite, TaskSpec
+from vd4rl_data.spec import Benchmark, DatasetSpec, EnvironmentSpec, Suite, TaskSpec
 
 SUITES: Final[dict[str, Suite]] = {}
 TASKS: Final[dict[str, TaskSpec]] = {}
@@ -129,17 +129,12 @@ def get_dataset_spec(name: str) -> DatasetSpec:
 def at_size(spec: DatasetSpec, size: int) -> DatasetSpec:
     """The same dataset with pictures of another size, in pixels; nobody publishes its files."""
 
-    def environment(of: EnvironmentSpec) -> EnvironmentSpec:
-        return dataclasses.replace(of, size=size)
+    def resized(environment: EnvironmentSpec) -> EnvironmentSpec:
+        return dataclasses.replace(environment, size=size)
 
     return dataclasses.replace(
-        spec,
+        spec.with_environments(resized),
         id=dataclasses.replace(spec.id, size=size),
-        mixture=tuple(Share(environment(item.environment), item.share) for item in spec.mixture),
-        evaluations={
-            name: tuple(environment(one) for one in environments)
-            for name, environments in spec.evaluations.items()
-        },
         parts=tuple(
             format_id(dataclasses.replace(parse_id(part), size=size)) for part in spec.parts
         ),

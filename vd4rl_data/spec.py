@@ -6,8 +6,8 @@ written as JSON (:mod:`vd4rl_data.plain`). Which of them exist is said by :mod:`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from vd4rl_data.ids import BenchmarkId, DatasetId, format_id
@@ -291,6 +291,19 @@ class DatasetSpec:
     def observation_shape(self) -> tuple[int, int, int]:
         """(H, W, 3)."""
         return (self.size, self.size, 3)
+
+    def with_environments(
+        self, change: Callable[[EnvironmentSpec], EnvironmentSpec]
+    ) -> DatasetSpec:
+        """The same row with every environment, of the data and of the evaluations, changed."""
+        return replace(
+            self,
+            mixture=tuple(Share(change(item.environment), item.share) for item in self.mixture),
+            evaluations={
+                name: tuple(change(environment) for environment in environments)
+                for name, environments in self.evaluations.items()
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True)

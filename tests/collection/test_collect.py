@@ -18,7 +18,7 @@ from collection.recipes import find_recipe
 from collection.rollout import rollout
 from collection.seeding import episode_seeds
 from collection.work import parts_folder
-from vd4rl_data.envs import PixelEnv, Simulation
+from vd4rl_data.envs import PixelEnv
 from vd4rl_data.errors import (
     DatasetFormatError,
     DatasetLockedError,
@@ -26,6 +26,7 @@ from vd4rl_data.errors import (
     UnknownDatasetError,
 )
 from vd4rl_data.registry import get_dataset_spec, list_datasets
+from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import PartStore, open_dataset, verify_dataset, write_dataset
 from vd4rl_data.storage.atomic import write_lock
@@ -110,7 +111,7 @@ def test_the_sample_holds_the_first_episodes(baseline: Made, tmp_path: Path) -> 
 @pytest.mark.render
 def test_frames_and_rewards_are_those_of_the_evaluation_environment(baseline: Made) -> None:
     episode = open_dataset(baseline.path).episode(1)
-    env = PixelEnv("walker_walk_short", size=16)
+    env = PixelEnv(get_dataset_spec(RANDOM).environment)
     try:
         frame, info = env.reset(seed=episode_seeds(0, 1).reset)
         for t in range(TIME_STEPS):

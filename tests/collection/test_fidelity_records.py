@@ -17,7 +17,7 @@ from collection.statistics import EpisodeSummary, fidelity_record
 from vd4rl_data import load_dataset
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.simulators import Simulation
-from vd4rl_data.simulators.gl import load_suite
+from vd4rl_data.simulators.dmc import load_suite
 
 TASKS = ("walker_walk", "cheetah_run", "humanoid_walk")
 FOLDER = Path(__file__).parents[2] / "docs" / "fidelity"

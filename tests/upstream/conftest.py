@@ -135,4 +135,5 @@ def spec() -> DatasetSpec:
     register_all()
     row = get_dataset_spec("VD4RL/walker_walk-random-64px-v0")
     task: TaskSpec = dataclasses.replace(row.task, horizon=2 * STEPS)
-    return dataclasses.replace(row, id=dataclasses.replace(row.id, size=SIZE), task=task)
+    row = row.with_environments(lambda environment: dataclasses.replace(environment, task=task))
+    return dataclasses.replace(row, id=dataclasses.replace(row.id, size=SIZE))

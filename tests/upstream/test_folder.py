@@ -207,7 +207,9 @@ def test_a_composite_is_read_part_by_part(
     kit: Any, spec: DatasetSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames_of_84: Any
 ) -> None:
     row = get_dataset_spec("VD4RL/walker_walk-medium_expert-84px-v0")
-    composite = dataclasses.replace(row, task=spec.task)
+    composite = row.with_environments(
+        lambda environment: dataclasses.replace(environment, task=spec.task)
+    )
     files = []
     for behavior, episode in [("expert", 5), ("medium", 3)]:
         path = tmp_path / f"0_walker_walk_{behavior}.hdf5"

@@ -243,7 +243,8 @@ from vd4rl_data.upstream import read_folder
 register_all()
 spec = get_dataset_spec("VD4RL/walker_walk-random-64px-v0")
 task = dataclasses.replace(spec.task, horizon=20)
-spec = dataclasses.replace(spec, id=dataclasses.replace(spec.id, size=8), task=task)
+spec = spec.with_environments(lambda one: dataclasses.replace(one, task=task))
+spec = dataclasses.replace(spec, id=dataclasses.replace(spec.id, size=8))
 reader = read_folder(Path(sys.argv[1]), spec)
 next(reader)
 """

@@ -69,10 +69,10 @@ def spec_of(name: str) -> DatasetSpec:
     row = get_dataset_spec(f"{suite}/{task}-{behavior}-{64 if small else 84}px-v0")
     parts = (MEDIUM, EXPERT) if behavior == "medium_expert" else ()
     count = EPISODES * max(1, len(parts))
+    short = dataclasses.replace(row.task, horizon=STEPS * row.task.action_repeat)
     return dataclasses.replace(
-        row,
+        row.with_environments(lambda environment: dataclasses.replace(environment, task=short)),
         id=DatasetId(suite, task, behavior, None, 8 if small else 12, 0),
-        task=dataclasses.replace(row.task, horizon=STEPS * row.task.action_repeat),
         num_episodes=count,
         num_transitions=count * STEPS,
         published_returns=None,
