@@ -1,0 +1,17 @@
+"""Work in other processes: one engine for collection, evaluation, foreign files and sweeps.
+
+A :class:`Job` is opened once in each process; its :class:`Session` is then asked for one item after
+the other. ``with engine.open(job) as pool: for outcome in pool.map(items): ...``
+"""
+
+from vd4rl_data.processes.engine import Engine as Engine
+from vd4rl_data.processes.engine import Job as Job
+from vd4rl_data.processes.engine import Outcome as Outcome
+from vd4rl_data.processes.engine import Pool as Pool
+from vd4rl_data.processes.engine import Report as Report
+from vd4rl_data.processes.engine import Session as Session
+from vd4rl_data.processes.local import LocalEngine as LocalEngine
+from vd4rl_data.processes.local import LocalPool as LocalPool
+from vd4rl_data.processes.local import available_workers as available_workers
+from vd4rl_data.processes.worker import Limits as Limits
+from vd4rl_data.processes.worker import Worker as Worker

@@ -1,0 +1,224 @@
+"""One worker process, seen from its parent."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+import vd4rl_data.errors
+from vd4rl_data.errors import Vd4rlError, WorkerError
+from vd4rl_data.processes.child import END
+from vd4rl_data.processes.engine import Job
+from vd4rl_data.processes.wire import (
+    WireError,
+    receive_checked,
+    receive_pickle,
+    send_pickle,
+    send_whole,
+)
+
+_LOGGER: Final = logging.getLogger("vd4rl_data")
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each maps memory
+_STOP_SECONDS: Final = 10.0
+_START: Final = """\
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from vd4rl_data.processes.child import main
+main()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a process that is not trusted, because it reads foreign files.
+
+    Attributes:
+        memory_bytes: address space that it may use. Not enforced on Windows and macOS.
+        seconds: processor time that one item may use, so that an orphan ends by itself.
+    """
+
+    memory_bytes: int
+    seconds: float
+
+    def bound_memory(self) -> None:
+        """Bound this process's address space, where the system can; leave no core files."""
+        try:
+            import resource
+        except ImportError:  # Windows
+            return
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limit = self.memory_bytes
+        allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+        except (ValueError, OSError):  # macOS refuses
+            return
+
+    def bound_processor_time(self) -> None:
+        """Bound the processor time of this process's next item, where the system can."""
+        try:
+            import resource
+        except ImportError:  # Windows
+            return
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        soft = int(usage.ru_utime + usage.ru_stime + self.seconds) + 2
+        allowed = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+        resource.setrlimit(resource.RLIMIT_CPU, (allowed, hard))
+
+
+class Worker:
+    """A fresh interpreter (never a fork; the caller's main module is not run again) with a job.
+
+    Its messages arrive in a queue: ``ready``, ``report``, ``done``, ``failed``, ``error``,
+    ``memory``, and ``gone`` when the process has ended. Dropping the last reference kills it.
+
+    Attributes:
+        item: what it is doing; ``None`` if nothing.
+        is_busy: whether it is doing something.
+    """
+
+    def __init__(self, job: Job, inbox: queue.Queue[Any], limits: Limits | None = None) -> None:
+        """Start the process.
+
+        Args:
+            job: opened in it.
+            inbox: gets ``(worker, kind, content)`` of each message.
+            limits: bounds of a process that is not trusted; its messages are then checked, and
+                what it prints is kept for :meth:`last_words`.
+        """
+        self.item: Any = None
+        self.is_busy = False
+        self._errors: IO[bytes] | None = None if limits is None else tempfile.TemporaryFile()
+        flags = [f"-W{option}" for option in sys.warnoptions]
+        self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, no shell
+            [sys.executable, *flags, "-c", _START, json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C is the parent's to handle
+            env=os.environ if limits is None else os.environ | _ONE_THREAD,
+        )
+        self.pid = self._process.pid
+        _LOGGER.debug("worker process %d", self.pid)
+        self._lost = threading.Event()
+        self.end = weakref.finalize(self, _end, self._process, self._errors, self._lost)
+        receive = receive_pickle if limits is None else receive_checked
+        reader = threading.Thread(
+            target=_read,
+            args=(self._process.stdout, receive, weakref.ref(self), inbox, self._lost),
+            daemon=True,
+        )
+        reader.start()
+        self._send((job, limits), send_whole)
+
+    def ask(self, item: Any) -> None:
+        """Let it do an item; a process that is dead is noticed in the queue."""
+        self.item, self.is_busy = item, True
+        self._send((item,))
+
+    def rest(self) -> None:
+        """Note that it has done what it was asked."""
+        self.item, self.is_busy = None, False
+
+    def finish(self) -> None:
+        """Let it end by itself; :meth:`join` waits."""
+        self._send(END)
+
+    def join(self) -> None:
+        """Wait for its end, and kill it if that takes long."""
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            _LOGGER.debug("worker process %d does not end by itself", self.pid)
+        self.end()
+
+    def is_alive(self) -> bool:
+        """Whether it can be asked, as far as is known."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """Kill it; its queue gets ``gone``."""
+        self._process.kill()
+
+    def last_words(self) -> str:
+        """How the process ended, and the last line that it wrote, if that was kept."""
+        code = self._process.wait()
+        how = f"exited with {code}"
+        if code < 0:
+            try:
+                how = f"was killed by {signal.Signals(-code).name}"
+            except ValueError:
+                how = f"was killed by signal {-code}"
+        if code == -getattr(signal, "SIGKILL", 0):
+            how += ", which the system sends when memory runs out: try fewer workers"
+        if self._errors is None:
+            return how
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f"{how} ({lines[-1][-300:]})" if lines else how
+
+    def _send(self, message: Any, send: Callable[..., None] = send_pickle) -> None:
+        pipe: Any = self._process.stdin
+        try:
+            send(pipe, message)
+        except (BrokenPipeError, ValueError):  # dead, or ended and closed
+            _LOGGER.debug("worker process %d is gone", self.pid)
+
+
+def error_of(kind: str, content: Any) -> Vd4rlError:
+    """The error that a message of kind ``failed`` or ``error`` tells of."""
+    if kind == "failed":
+        return content
+    named = getattr(vd4rl_data.errors, str(content["type"]), WorkerError)
+    known = isinstance(named, type) and issubclass(named, Vd4rlError)
+    return (named if known else WorkerError)(str(content["message"]))
+
+
+def _read(
+    pipe: IO[bytes],
+    receive: Any,
+    owner: weakref.ref[Worker],
+    inbox: queue.Queue[Any],
+    lost: threading.Event,
+) -> None:
+    """Put what a process says into the queue, until it says no more."""
+    while True:
+        try:
+            kind, content = receive(pipe)
+        except (EOFError, OSError, ValueError):  # the process, or this end of the pipe, is gone
+            kind, content = "gone", None
+        except WireError as error:
+            kind, content = "garbage", str(error)
+        if lost.is_set():
+            return
+        worker = owner()
+        if worker is None:
+            return
+        inbox.put((worker, kind, content))
+        del worker
+        if kind in ("gone", "garbage"):
+            return
+
+
+def _end(process: subprocess.Popen[bytes], errors: IO[bytes] | None, lost: threading.Event) -> None:
+    """Kill and reap a process; runs once, at the latest when the interpreter exits."""
+    lost.set()
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, errors):
+        if pipe is not None:
+            pipe.close()
