@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol, cast, runtime_checkable
 
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from vd4rl_data.arguments import checked_count
-from vd4rl_data.envs.lanes import LaneStep, LocalLanes, WorkerLanes
+from vd4rl_data.envs.lanes import LaneStep, LocalLanes, WorkerLanes, open_lanes
 from vd4rl_data.envs.registration import find_env_spec, find_environment
 from vd4rl_data.errors import InvalidTraceError
 from vd4rl_data.registry import get_dataset_spec
@@ -149,7 +149,7 @@ def evaluate(
     seeds = [episode_seed(seed, i) for i in range(episodes)]
     records: list[_Record] = []
     processes = min(workers, inference_batch, episodes)
-    with _lanes(spec, processes) as lanes, _bar(spec, episodes, show=progress) as bar:
+    with open_lanes(spec, processes) as lanes, _bar(spec, episodes, show=progress) as bar:
         for first in range(0, episodes, inference_batch):
             records += group.play(lanes, seeds[first : first + inference_batch], bar.update)
             bar.set_description(f"episode {len(records)}/{episodes}")
@@ -258,20 +258,6 @@ class _Group:
         return {
             lane: checked_actions(batch[lane], shape[1:], where.format(lane)) for lane in running
         }
-
-
-@contextlib.contextmanager
-def _lanes(spec: EnvSpec, processes: int) -> Generator[LocalLanes | WorkerLanes]:
-    if processes == 1:
-        with contextlib.closing(LocalLanes(spec)) as local:
-            yield local
-        return
-    workers = WorkerLanes(spec, processes)
-    try:
-        yield workers
-        workers.close()
-    finally:
-        workers.kill()
 
 
 def _bar(spec: EnvSpec, episodes: int, *, show: bool) -> tqdm[NoReturn]:

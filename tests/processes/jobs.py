@@ -55,11 +55,13 @@ class Adder:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def leave(self, report: Report) -> None:
-        print("last words", file=sys.stderr, flush=True)
+        sys.stderr.write("last words\n")
+        sys.stderr.flush()
         os._exit(3)
 
     def chatter(self, report: Report) -> str:
-        print("noise", flush=True)
+        sys.stdout.write("noise")
+        sys.stdout.flush()
         os.write(1, b"more noise")
         return "said"
 

@@ -160,16 +160,16 @@ def run(tmp_path: Path, repository: Path, ending: str) -> subprocess.CompletedPr
 
 
 @pytest.mark.parametrize("ending", ["", "sys.exit(0)", "pool.map([1])"])
-def test_a_script_without_a_main_guard_works(
-    tmp_path: Path, repository: Path, ending: str
-) -> None:
+def test_a_script_without_a_main_guard_works(tmp_path: Path, repository: Path, ending: str) -> None:
     done = run(tmp_path, repository, ending)
     assert (done.returncode, done.stdout, done.stderr) == (0, "run once\n[2, 4, 6]\n", "")
 
 
 @posix
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, repository: Path) -> None:
-    ending = "print(*pool.pids, flush=True); import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    ending = (
+        "print(*pool.pids, flush=True); import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    )
     done = run(tmp_path, repository, ending)
     pids = [int(word) for word in done.stdout.split("\n")[2].split()]
     deadline = time.monotonic() + 10

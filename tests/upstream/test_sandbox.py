@@ -17,7 +17,7 @@ import pytest
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, InvalidEpisodeError
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream import FolderReader, SandboxLimits, read_folder, worker
+from vd4rl_data.upstream import FolderReader, SandboxLimits, read_folder, sandbox
 from vd4rl_data.upstream.rows import Expected
 from vd4rl_data.upstream.sandbox import Sandbox
 
@@ -25,7 +25,7 @@ EVIL = """
 import os, signal, sys, time
 import numpy as np
 from vd4rl_data.errors import InvalidEpisodeError
-from vd4rl_data.upstream.worker import read_pieces
+from vd4rl_data.upstream.sandbox import read_pieces
 
 def misbehave(path, kind, expected):
     how = path.stem.partition("-")[0]
@@ -58,12 +58,12 @@ def misbehave(path, kind, expected):
         os.write(3, b"\\xff" * 100)
         time.sleep(1000)
     if how == "absurd":
-        text = b'{"kind": "piece", "arrays": [["observations", "|u1", [1000000000000]]]}'
-        os.write(3, len(text).to_bytes(4, "little") + text)
+        text = b'["report", {}, [["observations", "|u1", [1000000000000]]]]'
+        os.write(3, len(text).to_bytes(8, "little") + text)
         time.sleep(1000)
     if how == "piece":
-        text = b'{"kind": "piece", "arrays": []}'
-        os.write(3, len(text).to_bytes(4, "little") + text)
+        text = b'["report", {}, []]'
+        os.write(3, len(text).to_bytes(8, "little") + text)
         time.sleep(1000)
 """
 
@@ -77,7 +77,7 @@ def evil(
     code.mkdir()
     (code / "evil_reader.py").write_text(EVIL)
     monkeypatch.syspath_prepend(str(code))
-    monkeypatch.setattr(worker, "ENTRY", "evil_reader:misbehave")
+    monkeypatch.setattr(sandbox, "ENTRY", "evil_reader:misbehave")
     folder = tmp_path / "data"
     folder.mkdir()
     kit.write_hdf5(folder / "good.hdf5", kit.shard_rows([0, 1]))
@@ -107,8 +107,8 @@ def assert_no_more_than(before: set[int], seconds: float = 5.0) -> None:
 
 
 def read_all(path: Path, spec: DatasetSpec, limits: SandboxLimits | None = None) -> int:
-    with Sandbox(limits) as sandbox:
-        return sum(1 for _ in sandbox.read(path, "hdf5", Expected.of(spec)))
+    with Sandbox(limits) as reading:
+        return sum(1 for _ in reading.read(path, "hdf5", Expected.of(spec)))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def read_all(path: Path, spec: DatasetSpec, limits: SandboxLimits | None = None)
         ("abort", r"abort\.hdf5: .* was killed by SIGABRT \(free\(\): invalid pointer\)"),
         ("leave", r"leave\.hdf5: .* exited with 3"),
         ("raise", r"raise\.hdf5: .* exited with 1 \(LookupError: what no reader raises\)"),
-        ("garbage", r"garbage\.hdf5: .* sent a header of 4294967295 bytes"),
+        ("garbage", r"garbage\.hdf5: .* sent a header of 18446744073709551615 bytes"),
         ("absurd", r"absurd\.hdf5: .* sent an unreadable header: an array of 1000000000000 bytes"),
         ("piece", r"piece\.hdf5: .* sent a piece that is none"),
     ],
@@ -165,29 +165,29 @@ def test_the_process_serves_many_files_and_is_started_again_after_a_death(
 ) -> None:
     expected = Expected.of(spec)
     good = evil("segfault.hdf5").with_name("good.hdf5")
-    with Sandbox() as sandbox:
-        assert len(list(sandbox.read(good, "hdf5", expected))) == 2
-        first = sandbox._child
+    with Sandbox() as reading:
+        assert len(list(reading.read(good, "hdf5", expected))) == 2
+        first = reading._worker
         with pytest.raises(InvalidEpisodeError):
-            list(sandbox.read(evil("typed.hdf5"), "hdf5", expected))
-        assert len(list(sandbox.read(good, "hdf5", expected))) == 2
-        assert sandbox._child is first
+            list(reading.read(evil("typed.hdf5"), "hdf5", expected))
+        assert len(list(reading.read(good, "hdf5", expected))) == 2
+        assert reading._worker is first
         with pytest.raises(CorruptFileError):
-            list(sandbox.read(good.with_name("segfault.hdf5"), "hdf5", expected))
-        assert sandbox._child is None
-        assert len(list(sandbox.read(good, "hdf5", expected))) == 2
-    assert sandbox._child is None
+            list(reading.read(good.with_name("segfault.hdf5"), "hdf5", expected))
+        assert reading._worker is None
+        assert len(list(reading.read(good, "hdf5", expected))) == 2
+    assert reading._worker is None
 
 
 def test_a_process_that_died_between_files(kit: Any, spec: DatasetSpec, tmp_path: Path) -> None:
     path = kit.write_hdf5(tmp_path / "0.hdf5", kit.shard_rows([0]))
-    with Sandbox() as sandbox:
-        list(sandbox.read(path, "hdf5", Expected.of(spec)))
-        child: Any = sandbox._child
+    with Sandbox() as reading:
+        list(reading.read(path, "hdf5", Expected.of(spec)))
+        child: Any = reading._worker
         assert child.is_alive()
         child._process.kill()
         child._process.wait()
-        assert len(list(sandbox.read(path, "hdf5", Expected.of(spec)))) == 1
+        assert len(list(reading.read(path, "hdf5", Expected.of(spec)))) == 1
 
 
 def fail_after_one(reader: FolderReader) -> None:
@@ -224,7 +224,7 @@ def test_leaving_early_kills_the_process(
 
 
 def run_script(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
-    root = str(Path(worker.__file__).parents[2])
+    root = str(Path(sandbox.__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-W", "error", "-X", "dev", "-c", script, str(folder)],
         capture_output=True,
@@ -262,7 +262,7 @@ def test_the_process_imports_no_framework(kit: Any, tmp_path: Path) -> None:
     kit.write_hdf5(tmp_path / "0.hdf5", kit.shard_rows([0, 1, 2]))
     (tmp_path / "spy.py").write_text(
         "import sys\n"
-        "from vd4rl_data.upstream.worker import read_pieces\n"
+        "from vd4rl_data.upstream.sandbox import read_pieces\n"
         "def read(path, kind, expected):\n"
         "    yield from read_pieces(path, kind, expected)\n"
         "    heavy = {'torch', 'mujoco', 'dm_control', 'PIL', 'rich'} & set(sys.modules)\n"
@@ -270,7 +270,7 @@ def test_the_process_imports_no_framework(kit: Any, tmp_path: Path) -> None:
     )
     script = SCRIPT.replace(
         "register_all()",
-        "from vd4rl_data.upstream import worker; worker.ENTRY = 'spy:read'\n"
+        "from vd4rl_data.upstream import sandbox; sandbox.ENTRY = 'spy:read'\n"
         "sys.path.append(sys.argv[1])\n"
         "sys.modules['torch'] = types.ModuleType('torch')\n"
         "register_all()",
@@ -288,13 +288,13 @@ def test_flipped_bits_in_hdf5_never_reach_the_caller_as_a_crash(
     rng = np.random.default_rng(0)
     outcomes = {"read": 0, "refused": 0}
     limits = SandboxLimits(seconds_per_file=20.0)
-    with Sandbox(limits) as sandbox:
+    with Sandbox(limits) as reading:
         for position in rng.choice(min(len(good), 12_000), 60, replace=False):
             flipped = bytearray(good)
             flipped[position] ^= 1 << int(position) % 8
             path.write_bytes(flipped)
             try:
-                list(sandbox.read(path, "hdf5", Expected.of(spec)))
+                list(reading.read(path, "hdf5", Expected.of(spec)))
             except DatasetFormatError:
                 outcomes["refused"] += 1
             else:
@@ -305,9 +305,9 @@ def test_flipped_bits_in_hdf5_never_reach_the_caller_as_a_crash(
 def test_arrays_survive_the_pipe(kit: Any, spec: DatasetSpec, tmp_path: Path) -> None:
     """What comes through the process is what is read in this one, and is writable."""
     path = kit.write_npz(tmp_path / "a.npz", kit.recorded(5))
-    with Sandbox() as sandbox:
-        (through,) = sandbox.read(path, "npz", Expected.of(spec))
-    (direct,) = worker.read_pieces(path, "npz", Expected.of(spec))
+    with Sandbox() as reading:
+        (through,) = reading.read(path, "npz", Expected.of(spec))
+    (direct,) = sandbox.read_pieces(path, "npz", Expected.of(spec))
     for name in ("observations", "actions", "rewards", "discounts", "state"):
         here, there = getattr(direct.rows, name), getattr(through.rows, name)
         assert here.dtype == there.dtype

@@ -1,25 +1,19 @@
-"""Several environments in lock-step, in this process or in spawned ones."""
+"""Several environments in lock-step, in this process or in worker processes."""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import signal
-import traceback
-import warnings
-from collections.abc import Mapping
-from multiprocessing.connection import Connection
-from typing import Any, Final, NamedTuple
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from vd4rl_data.errors import WorkerError
+from vd4rl_data.processes import LocalEngine, LocalPool, Report
 from vd4rl_data.simulators.gl import configure_worker_rendering
-
-_EXIT_SECONDS: Final = 10.0
 
 
 class LaneStep(NamedTuple):
@@ -62,24 +56,36 @@ class LocalLanes:
         self._envs.clear()
 
 
-class WorkerLanes:
-    """The same, spread over spawned processes: lane i lives in process i modulo their number."""
+@dataclass(frozen=True, slots=True)
+class _LanesJob:
+    """Environments in a worker process."""
 
-    def __init__(self, spec: EnvSpec, workers: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._processes: list[Any] = []
-        self._connections: list[Connection] = []
-        try:
-            for _ in range(workers):
-                ours, theirs = context.Pipe()
-                process = context.Process(target=_serve, args=(theirs, spec), daemon=True)
-                self._connections.append(ours)
-                process.start()
-                self._processes.append(process)
-                theirs.close()  # so that a dead worker reads as the end of the stream
-        except BaseException:
-            self.kill()
-            raise
+    spec: EnvSpec
+
+    def open(self) -> _LanesSession:
+        configure_worker_rendering()
+        return _LanesSession(LocalLanes(self.spec))
+
+
+class _LanesSession:
+    def __init__(self, lanes: LocalLanes) -> None:
+        self._lanes = lanes
+
+    def make(self, item: tuple[str, dict[int, Any]], report: Report) -> dict[int, Any]:
+        del report
+        method, arguments = item
+        return getattr(self._lanes, method)(arguments)
+
+    def close(self) -> None:
+        self._lanes.close()
+
+
+class WorkerLanes:
+    """The same, spread over processes: lane i lives in process i modulo their number."""
+
+    def __init__(self, pool: LocalPool, workers: int) -> None:
+        self._pool = pool
+        self._workers = workers
 
     def reset(self, seeds: Mapping[int, int]) -> dict[int, NDArray[np.uint8]]:
         """Start an episode on the given lanes; returns their first observations.
@@ -97,72 +103,26 @@ class WorkerLanes:
         """
         return self._call("step", actions)
 
-    def close(self) -> None:
-        """Let the workers finish by themselves; one that does not is killed."""
-        for connection in self._connections:
-            connection.close()
-        for process in self._processes:
-            process.join(_EXIT_SECONDS)
-        self.kill()
-
-    def kill(self) -> None:
-        """End every worker that still runs, and reap all of them."""
-        for connection in self._connections:
-            connection.close()
-        for process in self._processes:
-            process.kill()
-            process.join()
-            process.close()
-        self._processes.clear()
-
     def _call(self, method: str, arguments: Mapping[int, Any]) -> dict[int, Any]:
-        workers = sorted({self._worker_of(lane) for lane in arguments})
-        for worker in workers:
-            mine = {
-                lane: value for lane, value in arguments.items() if self._worker_of(lane) == worker
-            }
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self._connections[worker].send((method, mine))  # `_receive` says why it is broken
+        requests: dict[int, tuple[str, dict[int, Any]]] = {}
+        for lane, value in arguments.items():
+            requests.setdefault(lane % self._workers, (method, {}))[1][lane] = value
         results: dict[int, Any] = {}
-        for worker in workers:
-            results |= self._receive(worker)
+        for answer in self._pool.ask(requests).values():
+            results |= answer
         return results
 
-    def _worker_of(self, lane: int) -> int:
-        return lane % len(self._processes)
 
-    def _receive(self, worker: int) -> dict[int, Any]:
-        try:
-            error, result, caught = self._connections[worker].recv()
-        except (EOFError, ConnectionResetError) as end:
-            process = self._processes[worker]
-            process.join(_EXIT_SECONDS)
-            raise WorkerError(
-                f"worker {worker} of {len(self._processes)} died with exit code {process.exitcode}"
-                " (negative: killed by that signal; -9 is often a lack of memory). If it never"
-                ' started, the script needs `if __name__ == "__main__":` around its calls.'
-            ) from end
-        for category, text in caught:
-            warnings.warn(text, category, stacklevel=2)
-        if error is not None:
-            raise WorkerError(f"worker {worker} of {len(self._processes)} raised:\n{error}")
-        return result
+@contextlib.contextmanager
+def open_lanes(spec: EnvSpec, workers: int) -> Generator[LocalLanes | WorkerLanes]:
+    """Environments of one spec, in this process if there is one worker, else in worker processes.
 
-
-def _serve(connection: Connection, spec: EnvSpec) -> None:
-    """A worker's life: answer until the pipe closes. Warnings travel with the answers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides what Ctrl-C means
-    configure_worker_rendering()
-    lanes = LocalLanes(spec)
-    with contextlib.closing(lanes), contextlib.suppress(EOFError, BrokenPipeError):
-        while True:
-            method, arguments = connection.recv()
-            error, result = None, None
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("default")
-                try:
-                    result = getattr(lanes, method)(arguments)
-                except Exception:  # noqa: BLE001 - whatever it is, the main process raises it
-                    error = traceback.format_exc()
-            notes = [(note.category, str(note.message)) for note in caught]
-            connection.send((error, result, notes))
+    Raises:
+        WorkerError: a worker died at its start.
+    """
+    if workers == 1:
+        with contextlib.closing(LocalLanes(spec)) as lanes:
+            yield lanes
+        return
+    with LocalEngine(workers).open(_LanesJob(spec)) as pool:
+        yield WorkerLanes(pool, workers)

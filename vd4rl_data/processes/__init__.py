@@ -15,3 +15,4 @@ from vd4rl_data.processes.local import LocalPool as LocalPool
 from vd4rl_data.processes.local import available_workers as available_workers
 from vd4rl_data.processes.worker import Limits as Limits
 from vd4rl_data.processes.worker import Worker as Worker
+from vd4rl_data.processes.worker import error_of as error_of

@@ -26,7 +26,7 @@ def main() -> None:
     interrupt is the parent's to handle. When the parent dies, this process ends at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    answered = os.dup(1)
     os.dup2(2, 1)
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
     source = os.fdopen(os.dup(0), "rb", buffering=0)
@@ -34,20 +34,22 @@ def main() -> None:
     job, limits = requests.get()
     send: Send = send_pickle if limits is None else send_checked
     try:
-        _serve(job, limits, requests, answers, send)
+        with os.fdopen(answered, "wb", buffering=0) as answers:
+            _serve(job, limits, requests, answers, send)
     except BrokenPipeError:
         os._exit(1)  # the parent is gone; a normal exit would try to flush into the same pipe
 
 
 def _read(source: BinaryIO, requests: queue.SimpleQueue[Any]) -> None:
-    while True:
-        try:
-            request = receive_pickle(source)
-        except EOFError:
-            os._exit(1)  # the parent died
-        requests.put(request)
-        if request is END:
-            return
+    with source:
+        while True:
+            try:
+                request = receive_pickle(source)
+            except EOFError:
+                os._exit(1)  # the parent died
+            requests.put(request)
+            if request is END:
+                return
 
 
 def _serve(
@@ -57,16 +59,16 @@ def _serve(
     try:
         if limits is not None:
             limits.bound_memory()
-        session = job.open()
+        session = opened = job.open()
         send(answers, ("ready", getattr(session, "greeting", None)))
         while (item := requests.get()) is not END:
             if limits is not None:
                 limits.bound_processor_time()
             try:
-                send(answers, ("done", _make(session, item[0], answers, send)))
-            except Exception as error:
+                send(answers, ("done", _make(opened, item[0], answers, send)))
+            except Exception as error:  # noqa: BLE001 - the parent raises it
                 _tell(error, answers, send)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the parent raises it
         _tell(error, answers, send)
     finally:
         if session is not None:

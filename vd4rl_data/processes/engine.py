@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from vd4rl_data.errors import Vd4rlError
 
@@ -12,6 +12,7 @@ Report = Callable[[Any], None]
 """Called by a session with something small that its parent should know at once."""
 
 
+@runtime_checkable
 class Session(Protocol):
     """A job opened inside one process."""
 
@@ -24,6 +25,7 @@ class Session(Protocol):
         ...
 
 
+@runtime_checkable
 class Job(Protocol):
     """What to do; sent to every process."""
 
@@ -46,6 +48,7 @@ class Outcome(NamedTuple):
     error: Vd4rlError | None = None
 
 
+@runtime_checkable
 class Pool(Protocol):
     """Processes in which one job is open."""
 
@@ -75,6 +78,7 @@ class Pool(Protocol):
         ...
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Where processes come from."""
 

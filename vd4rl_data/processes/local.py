@@ -104,13 +104,12 @@ class LocalPool:
     ) -> Iterator[Outcome]:
         """Do items, several at once; see :class:`~vd4rl_data.processes.Pool`."""
         waiting = iter(items)
-        report = on_progress or (lambda _item, _said: None)
         for _ in range(self._size):
             self._give(waiting)
         while any(worker.is_busy for worker in self._workers):
             worker, kind, content = self._next("making item {item}")
-            if kind == "report":
-                report(worker.item, content)
+            if kind == "report" and on_progress is not None:
+                on_progress(worker.item, content)
             if kind not in ("done", "failed", "error"):
                 continue
             outcome = self._outcome(worker, kind, content)
@@ -189,10 +188,11 @@ class LocalPool:
         """The next message of anybody; a death is told as a failure."""
         while True:
             try:
-                worker, kind, content = self._inbox.get(timeout=_WAIT_SECONDS)
+                number, kind, content = self._inbox.get(timeout=_WAIT_SECONDS)
             except queue.Empty:
                 continue  # so that Ctrl-C is heard on every system
-            if worker not in self._workers:
+            worker = next((one for one in self._workers if one.number == number), None)
+            if worker is None:
                 continue  # one that was ended
             if kind != "gone":
                 return worker, kind, content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -31,6 +32,8 @@ from vd4rl_data.processes.wire import (
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each maps memory
 _STOP_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.5
+_NUMBERS: Final = itertools.count()
 _START: Final = """\
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -86,6 +89,7 @@ class Worker:
     ``memory``, and ``gone`` when the process has ended. Dropping the last reference kills it.
 
     Attributes:
+        number: unique in this process.
         item: what it is doing; ``None`` if nothing.
         is_busy: whether it is doing something.
     """
@@ -95,13 +99,15 @@ class Worker:
 
         Args:
             job: opened in it.
-            inbox: gets ``(worker, kind, content)`` of each message.
+            inbox: gets ``(number, kind, content)`` of each message; where it is full, the process
+                waits.
             limits: bounds of a process that is not trusted; its messages are then checked, and
                 what it prints is kept for :meth:`last_words`.
         """
+        self.number = next(_NUMBERS)
         self.item: Any = None
         self.is_busy = False
-        self._errors: IO[bytes] | None = None if limits is None else tempfile.TemporaryFile()
+        self._errors: IO[bytes] | None = None if limits is None else _kept()
         flags = [f"-W{option}" for option in sys.warnoptions]
         self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, no shell
             [sys.executable, *flags, "-c", _START, json.dumps(sys.path)],
@@ -119,7 +125,7 @@ class Worker:
         receive = receive_pickle if limits is None else receive_checked
         reader = threading.Thread(
             target=_read,
-            args=(self._process.stdout, receive, weakref.ref(self), inbox, self._lost),
+            args=(self._process.stdout, receive, self.number, inbox, self._lost),
             daemon=True,
         )
         reader.start()
@@ -191,7 +197,7 @@ def error_of(kind: str, content: Any) -> Vd4rlError:
 def _read(
     pipe: IO[bytes],
     receive: Any,
-    owner: weakref.ref[Worker],
+    number: int,
     inbox: queue.Queue[Any],
     lost: threading.Event,
 ) -> None:
@@ -203,15 +209,18 @@ def _read(
             kind, content = "gone", None
         except WireError as error:
             kind, content = "garbage", str(error)
-        if lost.is_set():
+        while not lost.is_set():
+            try:
+                inbox.put((number, kind, content), timeout=_LOOK_SECONDS)
+            except queue.Full:
+                continue
+            break
+        if lost.is_set() or kind in ("gone", "garbage"):
             return
-        worker = owner()
-        if worker is None:
-            return
-        inbox.put((worker, kind, content))
-        del worker
-        if kind in ("gone", "garbage"):
-            return
+
+
+def _kept() -> IO[bytes]:
+    return tempfile.TemporaryFile()
 
 
 def _end(process: subprocess.Popen[bytes], errors: IO[bytes] | None, lost: threading.Event) -> None:

@@ -1,41 +1,24 @@
 """A process that reads foreign files, so that one that crashes the HDF5 library harms nobody.
 
-One process serves many files and is started again after a death. It is a fresh interpreter (never a
-fork, and it does not import the caller's main module), bounded in memory and time.
+One process serves many files and is started again after a death. It is bounded in memory and time,
+and what it answers is checked like a foreign file itself.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
+import importlib
+import queue
 import time
-import weakref
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final, NamedTuple
 
-import vd4rl_data.errors
-from vd4rl_data.errors import CorruptFileError, Vd4rlError
-from vd4rl_data.upstream import worker
-from vd4rl_data.upstream.rows import Expected, Piece
-from vd4rl_data.upstream.wire import ProtocolError, piece_of, receive
+from vd4rl_data.errors import CorruptFileError
+from vd4rl_data.processes import Limits, Report, Worker, error_of
+from vd4rl_data.upstream.rows import Expected, Piece, Rows
 
-_LOGGER: Final = logging.getLogger("vd4rl_data")
-_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each maps memory
-_START: Final = """\
-import json, sys
-settings, sys.path[:] = json.loads(sys.argv[1])
-from vd4rl_data.upstream.worker import Settings, main
-main(Settings(**settings))
-"""
+ENTRY: Final = "vd4rl_data.upstream.sandbox:read_pieces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +37,49 @@ class SandboxLimits:
     seconds_per_file: float = 900.0
 
 
+def read_pieces(path: Path, kind: str, expected: Expected) -> Iterator[Piece]:
+    """Read one foreign file of kind ``npz`` or ``hdf5``."""
+    if kind == "npz":
+        from vd4rl_data.upstream.npz import read_npz
+
+        yield read_npz(path, expected)
+    else:
+        from vd4rl_data.upstream.hdf5 import read_shard
+
+        yield from read_shard(path, expected)
+
+
+class _Request(NamedTuple):
+    """A file to read."""
+
+    path: Path
+    kind: str
+    expected: Expected
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadJob:
+    """Reading, with the signature of :func:`read_pieces`, as ``module:function``."""
+
+    entry: str
+
+    def open(self) -> _ReadSession:
+        module, _, function = self.entry.partition(":")
+        return _ReadSession(getattr(importlib.import_module(module), function))
+
+
+class _ReadSession:
+    def __init__(self, read: Any) -> None:
+        self._read = read
+
+    def make(self, item: _Request, report: Report) -> None:
+        for piece in self._read(*item):
+            report(_message_of(piece))
+
+    def close(self) -> None:
+        pass
+
+
 class Sandbox:
     """Reads foreign files in a process of its own; a context manager.
 
@@ -63,7 +89,8 @@ class Sandbox:
     def __init__(self, limits: SandboxLimits | None = None) -> None:
         """Nothing is started before the first :meth:`read`."""
         self.limits = limits or SandboxLimits()
-        self._child: _Child | None = None
+        self._worker: Worker | None = None
+        self._inbox: queue.Queue[Any] = queue.Queue(maxsize=1)  # a piece that nobody took yet
 
     def read(self, path: Path, kind: str, expected: Expected) -> Iterator[Piece]:
         """Yield the pieces of one file (of kind ``npz`` or ``hdf5``).
@@ -74,32 +101,34 @@ class Sandbox:
             CorruptFileError: also if the process died or exceeded a limit, with the signal's name.
             DatasetFormatError: as the readers.
         """
-        child, self._child = self._child, None  # it comes back after a file read to its end
-        if child is None or not child.is_alive():
-            child = _Child(self.limits)
+        worker, self._worker = self._worker, None  # it comes back after a file read to its end
+        if worker is None or not worker.is_alive():
+            self._inbox = queue.Queue(maxsize=1)
+            bounds = Limits(self.limits.memory_bytes, self.limits.seconds_per_file)
+            worker = Worker(_ReadJob(ENTRY), self._inbox, bounds)
         try:
-            child.request({"path": str(path.resolve()), "kind": kind, "expected": asdict(expected)})
+            worker.ask(_Request(path.resolve(), kind, expected))
             left = self.limits.seconds_per_file
             while True:
                 asked = time.monotonic()
-                header, arrays = _next_message(child, path.name, left, self.limits)
+                said, content = self._next(worker, path.name, left)
                 left -= time.monotonic() - asked
-                if header["kind"] == "piece":
-                    yield _piece(path.name, header, arrays)
-                    continue
-                if header["kind"] != "memory":
-                    self._child = child
-                break
-            _raise_error(path.name, header, self.limits)
+                if said == "report":
+                    yield _piece_of(path.name, content)
+                elif said != "ready":
+                    break
+            self._worker = worker
+            if said == "error":
+                raise error_of(said, content)
         finally:
-            if self._child is not child:
-                child.end()
+            if self._worker is not worker:
+                worker.end()
 
     def close(self) -> None:
         """Kill the process and wait for it; nothing happens if there is none."""
-        if self._child is not None:
-            self._child.end()
-            self._child = None
+        if self._worker is not None:
+            self._worker.end()
+            self._worker = None
 
     def __enter__(self) -> Sandbox:
         """The sandbox itself."""
@@ -109,127 +138,64 @@ class Sandbox:
         """Close."""
         self.close()
 
-
-class _Child:
-    """One reading process with its pipes."""
-
-    def __init__(self, limits: SandboxLimits) -> None:
-        settings = worker.Settings(worker.ENTRY, limits.memory_bytes, limits.seconds_per_file)
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the process
-        self._process = subprocess.Popen(  # noqa: S603 -- this very interpreter, no shell
-            [sys.executable, "-c", _START, json.dumps([asdict(settings), sys.path])],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            bufsize=0,
-            start_new_session=True,
-            env=os.environ | _ONE_THREAD,
-        )
-        self.end = weakref.finalize(self, _end, self._process, self._errors)
-        _LOGGER.debug("reading foreign files in process %d", self._process.pid)
-
-    def is_alive(self) -> bool:
-        """Whether it can take a request, as far as is known."""
-        return self._process.poll() is None
-
-    def request(self, request: dict[str, Any]) -> None:
-        """Send one request; a process that is already dead is noticed at the answer."""
-        pipe = self._process.stdin
-        assert pipe is not None
-        try:
-            pipe.write(json.dumps(request).encode() + b"\n")
-        except BrokenPipeError:
-            _LOGGER.debug("process %d is gone", self._process.pid)
-
-    def read_into(self, buffer: memoryview) -> None:
-        """Fill ``buffer`` from the pipe.
+    def _next(self, worker: Worker, name: str, seconds: float) -> tuple[str, Any]:
+        """The next thing that the process says.
 
         Raises:
-            EOFError: the process is gone.
+            CorruptFileError: it died, says nothing in time, needs too much memory, or lies.
         """
-        pipe: Any = self._process.stdout
-        while buffer:
-            count = pipe.readinto(buffer)
-            if not count:
-                raise EOFError
-            buffer = buffer[count:]
-
-    @contextmanager
-    def deadline(self, seconds: float) -> Generator[threading.Event, None, None]:
-        """Kill the process if the block takes longer; the event tells that this happened."""
-        late = threading.Event()
-
-        def kill() -> None:
-            late.set()
-            self._process.kill()
-
-        timer = threading.Timer(max(seconds, 0.0), kill)
-        timer.daemon = True
-        timer.start()
+        limits = self.limits
         try:
-            yield late
-        finally:
-            timer.cancel()
-
-    def last_words(self) -> str:
-        """How the process ended, and the last line that it wrote to standard error."""
-        code = self._process.wait()
-        try:
-            how = (
-                f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-            )
-        except ValueError:
-            how = f"was killed by signal {-code}"
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return f"{how} ({lines[-1][-300:]})" if lines else how
-
-
-def _end(process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-    """Kill and reap a process; runs once, at the latest when the interpreter exits."""
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout, errors):
-        if pipe is not None:
-            pipe.close()
-
-
-def _next_message(
-    child: _Child, name: str, seconds: float, limits: SandboxLimits
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    with child.deadline(seconds) as late:
-        try:
-            return receive(child.read_into)
-        except EOFError:
-            if late.is_set():
-                raise CorruptFileError(
-                    f"{name}: expected to be read within {limits.seconds_per_file:g} seconds, "
-                    "gave up; the file is damaged, or the disk too slow"
-                ) from None
+            _, said, content = self._inbox.get(timeout=max(seconds, 0.0))
+        except queue.Empty:
             raise CorruptFileError(
-                f"{name}: the process that read it {child.last_words()}; the file is damaged, or "
-                "made to do damage. Download it again, from its source"
+                f"{name}: expected to be read within {limits.seconds_per_file:g} seconds, "
+                "gave up; the file is damaged, or the disk too slow"
             ) from None
-        except ProtocolError as error:
-            raise CorruptFileError(f"{name}: the process that read it sent {error}") from error
+        if said == "gone":
+            raise CorruptFileError(
+                f"{name}: the process that read it {worker.last_words()}; the file is damaged, or "
+                "made to do damage. Download it again, from its source"
+            )
+        if said == "memory":
+            raise CorruptFileError(
+                f"{name}: expected to be read within {limits.memory_bytes:,} bytes of memory, "
+                "needed more; the file is damaged, or the limit too low"
+            )
+        if said == "garbage":
+            raise CorruptFileError(f"{name}: the process that read it sent {content}")
+        return said, content
 
 
-def _piece(name: str, header: dict[str, Any], arrays: dict[str, Any]) -> Piece:
+def _message_of(piece: Piece) -> dict[str, Any]:
+    arrays = {field.name: getattr(piece.rows, field.name) for field in fields(Rows)}
+    return {
+        "start": piece.start,
+        "is_first": piece.is_first,
+        "is_last": piece.is_last,
+        "repairs": list(piece.repairs),
+        **{name: array for name, array in arrays.items() if array is not None},
+    }
+
+
+def _piece_of(name: str, message: Mapping[str, Any]) -> Piece:
+    """The piece in a message.
+
+    Raises:
+        CorruptFileError: the message holds something else.
+    """
     try:
-        return piece_of(header, arrays)
-    except ProtocolError as error:
-        raise CorruptFileError(f"{name}: the process that read it sent {error}") from error
-
-
-def _raise_error(name: str, header: dict[str, Any], limits: SandboxLimits) -> None:
-    """Raise what a message reports: an error of the readers, or a want of memory."""
-    if header["kind"] == "memory":
-        raise CorruptFileError(
-            f"{name}: expected to be read within {limits.memory_bytes:,} bytes of memory, needed "
-            "more; the file is damaged, or the limit too low"
+        arrays = {
+            field.name: message[field.name] for field in fields(Rows) if field.name in message
+        }
+        return Piece(
+            rows=Rows(**arrays),
+            start=int(message["start"]),
+            is_first=bool(message["is_first"]),
+            is_last=bool(message["is_last"]),
+            repairs=tuple(str(repair) for repair in message["repairs"]),
         )
-    if header["kind"] == "error":
-        error_type = getattr(vd4rl_data.errors, str(header["type"]), CorruptFileError)
-        if not issubclass(error_type, Vd4rlError):
-            error_type = CorruptFileError
-        raise error_type(header["message"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptFileError(
+            f"{name}: the process that read it sent a piece that is none: {error}"
+        ) from error
