@@ -12,7 +12,6 @@ from collection.collect import collect
 from collection.errors import DatasetExistsError, InvalidSettingError, NoPhysicsStateError
 from collection.pipeline import Made
 from collection.rerender import rerender
-from vd4rl_data.errors import UnknownDatasetError
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import Provenance, open_dataset, pack, verify_dataset, write_dataset
 
@@ -70,9 +69,15 @@ def test_files_without_physics_states_cannot_be_rendered(baseline: Made, tmp_pat
         rerender(path, tmp_path, size=24)
 
 
-def test_sizes_must_be_in_the_catalog(baseline: Made, tmp_path: Path) -> None:
-    with pytest.raises(UnknownDatasetError, match="random-32px"):
-        rerender(baseline.path, tmp_path, size=32)
+@pytest.mark.render
+def test_any_size_can_be_drawn(baseline: Made, tmp_path: Path) -> None:
+    """The catalog need not know it."""
+    drawn = rerender(baseline.path, tmp_path, size=20, show_progress=False)
+    assert drawn.manifest.dataset_id == RANDOM.replace("16px", "20px")
+    assert open_dataset(drawn.path).episode(0).observations.shape[1:] == (20, 20, 3)
+
+
+def test_sizes_must_be_positive(baseline: Made, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettingError, match="size: expected at least 1"):
         rerender(baseline.path, tmp_path, size=0)
 

@@ -24,6 +24,7 @@ from vd4rl_data.errors import InvalidResultError
 from vd4rl_data.results import Algorithm, Protocol, format_result, make_submission, read_result
 from vd4rl_data.results.text import MAX_BYTES
 from vd4rl_data.results.traces import traces_path
+from vd4rl_data.simulators import Simulation
 
 BENCHMARK = "VD4RL/walker_walk-medium-v0"
 BASE: dict[str, Any] = json.loads(
@@ -187,7 +188,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from vd4rl_data.errors import RenderBackendError
 
     runs: dict[int, Any] = {}
-    with contextlib.closing(vd4rl_data.envs.Simulation("cheetah_run")) as simulation:
+    with contextlib.closing(Simulation("cheetah_run")) as simulation:
         for seed in (1, 2):  # drawing is slow: two of the three seeds do without
             runs[seed] = play_randomly(simulation, simulation.task, seed, episodes=1)
     try:
