@@ -186,9 +186,11 @@ class SuccessScore:
 
     Attributes:
         source: who says what success is.
+        when: whether the task has to be solved at any time step of the episode, or at the last.
     """
 
     source: str
+    when: Literal["ever", "last"] = "ever"
 
 
 @dataclass(frozen=True, slots=True)

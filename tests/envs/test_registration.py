@@ -19,7 +19,7 @@ from vd4rl_data.envs import (
     OfflineDataset,
     PixelEnv,
     find_env_spec,
-    find_environment,
+    find_environments,
     make_env,
     register_environment,
     register_environments,
@@ -135,7 +135,7 @@ def test_a_vector_made_by_hand_stands_for_its_environments(kind: Any) -> None:
     try:
         assert envs.spec is None
         assert find_env_spec(envs) == find_env_spec(gymnasium.make(SAMPLE, max_episode_steps=7))
-        assert find_environment(envs).task.name == "walker_walk"
+        assert find_environments(envs)[0].task.name == "walker_walk"
         for vector in (envs, wrapped):
             assert dataset_id_of(vector) == SAMPLE
             assert load_dataset(vector).id == SAMPLE
@@ -174,9 +174,9 @@ def test_the_way_back_to_a_spec_and_a_task() -> None:
     assert spec.max_episode_steps == 7
     assert "render_mode" not in spec.kwargs
     assert find_env_spec(ID) == gymnasium.spec(ID)
-    assert find_environment(ID) == find_environment(env) == get_dataset_spec(ID).environment
+    assert find_environments(ID) == find_environments(env) == (get_dataset_spec(ID).environment,)
     hopper = make_env("hopper_hop", 48)
-    assert find_environment(hopper) == EnvironmentSpec(get_task_spec("hopper_hop"), 48)
+    assert find_environments(hopper) == (EnvironmentSpec(get_task_spec("hopper_hop"), 48),)
     assert gymnasium.make(find_env_spec(hopper)).observation_space == hopper.observation_space
     env.close()
 
@@ -189,9 +189,9 @@ def test_ids_and_environments_that_are_not_ours() -> None:
     with pytest.raises(ValueError, match="no spec"):
         find_env_spec(PixelEnv(get_dataset_spec(ID).environment))
     with pytest.raises(ValueError, match="not an environment of this package"):
-        find_environment("CartPole-v1")
+        find_environments("CartPole-v1")
     wrapped = gymnasium.make_vec(ID, wrappers=[lambda env: FrameStackObservation(env, 3)])
     with pytest.raises(ValueError, match="wrappers given to make_vec"):
         find_env_spec(wrapped)
     with pytest.raises(ValueError, match="FrameStackObservation"):
-        find_environment(FrameStackObservation(gymnasium.make(ID), 3))
+        find_environments(FrameStackObservation(gymnasium.make(ID), 3))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-from vd4rl_data.envs.lanes import open_lanes
+from vd4rl_data.envs.lanes import Start, open_lanes
 from vd4rl_data.errors import WorkerError
 from vd4rl_data.evaluation import evaluate
 
@@ -41,9 +41,9 @@ def test_a_worker_that_raises_sends_its_traceback() -> None:
     spec = EnvSpec("Broken-v0", entry_point="no_such_module:Env")
     with (
         pytest.raises(WorkerError, match=r"(?s)Traceback.*no_such_module"),
-        open_lanes(spec, workers=2) as lanes,
+        open_lanes([spec], workers=2) as lanes,
     ):
-        lanes.reset({0: 0, 1: 1})
+        lanes.reset({0: Start(0, 0), 1: Start(0, 1)})
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")

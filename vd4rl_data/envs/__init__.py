@@ -8,6 +8,7 @@ from vd4rl_data.envs.offline import OfflineDataset as OfflineDataset
 from vd4rl_data.envs.pixel import PixelEnv as PixelEnv
 from vd4rl_data.envs.pixel import make_env as make_env
 from vd4rl_data.envs.registration import find_env_spec as find_env_spec
-from vd4rl_data.envs.registration import find_environment as find_environment
+from vd4rl_data.envs.registration import find_env_specs as find_env_specs
+from vd4rl_data.envs.registration import find_environments as find_environments
 from vd4rl_data.envs.registration import register_environment as register_environment
 from vd4rl_data.envs.registration import register_environments as register_environments

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,38 +16,61 @@ from vd4rl_data.processes import LocalEngine, LocalPool, Report
 from vd4rl_data.simulators.gl import configure_worker_rendering
 
 
+class Start(NamedTuple):
+    """How an episode begins: in which of several environments, and from which seed."""
+
+    member: int
+    seed: int
+
+
+class Shown(NamedTuple):
+    """What an environment returned from ``reset``; ``state`` is ``None`` where it has none."""
+
+    observation: NDArray[np.uint8]
+    state: NDArray[np.float32] | None
+
+
 class LaneStep(NamedTuple):
-    """What an environment returned from ``step``; ``success`` is ``None`` where it does not say."""
+    """What an environment returned from ``step``; what it does not say is ``None``."""
 
     observation: NDArray[np.uint8]
     reward: float
     terminated: bool
     truncated: bool
     success: bool | None
+    state: NDArray[np.float32] | None
 
 
 class LocalLanes:
-    """Environments of this process, one per lane, made when first reset."""
+    """Environments of this process, one per lane and member, made when first reset."""
 
-    def __init__(self, spec: EnvSpec) -> None:
-        self._spec = spec
-        self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
+    def __init__(self, specs: Sequence[EnvSpec]) -> None:
+        self._specs = specs
+        self._envs: dict[tuple[int, int], gymnasium.Env[Any, Any]] = {}
+        self._members: dict[int, int] = {}
 
-    def reset(self, seeds: Mapping[int, int]) -> dict[int, NDArray[np.uint8]]:
-        """Start an episode on the given lanes; returns their first observations."""
-        for lane in seeds:
-            if lane not in self._envs:
-                self._envs[lane] = gymnasium.make(self._spec)
-        return {lane: self._envs[lane].reset(seed=seed)[0] for lane, seed in seeds.items()}
+    def reset(self, starts: Mapping[int, Start]) -> dict[int, Shown]:
+        """Start an episode on the given lanes; returns what they show first."""
+        return {lane: self._reset(lane, start) for lane, start in starts.items()}
+
+    def _reset(self, lane: int, start: Start) -> Shown:
+        place = (lane, start.member)
+        if place not in self._envs:
+            self._envs[place] = gymnasium.make(self._specs[start.member])
+        self._members[lane] = start.member
+        observation, info = self._envs[place].reset(seed=start.seed)
+        return Shown(observation, info.get("state"))
 
     def step(self, actions: Mapping[int, NDArray[np.float32]]) -> dict[int, LaneStep]:
         """Take one time step on the given lanes."""
         return {lane: self._step(lane, action) for lane, action in actions.items()}
 
     def _step(self, lane: int, action: NDArray[np.float32]) -> LaneStep:
-        observation, reward, terminated, truncated, info = self._envs[lane].step(action)
+        env = self._envs[lane, self._members[lane]]
+        observation, reward, terminated, truncated, info = env.step(action)
         success = bool(info["success"]) if "success" in info else None
-        return LaneStep(observation, float(reward), terminated, truncated, success)
+        state = info.get("state")
+        return LaneStep(observation, float(reward), terminated, truncated, success, state)
 
     def close(self) -> None:
         """Close every environment."""
@@ -60,11 +83,11 @@ class LocalLanes:
 class _LanesJob:
     """Environments in a worker process."""
 
-    spec: EnvSpec
+    specs: Sequence[EnvSpec]
 
     def open(self) -> _LanesSession:
         configure_worker_rendering()
-        return _LanesSession(LocalLanes(self.spec))
+        return _LanesSession(LocalLanes(self.specs))
 
 
 class _LanesSession:
@@ -87,13 +110,13 @@ class WorkerLanes:
         self._pool = pool
         self._workers = workers
 
-    def reset(self, seeds: Mapping[int, int]) -> dict[int, NDArray[np.uint8]]:
-        """Start an episode on the given lanes; returns their first observations.
+    def reset(self, starts: Mapping[int, Start]) -> dict[int, Shown]:
+        """Start an episode on the given lanes; returns what they show first.
 
         Raises:
             WorkerError: a worker raised or died.
         """
-        return self._call("reset", seeds)
+        return self._call("reset", starts)
 
     def step(self, actions: Mapping[int, NDArray[np.float32]]) -> dict[int, LaneStep]:
         """Take one time step on the given lanes.
@@ -114,15 +137,15 @@ class WorkerLanes:
 
 
 @contextlib.contextmanager
-def open_lanes(spec: EnvSpec, workers: int) -> Generator[LocalLanes | WorkerLanes]:
-    """Environments of one spec, in this process if there is one worker, else in worker processes.
+def open_lanes(specs: Sequence[EnvSpec], workers: int) -> Generator[LocalLanes | WorkerLanes]:
+    """Environments of some specs, in this process if there is one worker, else in worker processes.
 
     Raises:
         WorkerError: a worker died at its start.
     """
     if workers == 1:
-        with contextlib.closing(LocalLanes(spec)) as lanes:
+        with contextlib.closing(LocalLanes(specs)) as lanes:
             yield lanes
         return
-    with LocalEngine(workers).open(_LanesJob(spec)) as pool:
+    with LocalEngine(workers).open(_LanesJob(tuple(specs))) as pool:
         yield WorkerLanes(pool, workers)

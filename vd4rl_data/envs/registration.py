@@ -16,6 +16,9 @@ from vd4rl_data.registry import DATASETS, at_size, get_dataset_spec
 from vd4rl_data.simulators.plain import environment_from_plain
 from vd4rl_data.spec import ORIGINAL, DatasetSpec, EnvironmentSpec
 
+EnvOrId = str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]
+"""A dataset id or another Gymnasium id, an environment made from one, or a vector of them."""
+
 SIZES: Final = (64, 84, 128)
 """Every dataset has an environment at these sizes, published or not; others are registered by
 :func:`register_environment`."""
@@ -66,7 +69,7 @@ def register_environment(spec: DatasetSpec) -> None:
         )
 
 
-def find_env_spec(env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvSpec:
+def find_env_spec(env_or_id: EnvOrId) -> EnvSpec:
     """The spec of one (unvectorized, unrendered) environment.
 
     Args:
@@ -118,10 +121,48 @@ def _only_spec(env: gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvSp
     return specs[0]
 
 
-def find_environment(
-    env_or_id: str | gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any],
-) -> EnvironmentSpec:
-    """What an environment of this package simulates, if nothing around it changes its dynamics.
+def find_env_specs(env_or_id: EnvOrId, evaluation: str | None = None) -> list[EnvSpec]:
+    """The specs of the environments of an evaluation, whose episodes take turns.
+
+    Args:
+        env_or_id: as in :func:`find_env_spec`.
+        evaluation: a name of the dataset's evaluations; by default the environment as it is.
+
+    Raises:
+        ValueError: there is no such evaluation, and what :func:`find_env_spec` raises.
+    """
+    spec = find_env_spec(env_or_id)
+    if spec.entry_point != ENTRY_POINT:
+        if evaluation is not None:
+            raise ValueError(
+                f"evaluation: {spec.id!r} is not an environment of this package and has none, got "
+                f"{evaluation!r}"
+            )
+        return [spec]
+    if evaluation is None and "member" in spec.kwargs:
+        return [spec]
+    name = evaluation or spec.kwargs.get("evaluation", ORIGINAL)
+    evaluations = spec.kwargs["evaluations"]
+    if name not in evaluations:
+        raise ValueError(
+            f"evaluation: expected one of {', '.join(evaluations)} ({spec.id}), got {name!r}"
+        )
+    found: list[EnvSpec] = []
+    for member in range(len(evaluations[name])):
+        one = copy.deepcopy(spec)
+        one.kwargs |= {"evaluation": name, "member": member}
+        found.append(one)
+    return found
+
+
+def find_environments(
+    env_or_id: EnvOrId, evaluation: str | None = None
+) -> tuple[EnvironmentSpec, ...]:
+    """What the environments of an evaluation simulate, if nothing around them changes that.
+
+    Args:
+        env_or_id: as in :func:`find_env_spec`.
+        evaluation: as in :func:`find_env_specs`.
 
     Raises:
         ValueError: it is not one of our environments, or other wrappers stand around it.
@@ -134,5 +175,8 @@ def find_environment(
     foreign = [wrapper.name for wrapper in spec.additional_wrappers if wrapper.entry_point != ours]
     if foreign:
         raise ValueError(f"{spec.id!r}: wrappers may change its dynamics: {', '.join(foreign)}")
-    evaluation = spec.kwargs["evaluations"][spec.kwargs.get("evaluation", ORIGINAL)]
-    return environment_from_plain(evaluation[spec.kwargs.get("member", 0)])
+    return tuple(
+        environment_from_plain(one.kwargs["evaluations"][name][one.kwargs["member"]])
+        for one in find_env_specs(env_or_id, evaluation)
+        for name in [one.kwargs["evaluation"]]
+    )

@@ -27,7 +27,7 @@ SUITE: Final = Suite(
             environments=(ORIGINAL,),
             metric="success",
             return_range=_RETURNS,
-            score=SuccessScore("elements in place at the last step / 4"),
+            score=SuccessScore("elements in place at the last step / 4", when="last"),
             task=None,
             source=_SOURCE,
         )

@@ -1,0 +1,95 @@
+"""Recorded actions, played again: the same episode, without a frame drawn."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Float64
+
+from vd4rl_data.envs.registration import EnvOrId, find_env_spec, find_environments
+from vd4rl_data.errors import InvalidTraceError
+from vd4rl_data.evaluation.policy import ActionTrace
+from vd4rl_data.scores import EpisodeSummary
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.simulators.actions import checked_actions
+
+
+def replay(
+    env_or_id: EnvOrId, traces: Iterable[ActionTrace], evaluation: str | None = None
+) -> Float64[np.ndarray, " E"]:
+    """Play recorded actions again, without rendering.
+
+    Args:
+        env_or_id: as in :func:`vd4rl_data.evaluate`; only environments of this package.
+        traces: whole episodes, e.g. of :attr:`Evaluation.traces`.
+        evaluation: as in :func:`vd4rl_data.evaluate`.
+
+    Returns:
+        float64 (E,), undiscounted returns; with the simulator versions of the recording, the same
+        bits.
+
+    Raises:
+        InvalidTraceError: a trace is shorter or longer than its episode.
+        InvalidActionError: a trace has actions of a wrong shape or outside [-1, 1].
+        ValueError: the environment is not one of this package, wrappers stand around it, or it has
+            no such evaluation.
+    """
+    summaries = replay_summaries(env_or_id, traces, evaluation)
+    return np.array([summary.episode_return for summary in summaries], dtype=np.float64)
+
+
+def replay_summaries(
+    env_or_id: EnvOrId, traces: Iterable[ActionTrace], evaluation: str | None = None
+) -> list[EpisodeSummary]:
+    """The same with all that a score may depend on; ``success`` is whether the task was ever
+    solved, and ``info["final_success"]`` whether it was at the last time step.
+
+    Raises what :func:`replay` does.
+    """
+    environments = find_environments(env_or_id, evaluation)
+    limit = find_env_spec(env_or_id).max_episode_steps
+    found: list[EpisodeSummary] = []
+    with contextlib.ExitStack() as stack:
+        simulations = [
+            stack.enter_context(contextlib.closing(Simulation(environment.task)))
+            for environment in environments
+        ]
+        for number, trace in enumerate(traces):
+            where = f"trace {number}"
+            if not 0 <= trace.member < len(simulations):
+                raise InvalidTraceError(
+                    f"{where}: member: expected 0 to {len(simulations) - 1}, got {trace.member}"
+                )
+            simulation = simulations[trace.member]
+            found.append(_replay(simulation, trace, limit or simulation.task.time_steps, where))
+    return found
+
+
+def _replay(simulation: Simulation, trace: ActionTrace, limit: int, where: str) -> EpisodeSummary:
+    shape = (len(trace.actions), simulation.task.action_size)
+    actions = checked_actions(trace.actions, shape, where)
+    simulation.reset(trace.seed)
+    episode_return, ended = 0.0, False
+    success: bool | None = None
+    final: bool | None = None
+    for step, action in enumerate(actions):
+        if ended:
+            raise InvalidTraceError(
+                f"{where}: the episode ends after {step} of {len(actions)} actions"
+            )
+        result = simulation.step(action)
+        episode_return += result.reward
+        final = result.success
+        if final is not None:
+            success = final or bool(success)
+        ended = result.terminated or result.truncated or step + 1 == limit
+    if not ended:
+        raise InvalidTraceError(f"{where}: the episode goes on after its {len(actions)} actions")
+    return EpisodeSummary(
+        episode_return=episode_return,
+        length=len(actions),
+        success=None if success is None else float(success),
+        info={} if final is None else {"final_success": final},
+    )
