@@ -16,8 +16,8 @@ from vd4rl_data.ids import format_id
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Manifest, StoredDataset, open_dataset
+from vd4rl_data.storage.format import info_key
 from vd4rl_data.storage.naming import flat_path
-from vd4rl_data.storage.rows import info_key
 
 
 def rerender(

@@ -114,9 +114,10 @@ def get_dataset_spec(name: str) -> DatasetSpec:
         InvalidIdError: the id does not follow the grammar.
         UnknownDatasetError: the id is well formed but not in the catalog at any size.
     """
-    if checked_text(name) in DATASETS:
-        return DATASETS[name]
-    dataset_id = _parsed(name)
+    known = DATASETS.get(name) if type(name) is str else None
+    if known is not None:
+        return known
+    dataset_id = _parsed(checked_text(name))
     for spec in DATASETS.values():
         if dataclasses.replace(spec.id, size=dataset_id.size) == dataset_id and not spec.bundled:
             return at_size(spec, dataset_id.size)

@@ -254,6 +254,7 @@ class DatasetSpec:
         license, citation: SPDX name and BibTeX entry of the data.
         source: where the figures of this row come from.
         bundled: shipped inside the wheel.
+        name: the id as text.
     """
 
     id: DatasetId
@@ -268,11 +269,11 @@ class DatasetSpec:
     citation: str
     source: str
     bundled: bool = False
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """The id as text."""
-        return format_id(self.id)
+    def __post_init__(self) -> None:
+        """Write the id down."""
+        object.__setattr__(self, "name", format_id(self.id))
 
     @property
     def environment(self) -> EnvironmentSpec:
@@ -292,7 +293,7 @@ class DatasetSpec:
     @property
     def observation_shape(self) -> tuple[int, int, int]:
         """(H, W, 3)."""
-        return (self.size, self.size, 3)
+        return (self.id.size, self.id.size, 3)
 
     def with_environments(
         self, change: Callable[[EnvironmentSpec], EnvironmentSpec]

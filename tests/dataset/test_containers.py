@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.storage import tiny
 from vd4rl_data.dataset import Dataset, find_fingerprint, get_dataset, load_dataset
-from vd4rl_data.storage import Manifest, open_dataset, pack, unpack, verify_dataset
+from vd4rl_data.storage import Manifest, StoredDataset, open_dataset, pack, unpack, verify_dataset
 from vd4rl_data.storage.naming import flat_path
 
 PARTS = (tiny.MEDIUM, tiny.EXPERT)
@@ -207,10 +207,10 @@ def test_a_file_composed_before_its_parts_were_counted_gives_way_to_them(
     """Its split is not theirs; it can still be read where they are gone."""
     from vd4rl_data.dataset import composite
 
-    def old(manifest: Manifest) -> dict[str, Any]:
+    def old(part: StoredDataset) -> dict[str, Any]:
         return {
-            "dataset_id": manifest.dataset_id,
-            "content_sha256": manifest.content_sha256,
+            "dataset_id": part.manifest.dataset_id,
+            "content_sha256": part.manifest.content_sha256,
         }
 
     with monkeypatch.context() as patch:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
-from vd4rl_data.dataset.subset import choose_episodes, parts_of
+from vd4rl_data.dataset.subset import Part, choose_episodes, parts_of
 from vd4rl_data.episode import Episode
 from vd4rl_data.frames import FrameArray
 from vd4rl_data.sampling import Columns, SequenceSampler, TransitionSampler
@@ -45,8 +45,12 @@ class Dataset:
         self.spec = spec
         self.stored = tuple(stored)
         self._subset = (max_episodes, fraction)
-        self._parts = parts_of(self.manifests)
-        self._episodes = choose_episodes(self._parts, max_episodes, fraction)
+        self._total = sum(len(part) for part in self.stored)
+        self._episodes: Int64[np.ndarray, " E"]
+        if max_episodes is None and fraction is None:
+            self._episodes = np.arange(self._total, dtype=np.int64)
+        else:
+            self._episodes = choose_episodes(self._parts, max_episodes, fraction)
 
     @property
     def id(self) -> str:
@@ -73,7 +77,7 @@ class Dataset:
     @property
     def complete(self) -> bool:
         """Whether all episodes of the catalog row are here and none was left out on request."""
-        everything = len(self) == sum(len(part) for part in self._parts)
+        everything = len(self._episodes) == self._total
         return everything and all(manifest.complete for manifest in self.manifests)
 
     @property
@@ -251,7 +255,7 @@ class Dataset:
     def rows(self) -> NDArray[np.int64] | None:
         """Rows of the selected episodes within :attr:`columns`; ``None`` if they are all."""
         starts = self._starts
-        if len(self) == len(starts) - 1:
+        if len(self._episodes) == self._total:
             return None
         spans = [np.arange(int(starts[n]), int(starts[n + 1])) for n in self._episodes]
         return np.concatenate(spans)
@@ -259,6 +263,11 @@ class Dataset:
     def normalized_score(self, episode_return: Any) -> Any:
         """See :func:`vd4rl_data.scores.normalized_score`."""
         return normalized_score(self.spec, episode_return)
+
+    @cached_property
+    def _parts(self) -> tuple[Part, ...]:
+        """The parts that a subset takes its share of, with their validation episodes."""
+        return parts_of(self.manifests)
 
     @cached_property
     def _starts(self) -> Int64[np.ndarray, " E1"]:

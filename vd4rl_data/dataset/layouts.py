@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vd4rl_data.dataset.dataset import Dataset
 from vd4rl_data.dataset.loading import dataset_id_of, load_dataset
@@ -60,7 +59,13 @@ def dataset_arrays(dataset: Dataset) -> dict[str, Any]:
     keys = [
         key for key in dataset.stored[0].keys if all(key in part.keys for part in dataset.stored)
     ]
-    arrays: dict[str, Any] = {"observations": _frames(dataset, rows)}
+    if rows is not None:
+        frames: Any = dataset.columns.frames.select(rows)
+    elif len(dataset.stored) == 1:
+        frames = dataset.stored[0].array("observations")
+    else:
+        frames = dataset.columns.frames
+    arrays: dict[str, Any] = {"observations": frames}
     for key in keys[1:]:
         parts = [part.array(key) for part in dataset.stored]
         joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -128,11 +133,3 @@ def _opened(env_or_id: Any, options: dict[str, Any]) -> Dataset:
     if isinstance(env_or_id, Dataset):
         return env_or_id
     return load_dataset(dataset_id_of(env_or_id), **options)
-
-
-def _frames(dataset: Dataset, rows: NDArray[np.int64] | None) -> Any:
-    if rows is not None:
-        return dataset.columns.frames.select(rows)
-    if len(dataset.stored) == 1:
-        return dataset.stored[0].array("observations")
-    return dataset.columns.frames

@@ -227,15 +227,16 @@ def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:
     found = stored.manifest.dataset_id
     if found != spec.name:
         raise DatasetFormatError(f"{stored.path}: dataset_id: expected {spec.name}, got {found}")
-    shape = stored.row_shape("observations")
+    arrays = stored.shards[0].arrays
+    shape = arrays["observations"].shape[1:]
     if shape != spec.observation_shape:
         raise DatasetFormatError(
             f"{stored.path}: observations: expected frames {spec.observation_shape}, got {shape}"
         )
-    actions = stored.row_shape("actions")
-    if actions != (spec.task.action_size,):
+    actions, expected = arrays["actions"].shape[1], spec.environment.task.action_size
+    if actions != expected:
         raise DatasetFormatError(
-            f"{stored.path}: actions: expected {spec.task.action_size} dimensions, got {actions[0]}"
+            f"{stored.path}: actions: expected {expected} dimensions, got {actions}"
         )
 
 

@@ -107,7 +107,7 @@ def search_local(spec: DatasetSpec, source: str, root: Path | None) -> Search:
 def rank_of(spec: DatasetSpec, manifest: Manifest) -> int | None:
     """How good a file is for ``source="auto"``, 0 the best; ``None`` if it will not do."""
     if manifest.complete:
-        return 1 if manifest.origin == "regenerated" else 0
+        return 1 if manifest.provenance.origin == "regenerated" else 0
     public = public_source(spec)
     return 2 if public is not None and holds_source(public, manifest) else None
 
@@ -115,7 +115,8 @@ def rank_of(spec: DatasetSpec, manifest: Manifest) -> int | None:
 def announce(spec: DatasetSpec, stored: StoredDataset) -> None:
     """Say in one line which file is taken, as a warning if it is not all that the id promises."""
     manifest, path = stored.manifest, stored.path
-    if manifest.origin == "regenerated":
+    origin = manifest.provenance.origin
+    if origin == "regenerated":
         _LOG.warning("%s: a regenerated copy, not the authors' files: %s", spec.name, path)
     elif not manifest.complete and rank_of(spec, manifest) is not None:
         _LOG.warning(
@@ -123,11 +124,11 @@ def announce(spec: DatasetSpec, stored: StoredDataset) -> None:
             spec.name,
             len(stored),
             spec.num_episodes,
-            manifest.origin,
+            origin,
             path,
         )
     else:
-        _LOG.info("%s: %s copy: %s", spec.name, manifest.origin, path)
+        _LOG.info("%s: %s copy: %s", spec.name, origin, path)
 
 
 def not_found_message(

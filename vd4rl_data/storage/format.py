@@ -44,6 +44,11 @@ _PREFIX: Final = struct.Struct("<8sII")
 _BLOCK_BYTES: Final = 1 << 22
 
 
+def info_key(name: str) -> str:
+    """``infos/<name>``."""
+    return f"{INFO_GROUP}/{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The user block of one file.

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.fingerprint import RenderFingerprint
+from vd4rl_data.storage.format import info_key
 from vd4rl_data.storage.manifest import Manifest
 from vd4rl_data.storage.naming import shard_paths
-from vd4rl_data.storage.rows import info_key, rows_episode
+from vd4rl_data.storage.rows import rows_episode
 from vd4rl_data.storage.shard import Shard, decode_errors, open_arrays
 
 DECODE_LIMIT: Final = 1 << 28
@@ -24,22 +25,23 @@ DECODE_LIMIT: Final = 1 << 28
 
 
 class StoredDataset:
-    """An opened dataset: one flat file, or the shards of a packed one."""
+    """An opened dataset: one flat file, or the shards of a packed one.
+
+    Attributes:
+        shards: the files.
+        manifest: what they say about themselves.
+        path: the file, or the first shard.
+        layout: ``flat`` or ``packed``.
+        keys: of all arrays, in hashing order.
+    """
 
     def __init__(self, shards: Sequence[Shard], manifest: Manifest) -> None:
         """Use :func:`open_dataset`."""
         self.shards = tuple(shards)
         self.manifest = manifest
-
-    @property
-    def path(self) -> Path:
-        """The file, or the first shard."""
-        return self.shards[0].path
-
-    @property
-    def layout(self) -> str:
-        """``flat`` or ``packed``."""
-        return self.shards[0].header.layout
+        self.path = shards[0].path
+        self.layout = shards[0].header.layout
+        self.keys = tuple(shards[0].arrays)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -96,11 +98,6 @@ class StoredDataset:
         if self.layout == "flat":
             return first
         return self._decoded(key)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys of all arrays, in hashing order."""
-        return tuple(self.shards[0].arrays)
 
     def fingerprint(self) -> RenderFingerprint | None:
         """The render fingerprint, ``None`` where the file has none."""
@@ -169,7 +166,8 @@ def open_dataset(path: Path | str) -> StoredDataset:
             on_error.callback(shards[-1].close)
         stored = StoredDataset(shards, _common_manifest(shards))
         _check_places(shards)
-        _check_alike(shards)
+        if len(shards) > 1:
+            _check_alike(shards)
         _check_counts(stored)
         on_error.pop_all()
     return stored
@@ -228,15 +226,15 @@ def _check_alike(shards: Sequence[Shard]) -> None:
 
 def _check_counts(stored: StoredDataset) -> None:
     manifest = stored.manifest
+    episodes, rows = len(stored.starts) - 1, int(stored.starts[-1])
     announced = (manifest.num_episodes, manifest.num_transitions)
-    if (len(stored), sum(stored.lengths)) != announced:
+    if (episodes, rows - episodes) != announced:
         raise DatasetFormatError(
             f"{stored.path}: expected {manifest.num_episodes} episodes and "
-            f"{manifest.num_transitions} transitions, got {len(stored)} and {sum(stored.lengths)}"
+            f"{manifest.num_transitions} transitions, got {episodes} and {rows - episodes}"
         )
-    outside = [row for row in manifest.fingerprint_rows if not 0 <= row < stored.starts[-1]]
+    outside = [row for row in manifest.fingerprint_rows if not 0 <= row < rows]
     if outside:
         raise DatasetFormatError(
-            f"{stored.path}: fingerprint_rows: expected rows in [0, {stored.starts[-1]}), got "
-            f"{outside[0]}"
+            f"{stored.path}: fingerprint_rows: expected rows in [0, {rows}), got {outside[0]}"
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vd4rl_data.episode import Episode, rows_kind
 from vd4rl_data.errors import InvalidEpisodeError
-from vd4rl_data.storage.format import INFO_GROUP, ROW_KEYS
+from vd4rl_data.storage.format import INFO_GROUP, ROW_KEYS, info_key
 
 ROW_KINDS: Final = ("observation", "transition")
 MOST_INFOS: Final = 1000
@@ -31,11 +31,6 @@ class Column:
     def row_bytes(self) -> int:
         """Bytes of one row."""
         return int(np.prod(self.row_shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
-
-
-def info_key(name: str) -> str:
-    """``infos/<name>``."""
-    return f"{INFO_GROUP}/{name}"
 
 
 def row_starts(lengths: Sequence[int]) -> NDArray[np.int64]:

@@ -19,9 +19,10 @@ from vd4rl_data.storage.format import (
     ROW_DTYPES,
     ROW_KEYS,
     Header,
+    info_key,
     read_header,
 )
-from vd4rl_data.storage.rows import MOST_INFOS, ROW_KINDS, info_key
+from vd4rl_data.storage.rows import MOST_INFOS, ROW_KINDS
 
 _ATTRIBUTES: Final = (
     "format",

@@ -26,6 +26,7 @@ from vd4rl_data.storage.format import (
     FORMAT_VERSION,
     LAYOUTS,
     USER_BLOCK,
+    info_key,
     write_header,
 )
 from vd4rl_data.storage.hashing import ContentHasher
@@ -35,7 +36,6 @@ from vd4rl_data.storage.rows import (
     check_same_columns,
     columns_of,
     episode_rows,
-    info_key,
     row_starts,
 )
 
