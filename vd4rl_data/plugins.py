@@ -15,10 +15,10 @@ from vd4rl_data.errors import InvalidPluginError
 from vd4rl_data.registry import register_suite
 from vd4rl_data.simulators.looks import LOOKS
 from vd4rl_data.simulators.table import SIMULATORS
-from vd4rl_data.spec import Suite
+from vd4rl_data.suite import Suite
 
 SUITES_GROUP: Final = "vd4rl_data.suites"
-"""Entry points whose value is a :class:`~vd4rl_data.spec.Suite`: ``module:SUITE``."""
+"""Entry points whose value is a :class:`~vd4rl_data.suite.Suite`: ``module:SUITE``."""
 
 SIMULATORS_GROUP: Final = "vd4rl_data.simulators"
 """Entry points whose name is that of a simulator, and whose value is its class."""
@@ -56,7 +56,7 @@ def _register(load: Any, where: str) -> None:
         if suite is None:
             return
         if not isinstance(suite, Suite):
-            raise TypeError(f"SUITE: expected a vd4rl_data.spec.Suite, got {suite!r}")
+            raise TypeError(f"SUITE: expected a vd4rl_data.suite.Suite, got {suite!r}")
         register_suite(suite)
     except Exception as error:
         raise InvalidPluginError(f"{where}: {type(error).__name__}: {error}") from error

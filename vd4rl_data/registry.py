@@ -22,7 +22,8 @@ from vd4rl_data.ids import (
     register_words,
     without_version,
 )
-from vd4rl_data.spec import Benchmark, DatasetSpec, EnvironmentSpec, Suite, TaskSpec
+from vd4rl_data.spec import DatasetSpec, EnvironmentSpec, TaskSpec
+from vd4rl_data.suite import Benchmark, Suite
 
 SUITES: Final[dict[str, Suite]] = {}
 TASKS: Final[dict[str, TaskSpec]] = {}

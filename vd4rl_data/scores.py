@@ -11,13 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vd4rl_data.errors import NoScoreError
-from vd4rl_data.spec import (
-    DatasetSpec,
-    ReturnScore,
-    ReturnStatistics,
-    Score,
-    SuccessScore,
-)
+from vd4rl_data.spec import DatasetSpec, ReturnScore, ReturnStatistics, Score, SuccessScore
 
 
 @dataclass(frozen=True, slots=True)

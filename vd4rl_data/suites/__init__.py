@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vd4rl_data.registry import register_suite, register_task
-from vd4rl_data.spec import Suite
+from vd4rl_data.suite import Suite
 from vd4rl_data.suites.dmc_tasks import DMC_TASKS
 from vd4rl_data.suites.kitchen import SUITE as KITCHEN
 from vd4rl_data.suites.lompo import SUITE as LOMPO

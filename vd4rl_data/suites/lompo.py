@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from vd4rl_data.spec import ORIGINAL, Benchmark, Section, Suite
+from vd4rl_data.spec import ORIGINAL
+from vd4rl_data.suite import Benchmark, Section, Suite
 from vd4rl_data.suites.dmc_tasks import DMC_TASKS
 from vd4rl_data.suites.rows import OTHER_PROTOCOLS, RETURN_OVER_1000, benchmark_id
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from vd4rl_data.spec import ORIGINAL, Benchmark, ReturnScore, Section, Suite
+from vd4rl_data.spec import ORIGINAL, ReturnScore
+from vd4rl_data.suite import Benchmark, Section, Suite
 from vd4rl_data.suites.dmc_tasks import DMC_TASKS
 from vd4rl_data.suites.rows import OTHER_PROTOCOLS, benchmark_id
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from vd4rl_data.spec import ORIGINAL, Benchmark, Section, SuccessScore, Suite
+from vd4rl_data.spec import ORIGINAL, SuccessScore
+from vd4rl_data.suite import Benchmark, Section, Suite
 from vd4rl_data.suites.moto import CITATION, PAPER
 from vd4rl_data.suites.rows import OTHER_PROTOCOLS, benchmark_id
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from vd4rl_data.ids import BenchmarkId, DatasetId
 from vd4rl_data.spec import (
     ORIGINAL,
-    Benchmark,
     DatasetSpec,
     EnvironmentSpec,
     ReturnScore,
     ReturnStatistics,
-    Section,
     Share,
     TaskSpec,
 )
+from vd4rl_data.suite import Benchmark, Section
 
 RETURN_OVER_1000 = ReturnScore(0.0, 1000.0, "episode return / 1000")
 """V-D4RL's score, and that of LOMPO's walker."""

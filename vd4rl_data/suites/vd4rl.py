@@ -10,15 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from vd4rl_data.ids import LEVELS, BenchmarkId, DatasetId, Variant, format_id
-from vd4rl_data.spec import (
-    ORIGINAL,
-    Benchmark,
-    DatasetSpec,
-    ReturnStatistics,
-    Section,
-    Suite,
-    TaskSpec,
-)
+from vd4rl_data.spec import ORIGINAL, DatasetSpec, ReturnStatistics, TaskSpec
+from vd4rl_data.suite import Benchmark, Section, Suite
 from vd4rl_data.suites.dmc_tasks import DMC_TASKS
 from vd4rl_data.suites.rows import (
     OTHER_PROTOCOLS,
