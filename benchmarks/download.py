@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vd4rl_data.hub.transfer import Endpoint, RemoteFile, fetch
+from vd4rl_data.download.transfer import Endpoint, RemoteFile, fetch
 from vd4rl_data.processor import find_processor
 
 REPOSITORY = "bench/noise"

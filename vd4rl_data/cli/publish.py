@@ -10,7 +10,7 @@ from typing import Final
 
 from vd4rl_data.cli.command import Command
 from vd4rl_data.cli.console import Update, progress_bar
-from vd4rl_data.hub.publish import publish
+from vd4rl_data.publish import publish
 
 
 class _News:

@@ -19,6 +19,7 @@ from vd4rl_data.dataset.locate import (
     not_found_message,
     search_local,
 )
+from vd4rl_data.download.public_files import public_source
 from vd4rl_data.errors import (
     DatasetFormatError,
     DatasetNotFoundError,
@@ -29,7 +30,6 @@ from vd4rl_data.errors import (
 )
 from vd4rl_data.fingerprint import RenderFingerprint
 from vd4rl_data.gym_specs import specs_of
-from vd4rl_data.hub.public_files import public_source
 from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
@@ -164,7 +164,7 @@ def _fetched(spec: DatasetSpec, source: str, root: Path | None, search: Search) 
     """The authors' public files of a dataset that is not here."""
     if source != "auto" or public_source(spec) is None:
         raise DatasetNotFoundError(not_found_message(spec, root, search.passed_over))
-    from vd4rl_data.hub.acquire import acquire_dataset
+    from vd4rl_data.download.acquire import acquire_dataset
 
     _LOGGER.info("%s: not here; asking for the authors' public files", spec.name)
     try:
@@ -218,7 +218,7 @@ def _composed_of(own: StoredDataset) -> list[tuple[str, int | None]] | None:
 
 
 def _acquire_published(source: str, spec: DatasetSpec, root: Path | None) -> Path:
-    from vd4rl_data.hub.published import acquire_published
+    from vd4rl_data.download.published import acquire_published
 
     return acquire_published(source, spec.name, root or data_dir())
 

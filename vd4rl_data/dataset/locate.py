@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vd4rl_data.hub.public_files import holds_source, public_source
+from vd4rl_data.download.public_files import holds_source, public_source
 from vd4rl_data.paths import search_dirs
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.manifest import Manifest

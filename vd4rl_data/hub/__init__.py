@@ -1,1 +1,1 @@
-"""Everything that goes over the network: mirrors, transfers, and what is public where."""
+"""A folder served as a mirror of the hub."""

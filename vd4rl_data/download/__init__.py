@@ -1,0 +1,1 @@
+"""Files from the network: the authors' own, and what others published; resumable and verified."""
