@@ -306,7 +306,7 @@ def test_unknown_names(mirror: Any, tmp_path: Path) -> None:
     with pytest.raises(InvalidIdError):
         acquire(tmp_path, name="walker")
     with pytest.raises(UnknownDatasetError):
-        acquire(tmp_path, name="Tiny/dot_move-expert-8px-v0")
+        acquire(tmp_path, name="Tiny/dot_leap-expert-4px-v0")
     with pytest.raises(DatasetNotFoundError, match=f"has no {tiny.EXPERT.name}; it has {NAME}"):
         acquire(tmp_path, name=tiny.EXPERT.name)
 
