@@ -74,6 +74,10 @@ class LargeArrayWarning(UserWarning):
     """A memory-mapped array of many bytes is about to be copied into memory."""
 
 
+class ShortEpisodesWarning(UserWarning):
+    """Some episodes are shorter than the windows that a sampler draws, so they are never drawn."""
+
+
 class OutputExistsError(Vd4rlError, FileExistsError):
     """Something that must not be overwritten or mixed with stands where output shall be written."""
 

@@ -50,7 +50,7 @@ def test_a_device_that_is_not_here_is_told(columns: Any, device: Any) -> None:
     "kind", [TorchTransitions, TorchSequences, IterableTransitions, IterableSequences]
 )
 def test_counts_are_integers(columns: Any, kind: Any, name: str, value: Any) -> None:
-    window = {} if "Transitions" in kind.__name__ else {"length": 5}
+    window = {} if "Transitions" in kind.__name__ else {"length": 1}
     with pytest.raises(TypeError, match=f"^{name}: expected an integer, got "):
         kind(columns, **{"batch_size": 4, **window, name: value})
 
@@ -59,6 +59,6 @@ def test_counts_are_integers(columns: Any, kind: Any, name: str, value: Any) -> 
     "kind", [TorchTransitions, TorchSequences, IterableTransitions, IterableSequences]
 )
 def test_generators_are_numpys(columns: Any, kind: Any) -> None:
-    window = {} if "Transitions" in kind.__name__ else {"length": 5}
+    window = {} if "Transitions" in kind.__name__ else {"length": 1}
     with pytest.raises(TypeError, match=r"^rng: expected a numpy\.random\.Generator, a seed"):
         kind(columns, 4, **window, rng=torch.Generator())

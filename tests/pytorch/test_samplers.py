@@ -18,7 +18,10 @@ from vd4rl_data.pytorch import TorchSequences, TorchTransitions  # noqa: E402
 from vd4rl_data.pytorch import feeds as feeds_module  # noqa: E402
 from vd4rl_data.sampling import SequenceSampler, TransitionSampler  # noqa: E402
 
-pytestmark = pytest.mark.torch
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning"),
+]
 
 FRAME_FIELDS = ("observations", "next_observations")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

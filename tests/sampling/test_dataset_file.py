@@ -15,6 +15,8 @@ from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.sampling import Columns
 from vd4rl_data.storage import Provenance, open_dataset, write_dataset
 
+pytestmark = pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning")
+
 LENGTHS = (30, 1, 12)
 
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from vd4rl_data.sampling import SequenceSampler, dreamer_alignment
 
+pytestmark = pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning")
+
 FIELDS = (
     "observations",
     "actions",

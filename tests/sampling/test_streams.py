@@ -16,6 +16,8 @@ from tests.sampling.references import (
 )
 from vd4rl_data.sampling import TransitionSampler
 
+pytestmark = pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning")
+
 
 def test_a_batch_is_shuffled_over_episodes(many_episodes: Any) -> None:
     batch = next(TransitionSampler(many_episodes.columns, many_episodes.numbers, 256, 3, 3, rng=0))

@@ -18,6 +18,8 @@ from tests.sampling.references import (
 )
 from vd4rl_data.sampling import Transitions, TransitionSampler
 
+pytestmark = pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning")
+
 FIELDS = (
     "observations",
     "actions",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from vd4rl_data.sampling.sampler import present
 
@@ -86,6 +87,19 @@ class TensorSequences:
 
 
 _Batch = TypeVar("_Batch", TensorTransitions, TensorSequences)
+_AnyBatch: TypeAlias = TensorTransitions | TensorSequences
+
+
+def _refuse_to_collate(batch: Sequence[Any], **_: Any) -> NoReturn:
+    """What a ``DataLoader`` that was not told ``batch_size=None`` makes of our batches."""
+    raise ValueError(
+        f"DataLoader: got {len(batch)} {type(batch[0]).__name__} to put into one batch, but each "
+        "is a whole batch: pass batch_size=None to the DataLoader (the number of samples in a "
+        "batch is an argument of the sampler)"
+    )
+
+
+default_collate_fn_map.update(dict.fromkeys(get_args(_AnyBatch), _refuse_to_collate))
 
 
 def checked_device(device: torch.device | str) -> torch.device:
@@ -98,7 +112,7 @@ def checked_device(device: torch.device | str) -> torch.device:
         found = torch.device(device)
         torch.empty(1, device=found)
     except (TypeError, RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0].rstrip(".:")
         cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
         raise ValueError(
             f"device: {device!r} cannot be used: {reason}. PyTorch {torch.__version__} sees "

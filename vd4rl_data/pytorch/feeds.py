@@ -7,7 +7,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -44,8 +44,8 @@ def make_feed(
     device: torch.device,
     storage: str,
     layout: str,
-) -> Iterator[Tensors]:
-    """An iterator of the sampler's batches on ``device``, as tensors by name.
+) -> Feed:
+    """The sampler's batches on ``device``, as tensors by name.
 
     Raises:
         ValueError: unknown storage.
@@ -89,6 +89,14 @@ def episode_rows(columns: Columns, episodes: NDArray[np.integer[Any]]) -> NDArra
     return np.flatnonzero(chosen)
 
 
+class Feed(Iterator[Tensors], Protocol):
+    """A sampler's batches on a device."""
+
+    def begin_pass(self) -> None:
+        """Go on with a new pass of the sampler."""
+        ...
+
+
 class HostFeed:
     """Batches made on the host; on the CPU they share the memory of the sampler's arrays."""
 
@@ -97,6 +105,10 @@ class HostFeed:
         self._sampler = sampler
         self._device = device
         self._layout = layout
+
+    def begin_pass(self) -> None:
+        """Go on with a new pass of the sampler."""
+        self._sampler.begin_pass()
 
     def __iter__(self) -> HostFeed:
         return self
@@ -125,6 +137,10 @@ class ResidentFeed:
         self._places = np.full(len(frames), -1, np.int64)
         self._places[rows] = np.arange(len(rows))
         self._frames = _upload(frames, rows, device, channels_first=is_channels_first(layout))
+
+    def begin_pass(self) -> None:
+        """Go on with a new pass of the sampler."""
+        self._sampler.begin_pass()
 
     def __iter__(self) -> ResidentFeed:
         return self
@@ -159,14 +175,24 @@ class PinnedFeed:
 
     def __init__(self, sampler: AnySampler, device: torch.device, layout: str) -> None:
         """Use :func:`make_feed`."""
+        self._sampler = sampler
         self._device = device
         self._layout = layout
-        self._ahead = Prefetcher(_pinned_copies(sampler, device))
+        self._ahead: Prefetcher | None = None
+
+    def begin_pass(self) -> None:
+        """Go on with a new pass of the sampler; what was made ahead of the old one is dropped."""
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
+        self._sampler.begin_pass()
 
     def __iter__(self) -> PinnedFeed:
         return self
 
     def __next__(self) -> Tensors:
+        if self._ahead is None:
+            self._ahead = Prefetcher(_pinned_copies(self._sampler, self._device))
         tensors, copied = next(self._ahead)
         stream = torch.cuda.current_stream(self._device)
         stream.wait_event(copied)
@@ -203,7 +229,7 @@ def _copied(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def draws(sampler: AnySampler) -> Iterator[Plan]:
-    """All batches, without their pixels."""
+    """All batches, without their pixels; of a sampler with epochs the rest of its pass."""
     while True:
         try:
             plan = sampler.draw()
@@ -227,8 +253,12 @@ class Prefetcher:
         thread = threading.Thread(
             target=_pump, args=(source, self._items, stop), name="vd4rl_prefetch", daemon=True
         )
-        weakref.finalize(self, _stop, thread, stop)
+        self._finalizer = weakref.finalize(self, _stop, thread, stop)
         thread.start()
+
+    def close(self) -> None:
+        """End the thread, and wait for it."""
+        self._finalizer()
 
     def __iter__(self) -> Prefetcher:
         return self

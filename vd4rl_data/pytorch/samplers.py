@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -41,6 +42,10 @@ Data: TypeAlias = Dataset | Columns | SupportsColumns
 
 class TorchTransitions:
     """An iterator of :class:`TensorTransitions` on a device.
+
+    ``iter()``, ``next()`` and ``len()`` mean what they do for
+    :class:`~vd4rl_data.sampling.TransitionSampler`: endless, it goes on; with ``epochs=k``
+    each ``iter()`` is a pass with new permutations.
 
     Attributes:
         sampler: the sampler whose batches these are.
@@ -93,8 +98,19 @@ class TorchTransitions:
         )
         self._feed = make_feed(self.sampler, episodes, checked_device(device), storage, layout)
 
-    def __iter__(self) -> TorchTransitions:
-        return self
+    def __len__(self) -> int:
+        """Batches of a pass.
+
+        Raises:
+            TypeError: the sampler is endless.
+        """
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[TensorTransitions]:
+        if self.sampler.epochs is None:
+            return self
+        self._feed.begin_pass()
+        return self.sampler.rest_of_pass(self)
 
     def __next__(self) -> TensorTransitions:
         return TensorTransitions(**next(self._feed))
@@ -102,6 +118,10 @@ class TorchTransitions:
 
 class TorchSequences:
     """An iterator of :class:`TensorSequences` on a device.
+
+    ``iter()``, ``next()`` and ``len()`` mean what they do for
+    :class:`~vd4rl_data.sampling.SequenceSampler`: endless, it goes on; with ``epochs=k``
+    each ``iter()`` is a pass with new permutations.
 
     Attributes:
         sampler: the sampler whose batches these are.
@@ -144,8 +164,19 @@ class TorchSequences:
         self.sampler = SequenceSampler(columns, episodes, batch_size, length, rng, **options)
         self._feed = make_feed(self.sampler, episodes, checked_device(device), storage, layout)
 
-    def __iter__(self) -> TorchSequences:
-        return self
+    def __len__(self) -> int:
+        """Batches of a pass.
+
+        Raises:
+            TypeError: the sampler is endless.
+        """
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[TensorSequences]:
+        if self.sampler.epochs is None:
+            return self
+        self._feed.begin_pass()
+        return self.sampler.rest_of_pass(self)
 
     def __next__(self) -> TensorSequences:
         return TensorSequences(**next(self._feed))

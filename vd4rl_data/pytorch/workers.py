@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from torch import Tensor
@@ -18,10 +19,11 @@ from vd4rl_data.pytorch.batches import (
     host_tensors,
     laid_out,
 )
-from vd4rl_data.pytorch.feeds import AnySampler, draws
+from vd4rl_data.pytorch.feeds import AnySampler
+from vd4rl_data.pytorch.passes import PassCounter
 from vd4rl_data.pytorch.samplers import Data, check_layout, columns_of
 from vd4rl_data.sampling import SequenceSampler, TransitionSampler
-from vd4rl_data.sampling.stream import Rng, generator_of
+from vd4rl_data.sampling.stream import Plan, Rng, generator_of
 
 
 class IterableTransitions(IterableDataset[TensorTransitions]):
@@ -32,8 +34,13 @@ class IterableTransitions(IterableDataset[TensorTransitions]):
     it. So no batch is made twice, an epoch shows every start once, and the ``DataLoader`` returns
     the very batches of a single process, in their order, whatever the number of workers.
 
-    Each ``iter()`` starts the stream again: pass ``epochs=k`` instead of iterating k times over one
-    epoch, which would show the same permutation k times.
+    Each ``iter()``, of this object or of a ``DataLoader`` around it, is a new pass, and the p-th
+    pass is the same with any number of workers. With ``epochs=k`` it shows k new permutations, the
+    very ones of the p-th ``iter()`` of :class:`~vd4rl_data.pytorch.TorchTransitions`. Endless, it
+    goes on: the p-th pass is the p-th endless stream of the seed, each with batches of its own.
+    ``len()`` is the number of batches of a pass with epochs.
+
+    A generator that is given as ``rng`` is copied as it is: two objects made from it draw alike.
     """
 
     def __init__(
@@ -60,8 +67,16 @@ class IterableTransitions(IterableDataset[TensorTransitions]):
         arguments = (*columns_of(data, split), batch_size, frame_stack, n_step, discount_factor)
         self._batches = _Batches(partial(TransitionSampler, *arguments), rng, layout, options)
 
+    def __len__(self) -> int:
+        """Batches of a pass.
+
+        Raises:
+            TypeError: it is endless.
+        """
+        return len(self._batches)
+
     def __iter__(self) -> Iterator[TensorTransitions]:
-        return (TensorTransitions(**tensors) for tensors in self._batches)
+        return map(_as_transitions, self._batches.begin())
 
 
 class IterableSequences(IterableDataset[TensorSequences]):
@@ -89,35 +104,52 @@ class IterableSequences(IterableDataset[TensorSequences]):
         arguments = (*columns_of(data, split), batch_size, length)
         self._batches = _Batches(partial(SequenceSampler, *arguments), rng, layout, options)
 
+    def __len__(self) -> int:
+        """Batches of a pass.
+
+        Raises:
+            TypeError: it is endless.
+        """
+        return len(self._batches)
+
     def __iter__(self) -> Iterator[TensorSequences]:
-        return (TensorSequences(**tensors) for tensors in self._batches)
+        return map(_as_sequences, self._batches.begin())
 
 
 class _Batches:
-    """The batches that fall to this worker process, from the first on; all outside of a worker."""
+    """The batches of a pass that fall to this worker process; all of them outside of a worker."""
 
     def __init__(
         self, make: Callable[..., AnySampler], rng: Rng, layout: str, options: dict[str, Any]
     ) -> None:
-        """Check all arguments by making a sampler: what is wrong is told here, not in a worker.
+        """Make the sampler here, not in a worker: what is wrong with arguments is told at once.
 
         Raises:
             ValueError: an argument is out of range, or buffers are to be reused.
         """
         if options.get("reuse_buffers"):
             raise ValueError("reuse_buffers: expected False, as a worker's batches wait in a queue")
-        self._make = partial(make, **options)
-        self._rng = generator_of(rng)
+        self._sampler = make(rng=copy.deepcopy(generator_of(rng)), **options)
         self._layout = layout
-        self._sampler()
+        self._passes = PassCounter()
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+    def __len__(self) -> int:
+        return len(self._sampler)
+
+    def begin(self) -> Iterator[dict[str, Tensor]]:
+        """Begin a pass."""
         worker = get_worker_info()
         mine, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        sampler = self._sampler()
-        for number, plan in enumerate(draws(sampler)):
-            if number % workers == mine:
-                yield laid_out(host_tensors(sampler.assemble(plan).as_dict()), self._layout)
+        plans = self._sampler.plans(self._passes.begin())
+        return map(self._assembled, islice(plans, mine, None, workers))
 
-    def _sampler(self) -> AnySampler:
-        return self._make(rng=copy.deepcopy(self._rng))
+    def _assembled(self, plan: Plan) -> dict[str, Tensor]:
+        return laid_out(host_tensors(self._sampler.assemble(plan).as_dict()), self._layout)
+
+
+def _as_transitions(tensors: dict[str, Tensor]) -> TensorTransitions:
+    return TensorTransitions(**tensors)
+
+
+def _as_sequences(tensors: dict[str, Tensor]) -> TensorSequences:
+    return TensorSequences(**tensors)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, Generic, TypeVar
 
@@ -13,19 +15,29 @@ from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from vd4rl_data.arguments import checked_count
+from vd4rl_data.errors import ShortEpisodesWarning
 from vd4rl_data.sampling.columns import Columns
 from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
 from vd4rl_data.sampling.indices import window_starts
+from vd4rl_data.sampling.passes import Pass
 from vd4rl_data.sampling.stream import Plan, PlanStream, Records, Rng
 
 Batch_co = TypeVar("Batch_co", covariant=True)
+AnyBatch = TypeVar("AnyBatch")
 
 
 class Sampler(ABC, Generic[Batch_co]):
     """An iterator of batches, drawn uniformly over the records of a table.
 
-    Samples are independent of each other; their order inside a batch has no meaning. Picklable
-    between two batches: a copy continues with the same batches. Not thread-safe.
+    Samples are independent of each other; their order inside a batch has no meaning.
+
+    Endless (``epochs=None``), a sampler is one stream: every ``iter()`` and ``next()`` goes on with
+    batches that were not drawn before. With ``epochs=k`` each ``iter()`` begins a pass of k epochs
+    with new permutations, ``len()`` is its number of batches, and ``next()`` of the sampler itself
+    goes on with the pass that began last.
+
+    Picklable between two batches: a copy continues with the same batches (of a pass: by ``next()``,
+    as ``iter()`` would begin another). Not thread-safe.
 
     Attributes:
         columns: the rows that are sampled.
@@ -59,7 +71,8 @@ class Sampler(ABC, Generic[Batch_co]):
             stack: frames of a sample in each group.
             phases: for each group of frames, how many rows it lies ahead of the first.
             span: transitions per sample.
-            epochs: ``None`` samples for ever with replacement; k walks through k permutations.
+            epochs: ``None`` samples for ever with replacement; each pass of k walks through k
+                permutations.
             drop_last: leave out the smaller last batch of an epoch.
             reuse_buffers: write the frames of every batch to the same memory.
             threads: how many threads copy frames.
@@ -93,11 +106,47 @@ class Sampler(ABC, Generic[Batch_co]):
         """The number of records, V: the samples of an epoch."""
         return len(self.table)
 
-    def __iter__(self) -> Sampler[Batch_co]:
-        return self
+    @property
+    def epochs(self) -> int | None:
+        """Epochs of a pass; ``None`` of an endless sampler."""
+        return self._stream.epochs
+
+    def __len__(self) -> int:
+        """Batches of a pass.
+
+        Raises:
+            TypeError: the sampler is endless.
+        """
+        return len(self._stream)
+
+    def __iter__(self) -> Iterator[Batch_co]:
+        if self.epochs is None:
+            return self
+        self.begin_pass()
+        return self.rest_of_pass(self)
 
     def __next__(self) -> Batch_co:
         return self.assemble(self.draw())
+
+    def begin_pass(self) -> None:
+        """Begin a pass with new permutations, as ``iter()`` does."""
+        self._stream.begin_pass()
+
+    def rest_of_pass(self, batches: Iterator[AnyBatch]) -> Iterator[AnyBatch]:
+        """What ``batches`` still gives of the pass that began last.
+
+        Args:
+            batches: draws from this sampler.
+        """
+        return Pass(batches, self._stream)
+
+    def plans(self, number: int) -> Iterator[Plan]:
+        """The batches of a pass without their pixels, apart from this sampler's own progress.
+
+        Args:
+            number: of the pass, from 0 on. Passes of an endless sampler are endless.
+        """
+        return self._stream.copy_of_pass(number)
 
     def sample(self, rng: Rng = None) -> Batch_co:
         """One full batch, uniform with replacement.
@@ -150,16 +199,35 @@ def find_windows(
 
     Raises:
         ValueError: no window fits into any episode.
+
+    Warns:
+        ShortEpisodesWarning: none fits into some; the message says how many.
     """
     numbers = columns.checked_episodes(episodes)
     windows = window_starts(columns.starts, numbers, steps, shorten=shorten)
+    lengths = np.diff(columns.starts)[numbers] - 1
     if not len(windows[0]):
-        longest = int((np.diff(columns.starts)[numbers] - 1).max())
         raise ValueError(
-            f"{name}: no episode has {steps} transitions, the longest has {longest}; lower {name} "
-            f"or pass {option}"
+            f"{name}: no episode has {steps} transitions, the longest has {lengths.max()}; lower "
+            f"{name} or pass {option}"
+        )
+    short = 0 if shorten else int((lengths < steps).sum())
+    if short:
+        warnings.warn(
+            f"{name}={steps}: {short} of {len(numbers)} episodes have fewer transitions and are "
+            f"never drawn; lower {name} or pass {option}",
+            ShortEpisodesWarning,
+            stacklevel=_frames_to_the_caller(),
         )
     return windows
+
+
+def _frames_to_the_caller() -> int:
+    """The ``stacklevel`` at which a warning of this module names the line of a user."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals["__name__"].startswith("vd4rl_data."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def present(batch: Any) -> dict[str, Any]:

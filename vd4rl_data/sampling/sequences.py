@@ -141,8 +141,9 @@ class SequenceSampler(Sampler[Sequences]):
                 that an episode of T transitions has T - L + 1 windows, or none if it is shorter
                 than L. With it a window starts at every transition; where fewer than L remain, the
                 rest of the window is zero and the mask false.
-            epochs: ``None`` samples for ever with replacement; k walks through k permutations of
-                all windows, each window exactly once an epoch.
+            epochs: ``None`` samples for ever with replacement; each ``iter()`` of a sampler with k
+                epochs walks through k new permutations of all
+                windows, each window exactly once an epoch.
             drop_last: leave out the smaller last batch of an epoch.
             reuse_buffers: write the frames of every batch to the same memory, so that a batch is
                 valid only until the next.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -29,9 +30,16 @@ else out of the cache: small arrays are made many times faster for many batches 
 class PlanStream:
     """Shuffled batches of the records of a table, planned; an iterator.
 
-    ``epochs=None`` draws uniformly with replacement, for ever. ``epochs=k`` walks through k random
-    permutations, so that each record comes exactly once an epoch; no batch spans two epochs, and
-    the last one of an epoch may be smaller.
+    ``epochs=None`` draws uniformly with replacement, for ever. With ``epochs=k`` a *pass* walks
+    through k random permutations, so that each record comes exactly once an epoch; no batch spans
+    two epochs, and the last one of an epoch may be smaller. :meth:`begin_pass` starts another pass
+    with new permutations. The first pass draws from the generator that was given; each later one
+    from a generator of its own, which depends on what was given and on the number of the pass, not
+    on how far an earlier pass was read.
+
+    Attributes:
+        epochs: k, or ``None``.
+        passes: how many have begun.
 
     A frame is copied about a third faster if its source and its destination lie at the same offset
     within 32 bytes. With frames of an odd multiple of 16 bytes (84 x 84 pixels) every second row
@@ -79,13 +87,50 @@ class PlanStream:
             )
         self._table = table
         self._batch_size = batch_size
-        self._rng = generator_of(rng)
-        self._epochs_left = epochs
+        self._rng = self._pass_rng = generator_of(rng)
+        self._family = _family_of(self._rng)
+        self.epochs = epochs
+        self.passes = 0
+        self._epochs_left = 0
         self._drop_last = drop_last
         self._alternate = alternate
         self._plan = plan
         fitting = _TRANSITIONS_AHEAD // (batch_size * span)
         self._block = batch_size * max(1, min(fitting, _BATCHES_AHEAD))
+        self._forget()
+
+    def __len__(self) -> int:
+        """Batches of a pass.
+
+        Raises:
+            TypeError: the stream is endless.
+        """
+        if self.epochs is None:
+            raise TypeError("an endless sampler (epochs=None) has no len(); pass epochs=k for one")
+        whole, rest = divmod(len(self._table), self._batch_size)
+        return self.epochs * (whole + (rest > 0 and not self._drop_last))
+
+    def begin_pass(self) -> None:
+        """Start a pass, whether or not the last one has ended."""
+        self.passes += 1
+        if self.passes > 1:
+            self._pass_rng = _child(self._family, self.passes - 1)
+        self._epochs_left = self.epochs or 0
+        self._forget()
+
+    def copy_of_pass(self, number: int) -> PlanStream:
+        """A stream of its own, at the start of a pass; endless streams have passes here, too.
+
+        Args:
+            number: of the pass, from 0 on; the first draws from the generator as it is now.
+        """
+        stream = copy.copy(self)
+        stream.passes = number
+        stream._pass_rng = copy.deepcopy(self._rng)
+        stream.begin_pass()
+        return stream
+
+    def _forget(self) -> None:
         self._order = np.zeros(0, np.int64)
         self._planned: Plan = {}
         self._cursor = self._end = 0
@@ -117,13 +162,15 @@ class PlanStream:
     def _refill(self) -> None:
         """Draw the next batches, all of one epoch."""
         size = self._batch_size
-        if self._epochs_left is None:
-            self._order = self._rng.integers(0, len(self._table), self._block)
+        if not self.passes:
+            self.begin_pass()
+        if self.epochs is None:
+            self._order = self._pass_rng.integers(0, len(self._table), self._block)
         elif len(self._order) == 0 or (self._drop_last and len(self._order) < size):
             if self._epochs_left == 0:
                 raise StopIteration
             self._epochs_left -= 1
-            self._order = self._rng.permutation(len(self._table))
+            self._order = self._pass_rng.permutation(len(self._table))
         count = min(len(self._order), self._block)
         count -= count % size if count > size else 0
         block = self._table[self._order[:count]]
@@ -147,6 +194,21 @@ def generator_of(rng: Rng) -> np.random.Generator:
             f"rng: expected a numpy.random.Generator, a seed of at least 0, or None, got {rng!r} "
             f"(a {type(rng).__name__})"
         ) from error
+
+
+def _family_of(rng: np.random.Generator) -> np.random.SeedSequence:
+    """What the generators of later passes come from: the state of a generator, left as it is, and
+    how many families were made from its seed, so that two of one generator differ.
+    """
+    words = copy.deepcopy(rng).integers(0, 2**32, 4, dtype=np.uint32).tolist()
+    spawn: Any = getattr(rng.bit_generator.seed_seq, "spawn", None)
+    place = () if spawn is None else spawn(1)[0].spawn_key
+    return np.random.SeedSequence(words, spawn_key=tuple(place))
+
+
+def _child(family: np.random.SeedSequence, number: int) -> np.random.Generator:
+    key = (*family.spawn_key, number)
+    return np.random.default_rng(np.random.SeedSequence(family.entropy, spawn_key=key))
 
 
 def alternated(records: Records) -> Records:

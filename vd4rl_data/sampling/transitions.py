@@ -104,8 +104,9 @@ class TransitionSampler(Sampler[Transitions]):
             n_step_end: windows that reach over the end of their episode are dropped (``"drop"``,
                 what the papers do: 500 transitions and n = 3 leave 498 starts) or keep the
                 transitions that remain (``"shorten"``).
-            epochs: ``None`` samples for ever with replacement; k walks through k permutations of
-                all starts, each start exactly once an epoch.
+            epochs: ``None`` samples for ever with replacement; each ``iter()`` of a sampler with k
+                epochs walks through k new permutations of all
+                starts, each start exactly once an epoch.
             drop_last: leave out the smaller last batch of an epoch.
             reuse_buffers: write the frames of every batch to the same memory, so that a batch is
                 valid only until the next.
