@@ -14,12 +14,14 @@ from tqdm import tqdm
 
 from baselines.drq.settings import Preset
 from baselines.errors import CheckpointError, InvalidSettingError
-from baselines.playing import film, play
-from baselines.report import STORE, collect_groups, make_table, write_report
+from baselines.playing import check_film, film, play
+from baselines.presets import preset_settings
+from baselines.report import STORE, collect_groups, make_table
+from baselines.report_files import write_report
 from baselines.run_folder import RunFolder
 from baselines.settings import MACHINE, Machine, RunSettings
 from baselines.sweep import Job, State, run_jobs
-from baselines.train_command import preset_settings, run_path
+from baselines.train_command import run_path
 from baselines.training import make_agent
 from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import get_dataset_spec
@@ -145,6 +147,7 @@ class Evaluate:
 
     def run(self) -> int:
         """Run the command."""
+        self._check()
         folder = RunFolder(self.run_folder)
         settings = folder.settings()
         saved = folder.load_checkpoint(settings.algorithm)
@@ -170,6 +173,14 @@ class Evaluate:
             film(settings.dataset, evaluation.traces[0], self.video)
             print(f"video     {self.video}")
         return 0
+
+    def _check(self) -> None:
+        if self.episodes < 1:
+            raise InvalidSettingError(f"episodes: expected at least 1, got {self.episodes}")
+        if self.seed is not None and self.seed < 0:
+            raise InvalidSettingError(f"seed: expected at least 0, got {self.seed}")
+        if self.video is not None:
+            check_film(self.video)
 
 
 @dataclass(frozen=True, slots=True)

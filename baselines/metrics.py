@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from baselines.run_folder import RunFolder
-from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.storage.atomic import write_text
 
 
@@ -17,8 +16,7 @@ class MetricsLog:
     def __init__(self, folder: RunFolder, step: int, *, tensorboard: bool) -> None:
         """Go on after a gradient step; what was logged later is dropped.
 
-        Raises:
-            MissingDependencyError: TensorBoard is wanted and not installed.
+        TensorBoard, if it is wanted, is installed: see :mod:`baselines.checks`.
         """
         self._board = _summary_writer(folder, step) if tensorboard else None
         lines = _lines_until(folder, step)
@@ -71,10 +69,6 @@ def _lines_until(folder: RunFolder, step: int) -> list[str]:
 
 
 def _summary_writer(folder: RunFolder, step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MissingDependencyError(
-            'TensorBoard is not installed: pip install -e ".[baselines]", or pass --no-tensorboard'
-        ) from error
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder.tensorboard_path), purge_step=step + 1 if step else None)

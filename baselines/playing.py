@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from baselines.algorithm import Agent
+from baselines.errors import InvalidSettingError
 from vd4rl_data.episode import Episode
+from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.evaluation import ActionTrace, Evaluation, evaluate
 from vd4rl_data.preview import animate
+from vd4rl_data.preview.animation import SUFFIXES
+from vd4rl_data.storage.atomic import check_absent
 
 
 class PixelPolicy:
@@ -60,6 +65,25 @@ def play(
         workers=workers,
         progress=progress,
     )
+
+
+def check_film(path: Path) -> None:
+    """Check that :func:`film` can write there, before anything is trained or played.
+
+    Raises:
+        InvalidSettingError: the path has another suffix.
+        OutputExistsError: there is such a file.
+        MissingDependencyError: MP4 without ffmpeg.
+    """
+    if path.suffix not in SUFFIXES:
+        raise InvalidSettingError(
+            f"video: expected a name that ends in {' or '.join(SUFFIXES)}, got {path}"
+        )
+    if path.suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise MissingDependencyError(
+            'MP4 needs ffmpeg: pip install -e ".[baselines]" (or choose GIF, which needs nothing)'
+        )
+    check_absent([path], replace=False)
 
 
 def film(dataset: str, trace: ActionTrace, path: Path) -> None:

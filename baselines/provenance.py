@@ -1,32 +1,52 @@
-"""What else decides a run's numbers: versions, device, commit, the dataset's own hash."""
+"""What else decides a run's numbers: versions, device, the very sources, the dataset's own hash."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import platform
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
+import vd4rl_data
 from vd4rl_data.dataset import Dataset
 from vd4rl_data.processor import find_processor
 from vd4rl_data.version import versions_of
 
-_PACKAGES: Final = ("vd4rl-data", "numpy", "torch", "mujoco", "dm_control", "gymnasium")
+PACKAGES: Final = ("vd4rl-data", "numpy", "torch", "mujoco", "dm_control", "gymnasium")
 _ROOT: Final = Path(__file__).parents[1]
+_LIBRARY: Final = Path(vd4rl_data.__file__).parent
+
+NOT_DECIDING: Final = {
+    "baselines": (
+        "cli.py",
+        "commands.py",
+        "identity.py",
+        "report.py",
+        "report_files.py",
+        "result.py",
+        "sweep.py",
+        "sweep_progress.py",
+        "train_command.py",
+    ),
+    "vd4rl_data": ("cli", "export.py", "preview", "progress.py", "report.py", "results"),
+}
+"""Sources that no number of a run depends on: they show, send, or write down what others made."""
 
 
-def facts_of(dataset: Dataset, device: torch.device) -> dict[str, Any]:
-    """Everything, as JSON."""
+def session_facts(device: torch.device) -> dict[str, Any]:
+    """What a process that trains runs on, as JSON; the threads are those set at the moment."""
     return {
-        "versions": {"python": platform.python_version(), **versions_of(_PACKAGES)},
+        "versions": {"python": platform.python_version(), **versions_of(PACKAGES)},
         "device": device_name(device),
         "device_type": device.type,
         "processor": find_processor().record(),
         "threads": torch.get_num_threads(),
-        "commit": find_commit(),
-        "data": _data(dataset),
+        **code_facts(),
     }
 
 
@@ -37,21 +57,32 @@ def device_name(device: torch.device) -> str:
     return f"CPU ({find_processor().name})"
 
 
-def find_commit() -> str | None:
-    """The commit of the clone that this runs from; ``None`` outside of one."""
-    try:
-        found = subprocess.run(  # noqa: S603 - no input of anybody's
-            ["git", "-C", str(_ROOT), "rev-parse", "HEAD"],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return None
-    return found.stdout.strip() or None
+@functools.cache
+def code_facts() -> dict[str, Any]:
+    """The sources that run: ``commit`` (``None`` outside of a clone), ``modified`` (whether files
+    differ from that commit), ``code_sha256`` of those that decide numbers.
+    """
+    commit = _git("rev-parse", "HEAD")
+    changes = None if commit is None else _git("status", "--porcelain", "--", *NOT_DECIDING)
+    return {
+        "commit": commit or None,
+        "modified": None if changes is None else bool(changes),
+        "code_sha256": hash_sources(),
+    }
 
 
-def _data(dataset: Dataset) -> dict[str, Any]:
+def hash_sources() -> str:
+    """SHA-256 over names and bytes of all sources that decide numbers."""
+    digest = hashlib.sha256()
+    for name, path in sorted(_sources()):
+        content = path.read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def data_facts(dataset: Dataset) -> dict[str, Any]:
+    """What was trained on, as JSON; a composite has a hash per part."""
     origins = {manifest.origin for manifest in dataset.manifests}
     hashes = [manifest.content_sha256 for manifest in dataset.manifests]
     return {
@@ -61,3 +92,26 @@ def _data(dataset: Dataset) -> dict[str, Any]:
         "episodes": len(dataset),
         "complete": dataset.complete,
     }
+
+
+def _sources() -> Iterator[tuple[str, Path]]:
+    for folder in (_ROOT / "baselines", _LIBRARY):
+        left_out = NOT_DECIDING[folder.name]
+        for path in folder.rglob("*.py"):
+            inside = path.relative_to(folder)
+            if inside.parts[0] not in left_out:
+                yield f"{folder.name}/{inside.as_posix()}", path
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of this clone; ``None`` without git or outside of a clone."""
+    try:
+        found = subprocess.run(  # noqa: S603 - no input of anybody's
+            ["git", "--no-optional-locks", "-C", str(_ROOT), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return found.stdout.strip() if found.returncode == 0 else None

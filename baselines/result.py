@@ -8,9 +8,14 @@ from typing import Any, Final, cast
 
 from baselines.algorithms import get_algorithm
 from baselines.errors import InvalidSettingError
+from baselines.identity import check_mergeable
+from baselines.presets import describe, is_plain
 from baselines.run_folder import RunFolder, flat
 from baselines.settings import RunSettings
-from vd4rl_data.results import Algorithm, Data, Protocol, Submission, make_submission
+from vd4rl_data.results import Algorithm, Compute, Data, Protocol, Submission, make_submission
+
+_LINE: Final = 200
+"""Characters of a line in a result file."""
 
 _ORIGINS: Final = ("official", "imported", "regenerated")
 
@@ -19,15 +24,12 @@ def make_result(folders: Sequence[RunFolder]) -> Submission:
     """The submission of some runs that differ in nothing but their seeds.
 
     Raises:
-        InvalidSettingError: they differ in more, or one of them is not finished.
+        InvalidSettingError: they differ in more (settings, data, code), two have the same seed, or
+            one of them is not finished.
+        CheckpointError: files of one are damaged.
     """
+    first = check_mergeable(folders).settings
     settings = [folder.settings() for folder in folders]
-    first = settings[0]
-    for other in settings[1:]:
-        if dataclasses.replace(other, seed=first.seed) != first:
-            raise InvalidSettingError(
-                f"{folders[0].path} and others: runs of one result may differ in their seeds alone"
-            )
     runs: dict[int, Any] = {}
     for folder, setting in zip(folders, settings, strict=True):
         evaluation = folder.load_evaluation()
@@ -35,14 +37,15 @@ def make_result(folders: Sequence[RunFolder]) -> Submission:
             raise InvalidSettingError(f"{folder.path}: the run is not finished")
         runs[setting.seed] = evaluation
     facts = [folder.facts() for folder in folders]
+    sessions = [session for each in facts for session in (each, *each.get("later", ()))]
     curves = {s.seed: _points(f) for s, f in zip(settings, folders, strict=True)}
     algorithm = get_algorithm(first.algorithm)
-    return make_submission(
+    made = make_submission(
         Algorithm(
             name=algorithm.name,
             label=_label(first),
             paper=algorithm.paper,
-            commit=facts[0]["commit"],
+            commit=_commit(sessions),
         ),
         first.dataset,
         runs,
@@ -50,10 +53,27 @@ def make_result(folders: Sequence[RunFolder]) -> Submission:
         curves=curves,
         kind="reproduced",
         data=_data(facts[0]["data"]),
-        hardware=facts[0]["device"],
+        hardware=_hardware(sessions),
         wall_clock_seconds=sum(folder.curve()[-1]["seconds"] for folder in folders),
         hyperparameters=_hyperparameters(first),
     )
+    # What the runs had, which need not be what this process has.
+    compute = made.result.compute or Compute()
+    compute = dataclasses.replace(compute, versions=dict(sessions[-1]["versions"]))
+    return dataclasses.replace(made, result=dataclasses.replace(made.result, compute=compute))
+
+
+def _commit(sessions: Sequence[Mapping[str, Any]]) -> str | None:
+    """That of the clone, if all of it ran from one commit and from nothing that differs from it."""
+    commits = {session["commit"] for session in sessions}
+    modified = any(session.get("modified") for session in sessions)
+    return commits.pop() if len(commits) == 1 and not modified else None
+
+
+def _hardware(sessions: Sequence[Mapping[str, Any]]) -> str:
+    """Every device once, cut to what the field holds."""
+    names = ", ".join(dict.fromkeys(session["device"] for session in sessions))
+    return names if len(names) <= _LINE else f"{names[: _LINE - 3]}..."
 
 
 def _points(folder: RunFolder) -> list[tuple[int, float]]:
@@ -61,7 +81,7 @@ def _points(folder: RunFolder) -> list[tuple[int, float]]:
 
 
 def _label(settings: RunSettings) -> str:
-    return "this project" if settings.preset == "paper" else f"this project, {settings.preset}"
+    return "this project" if is_plain(settings) else f"this project, {describe(settings)}"
 
 
 def _protocol(settings: RunSettings, facts: Sequence[Mapping[str, Any]]) -> Protocol:

@@ -16,7 +16,9 @@ import torch
 
 from baselines.errors import CheckpointError, InvalidSettingError
 from baselines.settings import Protocol, RunSettings
+from vd4rl_data.errors import InvalidResultError
 from vd4rl_data.evaluation import ActionTrace, Evaluation
+from vd4rl_data.results import read_result
 from vd4rl_data.storage.atomic import atomic_path, write_text
 
 _SETTINGS: Final = "settings.json"
@@ -54,31 +56,42 @@ class RunFolder:
         """The submission; its action traces lie beside it."""
         return self.path / "result.json"
 
-    def claim(self, settings: RunSettings) -> None:
-        """Make the folder, or check that it belongs to a run with these settings.
+    def check_settings(self, settings: RunSettings) -> None:
+        """Check that a run with these settings may begin or go on here; nothing is written.
 
         A run may be prolonged: ``steps`` may differ.
 
         Raises:
             InvalidSettingError: it belongs to another run; the message says what differs.
+            CheckpointError: its settings cannot be read.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        wanted = json.loads(json.dumps(dataclasses.asdict(settings)))
         path = self.path / _SETTINGS
-        if path.is_file():
-            found = flat(json.loads(path.read_text(encoding="utf-8")))
-            asked = flat(wanted)
-            different = [
-                f"{name}: {found.get(name)!r} there, {asked.get(name)!r} asked for"
-                for name in sorted({*found, *asked} - set(_EXTENSIBLE))
-                if found.get(name) != asked.get(name)
-            ]
-            if different:
-                raise InvalidSettingError(
-                    f"{self.path} holds a run with other settings: {'; '.join(different)}. Give "
-                    "the same ones to go on with it, or another folder to start anew"
-                )
-        write_text(path, json.dumps(wanted, indent=1) + "\n")
+        if not path.is_file():
+            return
+        found, asked = flat(self._read_json(_SETTINGS)), flat(_plain(settings))
+        different = [
+            f"{name}: {found.get(name)!r} there, {asked.get(name)!r} asked for"
+            for name in sorted({*found, *asked} - set(_EXTENSIBLE))
+            if found.get(name) != asked.get(name)
+        ]
+        if different:
+            raise InvalidSettingError(
+                f"{self.path} holds a run with other settings: {'; '.join(different)}. Give "
+                "the same ones to go on with it, or another folder to start anew"
+            )
+
+    def claim(self, settings: RunSettings) -> None:
+        """Make the folder that of this run, once nothing can refuse it any more.
+
+        Raises:
+            InvalidSettingError, CheckpointError: see :meth:`check_settings`.
+        """
+        self.check_settings(settings)
+        self.path.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(_plain(settings), indent=1) + "\n"
+        path = self.path / _SETTINGS
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
 
     def settings(self) -> RunSettings:
         """The settings of the run that lies here.
@@ -92,8 +105,8 @@ class RunFolder:
         path = self.path / _SETTINGS
         if not path.is_file():
             raise CheckpointError(f"{self.path} holds no run: {path.name} is missing")
+        found = self._read_json(_SETTINGS)
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
             algorithm = get_algorithm(found["algorithm"])
             found["hyperparameters"] = algorithm.settings(**found["hyperparameters"])
             found["protocol"] = Protocol(**found["protocol"])
@@ -103,13 +116,46 @@ class RunFolder:
                 f"{path} is damaged or of another version of this package: {error}"
             ) from error
 
-    def note(self, facts: Mapping[str, Any]) -> None:
-        """Note what else decides the numbers: versions, device, threads, the dataset's hash."""
+    def note(self, step: int, session: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+        """Note what else decides the numbers.
+
+        Args:
+            step: gradient step that a process begins at; one that goes on with a run is noted
+                beside the first, unless nothing changed.
+            session: versions, sources, device, threads.
+            data: hash and size of the dataset.
+        """
+        if step == 0:
+            facts = {**session, "data": dict(data)}
+        else:
+            facts = self.facts()
+            # A process that was killed before its first checkpoint changed nothing.
+            later = [earlier for earlier in facts.get("later", ()) if earlier["step"] < step]
+            last = [facts, *later][-1]
+            if any(last.get(name) != value for name, value in session.items()):
+                later.append({"step": step, **session})
+            if later == list(facts.get("later", ())):
+                return
+            facts["later"] = later
         write_text(self.path / _FACTS, json.dumps(facts, indent=1) + "\n")
 
     def facts(self) -> dict[str, Any]:
-        """What was noted."""
-        return json.loads((self.path / _FACTS).read_text(encoding="utf-8"))
+        """What was noted of the run's beginning, and under ``later`` what changed since.
+
+        Raises:
+            CheckpointError: nothing was noted, or it is damaged.
+        """
+        return self._read_json(_FACTS)
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path} is missing or damaged: {error}") from error
+        if not isinstance(found, dict):
+            raise CheckpointError(f"{path} is damaged: expected an object")
+        return cast("dict[str, Any]", found)
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Save tensors and plain numbers that the run goes on from."""
@@ -150,8 +196,12 @@ class RunFolder:
     def save_evaluation(self, evaluation: Evaluation) -> None:
         """Write the final evaluation with its actions."""
         with atomic_path(self.path / _EVALUATION) as temporary, temporary.open("wb") as file:
+            told: dict[str, Any] = {}
+            if evaluation.successes is not None:
+                told["successes"] = evaluation.successes
             np.savez(
                 file,
+                **told,
                 returns=evaluation.returns,
                 lengths=evaluation.lengths,
                 seeds=np.array([trace.seed for trace in evaluation.traces], np.int64),
@@ -170,7 +220,7 @@ class RunFolder:
             return Evaluation(
                 returns=arrays["returns"],
                 lengths=lengths,
-                successes=None,
+                successes=arrays["successes"] if "successes" in arrays.files else None,
                 traces=tuple(map(ActionTrace, seeds, pieces)),
             )
 
@@ -190,7 +240,17 @@ class RunFolder:
     def is_done(self, steps: int) -> bool:
         """Whether the run has its result after this many gradient steps."""
         curve = self.curve()
-        return self.result_path.is_file() and bool(curve) and curve[-1]["step"] == steps
+        if not curve or curve[-1]["step"] != steps or not self.result_path.is_file():
+            return False
+        try:  # killed before the result of a prolonged run was written, it is that of a shorter one
+            return read_result(self.result_path).protocol.train_steps == steps
+        except InvalidResultError:
+            return False
+
+
+def _plain(settings: RunSettings) -> dict[str, Any]:
+    """As JSON gives it back."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

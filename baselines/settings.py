@@ -98,6 +98,21 @@ class Machine:
     tensorboard: bool = True
     """Also write metrics for TensorBoard."""
 
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            InvalidSettingError: a number makes no sense; the message says which.
+        """
+        for name in ("threads", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidSettingError(f"{name}: expected at least 1, got {value}")
+        if not self.checkpoint_seconds >= 0:
+            raise InvalidSettingError(
+                f"checkpoint_seconds: expected at least 0, got {self.checkpoint_seconds}"
+            )
+
     def torch_device(self) -> torch.device:
         """The device to compute on.
 

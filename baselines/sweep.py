@@ -7,6 +7,7 @@ that another process holds is left to it. Nothing else has to survive.
 from __future__ import annotations
 
 import contextlib
+import functools
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from baselines.checks import check_data, check_run
+from baselines.errors import CheckpointError, InvalidSettingError
+from baselines.provenance import data_facts
 from baselines.run_folder import RunFolder
 from baselines.settings import Machine, RunSettings
 from baselines.sweep_progress import CONTEXT, Positions, SweepProgress, tell
+from vd4rl_data.dataset import load_dataset
 from vd4rl_data.errors import DatasetLockedError, Vd4rlError
 
 State = Literal["done", "failed", "busy"]
@@ -46,8 +51,9 @@ class Job:
         return self.settings.hyperparameters.steps
 
     def is_done(self) -> bool:
-        """Whether there is nothing left to do."""
-        return RunFolder(self.folder).is_done(self.steps)
+        """Whether there is nothing left to do; another run in the folder is not this one."""
+        folder = RunFolder(self.folder)
+        return folder.is_done(self.steps) and folder.settings() == self.settings
 
     def __str__(self) -> str:
         settings = self.settings
@@ -84,7 +90,13 @@ def run_jobs(
 
     Returns:
         The jobs by how they ended; those that were done before count as done.
+
+    Raises:
+        InvalidSettingError: a folder holds another run than the job's; all are named, and nothing
+            was started.
+        DeviceNotFoundError, MissingDependencyError: the machine has not what was asked for.
     """
+    check_jobs(jobs, machine, root=root, source=source)
     ended: dict[State, list[Job]] = {"done": [], "failed": [], "busy": []}
     waiting = [job for job in jobs if not job.is_done()]
     ended["done"] += [job for job in jobs if job not in waiting]
@@ -100,6 +112,45 @@ def run_jobs(
             if report is not None:
                 report(job, state)
     return ended
+
+
+def check_jobs(jobs: Sequence[Job], machine: Machine, *, root: Path | None, source: str) -> None:
+    """Refuse a sweep whose jobs do not fit what lies in their folders, before any is started.
+
+    What is damaged, and a dataset that is not here, is left to the job: it fails by itself.
+
+    Raises:
+        InvalidSettingError: with every job that does not fit.
+        DeviceNotFoundError, MissingDependencyError: the machine has not what was asked for.
+    """
+
+    @functools.cache
+    def data(dataset: str, episodes: int | None) -> dict[str, Any]:
+        return data_facts(load_dataset(dataset, source=source, root=root, max_episodes=episodes))
+
+    refused: list[str] = []
+    for job in jobs:
+        try:
+            _check_job(job, machine, data)
+        except InvalidSettingError as error:
+            refused.append(f"{job}: {error}")
+    if refused:
+        raise InvalidSettingError("nothing was started: " + "\n".join(refused))
+
+
+def _check_job(job: Job, machine: Machine, data: Callable[[str, int | None], Any]) -> None:
+    run, settings = RunFolder(job.folder), job.settings
+    try:
+        begun = check_run(settings, run, machine) is not None
+    except CheckpointError:
+        return
+    if not begun or job.is_done():
+        return
+    try:
+        here = data(settings.dataset, settings.protocol.max_episodes)
+    except (Vd4rlError, OSError):
+        return
+    check_data(settings, run, here)
 
 
 def _ended(

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 import tyro
 
-from baselines.algorithms import get_algorithm
 from baselines.drq.settings import PRESETS, Preset
-from baselines.playing import film
+from baselines.playing import check_film, film
+from baselines.presets import preset_settings
 from baselines.run_folder import RunFolder
-from baselines.settings import MACHINE, SMOKE_PROTOCOL, Machine, Protocol, RunSettings
+from baselines.settings import MACHINE, Machine, Protocol, RunSettings
 from baselines.training import train
 from vd4rl_data.paths import data_dir
 from vd4rl_data.progress import StepBar
@@ -75,6 +75,8 @@ class Train(Generic[H]):
             hyperparameters=self.hyperparameters,
             protocol=self.protocol,
         )
+        if self.video is not None:
+            check_film(self.video)
         folder = self.out or run_path(data_dir() / "runs", settings)
         steps = settings.hyperparameters.steps
         with StepBar(steps, title=self.algorithm, show=not self.no_progress) as bar:
@@ -113,16 +115,6 @@ def run_path(root: Path, settings: RunSettings) -> Path:
     suite, _, name = spec.name.partition("/")
     preset = "" if settings.preset == "paper" else f"-{settings.preset}"
     return root / f"{settings.algorithm}{preset}" / suite / name / f"seed{settings.seed}"
-
-
-def preset_settings(algorithm: str, dataset: str, preset: Preset) -> tuple[Any, Protocol]:
-    """Hyperparameters and protocol of a preset.
-
-    Raises:
-        UnknownAlgorithmError, UnknownDatasetError, InvalidIdError: with the nearest known name.
-    """
-    hyperparameters = get_algorithm(algorithm).preset(preset, get_dataset_spec(dataset))
-    return hyperparameters, SMOKE_PROTOCOL if preset == "smoke" else Protocol()
 
 
 def train_command(arguments: Sequence[str]) -> Any:

@@ -13,16 +13,13 @@ import torch
 
 from baselines.algorithm import Agent
 from baselines.algorithms import get_algorithm
+from baselines.checks import check_data, check_run
 from baselines.drq.networks import Spaces
-from baselines.errors import (
-    CheckpointError,
-    InvalidSettingError,
-    NonFiniteLossError,
-)
+from baselines.errors import NonFiniteLossError
 from baselines.guards import exact_denormals, memory_errors, numerics
 from baselines.metrics import MetricsLog
 from baselines.playing import play
-from baselines.provenance import facts_of
+from baselines.provenance import data_facts, session_facts
 from baselines.result import make_result
 from baselines.run_folder import RunFolder
 from baselines.settings import MACHINE, Machine, RunSettings
@@ -61,22 +58,33 @@ def train(
         source: see :func:`vd4rl_data.load_dataset`.
         progress: called after each line of the log.
 
+    Whatever refuses the run is found before anything is written, and a run that has got as far as
+    asked for is left alone.
+
     Raises:
-        InvalidSettingError, CheckpointError: the folder holds another run, or a damaged one.
+        InvalidSettingError, CheckpointError: the folder holds another run, a longer one, one on
+            other data, or a damaged one.
+        DeviceNotFoundError, MissingDependencyError: the machine has not what was asked for.
         DatasetNotFoundError: the dataset is not here.
         DatasetLockedError: another process trains into the folder.
         NonFiniteLossError: training diverged; the last checkpoint is from before.
         DeviceMemoryError: memory ran out.
         WorkerError, NoSpaceError: a process that played episodes died; the disk is full.
     """
-    device = machine.torch_device()
     run, precision = RunFolder(folder), settings.hyperparameters.precision
+    begun = check_run(settings, run, machine) is not None
+    episodes = settings.protocol.max_episodes
+    dataset = load_dataset(settings.dataset, source=source, root=root, max_episodes=episodes)
+    if begun:
+        check_data(settings, run, data_facts(dataset))
+    if run.is_done(settings.hyperparameters.steps):
+        return run
+    device = machine.torch_device()
     with write_lock(folder / "run"), memory_errors(), numerics(device, machine, precision):
-        episodes = settings.protocol.max_episodes
-        dataset = load_dataset(settings.dataset, source=source, root=root, max_episodes=episodes)
+        saved = check_run(settings, run, machine)  # again, now that nobody else writes
         run.claim(settings)
         run.clear_failure()
-        Trainer(settings, run, dataset, device, machine).run_and_close(progress)
+        Trainer(settings, run, dataset, machine, saved).run_and_close(progress)
         make_result([run]).write(run.result_path, replace=True)
     return run
 
@@ -94,20 +102,15 @@ class Trainer:
         settings: RunSettings,
         folder: RunFolder,
         dataset: Dataset,
-        device: torch.device,
         machine: Machine,
+        saved: dict[str, Any] | None,
     ) -> None:
-        """Start a run, or restore it from its folder."""
-        self._settings, self._folder, self._device = settings, folder, device
+        """Start a run, or restore it from a checkpoint that was checked."""
+        self._settings, self._folder = settings, folder
         self._machine, self._hyper = machine, settings.hyperparameters
-        saved = folder.load_checkpoint(settings.algorithm)
+        device = self._device = machine.torch_device()
         self.step = 0 if saved is None else int(saved["step"])
         self._seconds = 0.0 if saved is None else float(saved["seconds"])
-        if self.step > self._hyper.steps:
-            raise InvalidSettingError(
-                f"steps: expected at least {self.step}, which this run has reached, got "
-                f"{self._hyper.steps}"
-            )
         self.agent = make_agent(settings, dataset.spec, device)
         self._stepper = Stepper(
             self.agent,
@@ -121,7 +124,7 @@ class Trainer:
             self.agent.compile()
         self._curve = [point for point in folder.curve() if point["step"] <= self.step]
         self._saved_step, self._saved_at = self.step, time.monotonic()
-        self._note_facts(facts_of(dataset, device), begun=saved is not None)
+        folder.note(self.step, session_facts(device), data_facts(dataset))
         self._log = MetricsLog(folder, self.step, tensorboard=machine.tensorboard)
 
     def run_and_close(self, progress: Progress | None = None) -> None:
@@ -166,18 +169,6 @@ class Trainer:
             f"stopped after gradient step {self.step:,}; {self._folder.path} keeps step "
             f"{self._saved_step:,}, and the same command goes on from there"
         )
-
-    def _note_facts(self, facts: dict[str, Any], *, begun: bool) -> None:
-        """Note what the run depends on at its start; later, check that the data are the same."""
-        if not begun:
-            self._folder.note(facts)
-            return
-        found = self._folder.facts()["data"]
-        if found != facts["data"]:
-            raise InvalidSettingError(
-                f"{self._folder.path} was begun on other data of {self._settings.dataset}: "
-                f"{found} there, {facts['data']} here"
-            )
 
     def _take_means(self) -> dict[str, float]:
         """Means of all metrics since the last line of the log.
@@ -233,11 +224,6 @@ class Trainer:
         self._saved_step, self._saved_at = self.step, time.monotonic()
 
     def _restore(self, saved: dict[str, Any]) -> None:
-        if saved["device"] != self._device.type:
-            raise CheckpointError(
-                f"{self._folder.path}: this run was made on {saved['device']}; go on with "
-                f"--device {saved['device']}, or start anew in another folder"
-            )
         self.agent.load_state(saved["agent"])
         self._stepper.generator.set_state(saved["noise"])
         self._stepper.sums.copy_(saved["sums"])

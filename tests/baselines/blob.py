@@ -112,9 +112,9 @@ def unregister() -> None:
     gymnasium.registry.pop(SPEC.name)
 
 
-def make_dataset(folder: Path) -> Path:
+def make_dataset(folder: Path, seed: int = 0) -> Path:
     """Episodes of an expert with some noise, as a file in a data folder."""
-    rng, simulation = np.random.default_rng(0), BlobSimulator(TASK)
+    rng, simulation = np.random.default_rng(seed), BlobSimulator(TASK)
     view = View(SIZE, TASK.camera)
     episodes: list[Episode] = []
     for number in range(EPISODES):

@@ -10,8 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from baselines.cli import main  # noqa: E402
+from baselines.presets import preset_settings  # noqa: E402
 from baselines.run_folder import RunFolder  # noqa: E402
-from baselines.train_command import preset_settings  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from vd4rl_data.results import read_result  # noqa: E402
 
@@ -44,7 +44,8 @@ def test_train_evaluate_report(train: Any, tmp_path: Path, capsys: Any) -> None:
     assert main(["report", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     rows = [line.split(" | ") for line in said.splitlines() if line.startswith("| Toy")]
-    assert [row[1] for row in rows] == ["BC", "DrQ+BC"]
+    small = "steps=4, batch_size=6, feature_dim=8, hidden_dim=16, evaluation_episodes=2"
+    assert [row[1] for row in rows] == [f"{name} (paper, {small})" for name in ("BC", "DrQ+BC")]
     assert [row[3] for row in rows] == ["1", "2"]
     assert " ± " in rows[1][4]
     assert " ± " not in rows[0][4]

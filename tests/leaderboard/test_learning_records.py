@@ -35,6 +35,14 @@ def _last_evaluations(name: str) -> float:
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_its_label_says_what_departs_from_the_paper(path: Path) -> None:
+    result = read_result(path)
+    label = result.algorithm.label or ""
+    for name in ("steps", "batch_size", "learning_rate", "precision"):
+        assert f"{name}={result.hyperparameters[name]}" in label
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_its_actions_give_its_returns_again(path: Path) -> None:
     result = read_result(path)
     outcome = replay_traces(result, read_traces(path, result))
