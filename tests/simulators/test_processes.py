@@ -139,59 +139,6 @@ print([name for name in heavy if name in sys.modules])
     assert output_of(run_script(HEAD + source))[1] == "[]"
 
 
-def test_without_opengl_physics_works_and_rendering_says_what_to_install(
-    run_script: RunScript,
-) -> None:
-    source = """
-for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "DISPLAY"):
-    os.environ.pop(name, None)
-gl._load_library = lambda name: None
-env = make_env("walker_walk")
-env.simulation.reset(seed=0)
-print(env.simulation.step([0.0] * 6).discount)
-try:
-    env.reset()
-except RenderBackendError as error:
-    print(error)
-"""
-    discount, message = output_of(run_script(HEAD + source))
-    assert discount == "1.0"
-    assert "apt-get install libegl1" in message
-    assert "MUJOCO_GL=osmesa" in message
-
-
-def test_a_backend_that_does_not_load_is_named(run_script: RunScript) -> None:
-    source = """
-os.environ["MUJOCO_GL"] = "glx-of-old"
-try:
-    make_env("walker_walk").reset()
-except RenderBackendError as error:
-    print(error)
-"""
-    (message,) = output_of(run_script(HEAD + source))
-    assert "MUJOCO_GL=glx-of-old" in message
-    assert "unset MUJOCO_GL" in message
-
-
-def test_mujoco_imported_first_without_a_display_is_explained(run_script: RunScript) -> None:
-    """Then GLFW was chosen, which either works (a display) or refuses (none)."""
-    source = """
-import warnings
-for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "DISPLAY"):
-    os.environ.pop(name, None)
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # GLFW's own
-    import mujoco, dm_control.suite
-try:
-    make_env("walker_walk").reset()
-except RenderBackendError as error:
-    print(error)
-"""
-    result = run_script(HEAD + source)
-    assert result.returncode == 0
-    assert not result.stdout or "set MUJOCO_GL=egl" in result.stdout
-
-
 @pytest.mark.parametrize("package", ["mujoco", "dm_control"])
 def test_a_missing_simulator_names_the_extra(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     found = importlib.util.find_spec

@@ -1,4 +1,4 @@
-"""Finding OpenGL, importing the simulator, and the traps around both.
+"""Importing the simulator, making OpenGL contexts, and the traps around both.
 
 Nothing here runs at import. MuJoCo decides on its OpenGL library when it is imported, so the
 decision is taken in :func:`load_mujoco`, which every simulator goes through first.
@@ -7,7 +7,7 @@ decision is taken in :func:`load_mujoco`, which every simulator goes through fir
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import importlib
 import importlib.util
 import os
 import sys
@@ -21,18 +21,9 @@ from vd4rl_data.errors import (
     MissingDependencyError,
     RenderBackendError,
 )
+from vd4rl_data.simulators.backends import OFF, choose_library, explain, why_not
 
-_GL_VARIABLE: Final = "MUJOCO_GL"
 _THREADS_VARIABLE: Final = "LP_NUM_THREADS"
-_NO_GL: Final = "off"
-_EGL_PLATFORM_DEVICE: Final = 0x313F
-_MAX_EGL_DEVICES: Final = 16
-
-_HOW_TO_INSTALL: Final = (
-    "On Debian and Ubuntu, EGL with Mesa's software renderer is"
-    " `apt-get install libegl1 libgl1 libopengl0 libgl1-mesa-dri`;"
-    " OSMesa is `apt-get install libosmesa6` with the environment variable MUJOCO_GL=osmesa."
-)
 
 
 class _ForkGuard:
@@ -90,8 +81,8 @@ def configure_worker_rendering() -> None:
 def load_mujoco() -> ModuleType:
     """Import MuJoCo, having chosen an OpenGL library for it.
 
-    ``MUJOCO_GL`` is respected. Where it is unset, on Linux without a display, EGL is used if it
-    works here, else OSMesa; with neither, physics still runs and rendering raises.
+    ``MUJOCO_GL`` is respected. Where it is unset or empty, on Linux, EGL is used if it works here,
+    else GLFW, else OSMesa; with none, physics still runs and rendering raises.
 
     Raises:
         MissingDependencyError: mujoco is not installed.
@@ -101,7 +92,7 @@ def load_mujoco() -> ModuleType:
         raise MissingDependencyError(
             'mujoco is not installed, and drawing needs it: `pip install "vd4rl-data[dmc]"`.'
         )
-    choose_backend()
+    choose_library()
     with backend_errors():
         import mujoco
     return mujoco
@@ -118,13 +109,9 @@ def backend_errors() -> Generator[None]:
         yield
     except Exception as error:
         # A missing OpenGL library surfaces as ImportError, AttributeError or RuntimeError.
-        wanted = os.environ.get(_GL_VARIABLE)
-        if wanted in (None, _NO_GL):
+        if choose_library().library in ("", OFF):
             raise
-        raise RenderBackendError(
-            f"{_GL_VARIABLE}={wanted}, but that OpenGL library does not load here ({error})."
-            f" {_HOW_TO_INSTALL} Or unset {_GL_VARIABLE} to have one chosen."
-        ) from error
+        raise no_rendering(error) from error
 
 
 def make_gl_context(width: int, height: int) -> Any:
@@ -136,25 +123,21 @@ def make_gl_context(width: int, height: int) -> Any:
     """
     FORK_GUARD.check()
     mujoco = load_mujoco()
+    library = choose_library().library
+    if library == OFF or (library and why_not(library)):  # a vain attempt leaves noise behind
+        raise no_rendering()
     FORK_GUARD.note_context()
     try:
-        return mujoco.GLContext(width, height)  # absent where MUJOCO_GL switches rendering off
+        # MuJoCo has made its own choice if it was imported before ours.
+        module = importlib.import_module(f"mujoco.{library}") if library else mujoco
+        return module.GLContext(width, height)
     except Exception as error:
         raise no_rendering(error) from error
 
 
-def no_rendering(reason: Exception) -> RenderBackendError:
+def no_rendering(error: Exception | None = None) -> RenderBackendError:
     """The error for an OpenGL library that is missing or refuses, with what to do about it."""
-    setting = os.environ.get(_GL_VARIABLE)
-    hint = ""
-    if setting is None:
-        hint = f" If mujoco was imported before the environment was made, set {_GL_VARIABLE}=egl."
-    elif setting == _NO_GL:
-        hint = f" Then see that {_GL_VARIABLE} is not set to {_NO_GL!r}."
-    return RenderBackendError(
-        f"MuJoCo cannot render here ({reason}; {_GL_VARIABLE} is {setting or 'unset'})."
-        f" {_HOW_TO_INSTALL}{hint}"
-    )
+    return RenderBackendError(f"MuJoCo cannot render here: {explain(choose_library(), error)}")
 
 
 @cache
@@ -180,52 +163,3 @@ def _renderer_strings() -> str:
 
     get_string: Any = GL.glGetString
     return "; ".join(get_string(name).decode() for name in (GL.GL_RENDERER, GL.GL_VERSION))
-
-
-def choose_backend() -> None:
-    """Set ``MUJOCO_GL`` where MuJoCo's own choice would be GLFW, which needs a display."""
-    if _GL_VARIABLE in os.environ or "DISPLAY" in os.environ or sys.platform != "linux":
-        return
-    if "mujoco" in sys.modules or "dm_control._render" in sys.modules:
-        return  # too late: the choice has been made
-    if _egl_works():
-        os.environ[_GL_VARIABLE] = "egl"
-    elif _osmesa_loads():
-        os.environ[_GL_VARIABLE] = "osmesa"
-    else:
-        os.environ[_GL_VARIABLE] = _NO_GL
-
-
-def _osmesa_loads() -> bool:
-    return any(_load_library(f"libOSMesa.so{suffix}") for suffix in ("", ".8", ".6"))
-
-
-def _load_library(name: str) -> ctypes.CDLL | None:
-    try:
-        return ctypes.CDLL(name)
-    except OSError:
-        return None
-
-
-def _egl_works() -> bool:
-    """Whether EGL can open a display on some device, without a screen.
-
-    The library alone proves nothing: without a driver it loads and finds no device to open.
-    """
-    egl = _load_library("libEGL.so.1") or _load_library("libEGL.so")
-    if egl is None:
-        return False
-    egl.eglGetProcAddress.restype = ctypes.c_void_p
-    query_address = egl.eglGetProcAddress(b"eglQueryDevicesEXT")
-    display_address = egl.eglGetProcAddress(b"eglGetPlatformDisplayEXT")
-    if not query_address or not display_address:
-        return False
-    pointer, integer = ctypes.c_void_p, ctypes.c_int
-    query = ctypes.CFUNCTYPE(ctypes.c_uint, integer, pointer, pointer)(query_address)
-    get_display = ctypes.CFUNCTYPE(pointer, ctypes.c_uint, pointer, pointer)(display_address)
-    egl.eglInitialize.argtypes = [pointer, pointer, pointer]
-    devices, count = (pointer * _MAX_EGL_DEVICES)(), integer()
-    if not query(_MAX_EGL_DEVICES, devices, ctypes.byref(count)):
-        return False
-    displays = (get_display(_EGL_PLATFORM_DEVICE, devices[i], None) for i in range(count.value))
-    return any(display and egl.eglInitialize(display, None, None) for display in displays)
