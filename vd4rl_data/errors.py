@@ -42,6 +42,10 @@ class DatasetLockedError(Vd4rlError, RuntimeError):
     """Another process is writing the same dataset file."""
 
 
+class DataFolderError(Vd4rlError, NotADirectoryError):
+    """What is to hold datasets is no folder and cannot become one."""
+
+
 class LocksUnsupportedError(Vd4rlError, OSError):
     """The file system has no file locks, without which nothing is written; reading needs none."""
 

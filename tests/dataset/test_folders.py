@@ -22,6 +22,7 @@ from vd4rl_data.dataset import (
     sequence_dataset,
 )
 from vd4rl_data.errors import (
+    DataFolderError,
     DatasetNotFoundError,
 )
 from vd4rl_data.paths import data_dir as configured_data_dir
@@ -45,6 +46,50 @@ def test_data_folders_come_from_the_environment(
     assert configured_data_dir() == Path("/cache/vd4rl_data")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert configured_data_dir() == tmp_path / ".cache" / "vd4rl_data"
+
+
+@pytest.mark.parametrize("variable", ["VD4RL_DATA_DIR", "VD4RL_SHARED_DATA_DIRS", "XDG_CACHE_HOME"])
+@pytest.mark.parametrize("below", ["", "/below"])
+def test_a_variable_that_names_no_folder_is_told(
+    variable: str, below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise every dataset would be called absent."""
+    (tmp_path / "file").write_text("no folder")
+    if variable == "XDG_CACHE_HOME":
+        monkeypatch.delenv("VD4RL_DATA_DIR", raising=False)
+    monkeypatch.setenv(variable, f"{tmp_path}/file{below}")
+    with pytest.raises(DataFolderError, match=f"{variable}: .*{tmp_path}/file is a file"):
+        load_dataset(tiny.SPEC.name, source="local")
+    monkeypatch.setenv(variable, "~nobody_of_this_name/data")
+    if variable != "XDG_CACHE_HOME":
+        with pytest.raises(DataFolderError, match=f"{variable}: .*no such user"):
+            load_dataset(tiny.SPEC.name, source="local")
+
+
+def test_no_home_folder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("VD4RL_DATA_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    with pytest.raises(DataFolderError, match="set VD4RL_DATA_DIR"):
+        configured_data_dir()
+
+
+def test_a_relative_cache_folder_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the specification of XDG_CACHE_HOME asks: it would move with the working directory."""
+    monkeypatch.delenv("VD4RL_DATA_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    assert configured_data_dir().is_absolute()
+
+
+def test_a_shared_folder_that_is_not_there_now_is_named(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VD4RL_SHARED_DATA_DIRS", str(tmp_path / "unmounted"))
+    with pytest.raises(DatasetNotFoundError, match=r"unmounted \(not there\)"):
+        load_dataset(tiny.SPEC.name, source="local")
 
 
 @pytest.fixture

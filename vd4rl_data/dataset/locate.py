@@ -143,7 +143,8 @@ def not_found_message(
         failure: why it could not be fetched, if that was tried.
     """
     folders = [root] if root is not None else search_dirs()
-    lines = [f"{spec.name} is not on this machine; looked in {', '.join(map(str, folders))}."]
+    looked = ", ".join(f"{each}{'' if each.is_dir() else ' (not there)'}" for each in folders)
+    lines = [f"{spec.name} is not on this machine; looked in {looked}."]
     lines += passed_over
     if failure:
         lines.append(f"It could not be fetched: {failure}")
