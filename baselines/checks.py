@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from baselines.errors import CheckpointError, InvalidSettingError
 from baselines.run_folder import RunFolder
 from baselines.settings import Machine, RunSettings
+from vd4rl_data import seeding
 from vd4rl_data.errors import MissingDependencyError
+
+SEEDING: Final = {
+    "training_streams": seeding.TRAINING_STREAMS,
+    "evaluation_protocol": seeding.EVALUATION_PROTOCOL,
+}
+"""What a run that goes on must have begun with."""
 
 
 def check_run(settings: RunSettings, run: RunFolder, machine: Machine) -> dict[str, Any] | None:
@@ -21,7 +28,8 @@ def check_run(settings: RunSettings, run: RunFolder, machine: Machine) -> dict[s
     Raises:
         InvalidSettingError: the folder holds a run with other settings, or one that is past the
             steps asked for.
-        CheckpointError: what lies there is damaged, or was made on another kind of device.
+        CheckpointError: what lies there is damaged, or was made on another kind of device or with
+            other random streams.
         DeviceNotFoundError, MissingDependencyError: the machine has not what was asked for.
     """
     device = machine.torch_device()
@@ -43,6 +51,12 @@ def check_run(settings: RunSettings, run: RunFolder, machine: Machine) -> dict[s
         raise CheckpointError(
             f"{run.path}: this run was made on {saved['device']}; go on with "
             f"--device {saved['device']}, or start anew in another folder"
+        )
+    begun = saved.get("seeding", dict.fromkeys(SEEDING, 1))
+    if begun != SEEDING:
+        raise CheckpointError(
+            f"{run.path}: this run was begun with other random streams, {begun}; this version of "
+            f"the package has {SEEDING}. Start anew in another folder"
         )
     return saved
 

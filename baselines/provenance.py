@@ -15,6 +15,7 @@ import torch
 import vd4rl_data
 from vd4rl_data.dataset import Dataset
 from vd4rl_data.processor import find_processor
+from vd4rl_data.seeding import EVALUATION_PROTOCOL
 from vd4rl_data.version import versions_of
 
 PACKAGES: Final = ("vd4rl-data", "numpy", "torch", "mujoco", "dm_control", "gymnasium")
@@ -47,6 +48,7 @@ def session_facts(device: torch.device) -> dict[str, Any]:
         "processor": find_processor().record(),
         "threads": torch.get_num_threads(),
         **code_facts(),
+        "evaluation_protocol": EVALUATION_PROTOCOL,
     }
 
 

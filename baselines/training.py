@@ -13,7 +13,7 @@ import torch
 
 from baselines.algorithm import Agent
 from baselines.algorithms import get_algorithm
-from baselines.checks import check_data, check_run
+from baselines.checks import SEEDING, check_data, check_run
 from baselines.drq.networks import Spaces
 from baselines.errors import NonFiniteLossError
 from baselines.guards import exact_denormals, memory_errors, numerics
@@ -24,16 +24,15 @@ from baselines.result import make_result
 from baselines.run_folder import RunFolder
 from baselines.settings import MACHINE, Machine, RunSettings
 from baselines.stepping import Stepper
+from vd4rl_data import seeding
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.pytorch.feeds import choose_storage
+from vd4rl_data.seeding import Purpose
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.atomic import write_lock
 
 Progress = Callable[[int, str], None]
 """Called with the gradient steps so far and a few words about them."""
-
-_WEIGHTS, _BATCHES, _NOISE = range(3)
-"""Streams of a run's seed."""
 
 
 def train(
@@ -115,7 +114,7 @@ class Trainer:
         self._stepper = Stepper(
             self.agent,
             self._make_batches(dataset),
-            torch.Generator(device).manual_seed(_word(settings.seed, _NOISE)),
+            torch.Generator(device).manual_seed(seeding.word(Purpose.AGENT_NOISE, settings.seed)),
             cuda_graph=machine.cuda_graph,
         )
         if saved is not None:
@@ -213,6 +212,7 @@ class Trainer:
             {
                 "algorithm": self._settings.algorithm,
                 "device": self._device.type,
+                "seeding": SEEDING,
                 "step": self.step,
                 "seconds": self._seconds,
                 "agent": self.agent.state(),
@@ -266,7 +266,7 @@ class Trainer:
         if storage == "auto":
             frames = dataset.columns.frames
             storage = choose_storage(frames, len(frames), self._device)
-        rng = np.random.default_rng(_sequence(self._settings.seed, _BATCHES))
+        rng = seeding.generator(Purpose.AGENT_BATCHES, self._settings.seed)
         algorithm = get_algorithm(self._settings.algorithm)
         batches: Any = algorithm.batches(dataset, self._hyper, rng, self._device, storage)
         # A feed that streams to the GPU draws ahead in a thread of its own; the others can be
@@ -284,14 +284,6 @@ def make_agent(settings: RunSettings, dataset: DatasetSpec, device: torch.device
     """An agent with the initial weights that the run's seed means."""
     frame_stack = settings.hyperparameters.frame_stack
     spaces = Spaces(3 * frame_stack, dataset.size, dataset.task.action_size)
-    generator = torch.Generator().manual_seed(_word(settings.seed, _WEIGHTS))
+    generator = torch.Generator().manual_seed(seeding.word(Purpose.AGENT_WEIGHTS, settings.seed))
     algorithm = get_algorithm(settings.algorithm)
     return algorithm.agent(settings.hyperparameters, spaces, device, generator)
-
-
-def _sequence(seed: int, stream: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence(seed, spawn_key=(stream,))
-
-
-def _word(seed: int, stream: int) -> int:
-    return int(_sequence(seed, stream).generate_state(1)[0])

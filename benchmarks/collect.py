@@ -61,7 +61,7 @@ class Pipeline:
 
     def __init__(self, spec: DatasetSpec, folder: Path, workers: int, stack: ExitStack) -> None:
         """Start the workers."""
-        job = CollectJob(spec, UniformBehavior(), seed=0, parts_folder=folder, part_recipe=_RECIPE)
+        job = CollectJob(spec, UniformBehavior(), parts_folder=folder, part_recipe=_RECIPE)
         self._pool = stack.enter_context(WorkerPool(job, workers))
         self.renderer = str(self._pool.renderers[0])
         self._store = PartStore(folder, {**_RECIPE, "renderer": self.renderer})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any, Final, Protocol
 import numpy as np
 from jaxtyping import Float32
 
+from collection.checks import check_least
 from collection.errors import InvalidSettingError, NotCollectableError
 from collection.policy_files import PolicyFile, read_policy, shipped_policy
 from collection.replay_files import ReplayFile, open_replay, shipped_replay
 from collection.rollout import Policy, Trajectory, rollout
+from vd4rl_data.seeding import COLLECTION_RECIPE
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import TaskSpec
 
@@ -33,23 +36,34 @@ class Behavior(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """What decides the actions, besides name and seed, as JSON."""
+        """What decides the episodes besides the name, as JSON."""
+        ...
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What a command line says to ask for this behavior, besides its name."""
         ...
 
     def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
         """Time steps of the first episodes; an upper bound where one can end earlier."""
         ...
 
-    def play(self, simulation: Simulation, *, seed: int, episode: int) -> Trajectory:
-        """Play one episode: a function of task, behavior, seed and number alone."""
+    def play(self, simulation: Simulation, *, episode: int) -> Trajectory:
+        """Play one episode: a function of task, behavior and number alone."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class UniformBehavior:
-    """Actions drawn independently and uniformly from [-1, 1]: V-D4RL's ``random`` datasets."""
+    """Actions drawn independently and uniformly from [-1, 1]: V-D4RL's ``random`` datasets.
+
+    Attributes:
+        name: as in dataset ids.
+        seed: of all episodes.
+    """
 
     name: str = "random"
+    seed: int = 0
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -59,15 +73,22 @@ class UniformBehavior:
     @property
     def identity(self) -> Mapping[str, Any]:
         """See :class:`Behavior`."""
-        return {}
+        return _seeding(self.seed)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """See :class:`Behavior`."""
+        return ("--seed", str(self.seed))
 
     def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
         """See :class:`Behavior`."""
         return (task.time_steps,) * episodes
 
-    def play(self, simulation: Simulation, *, seed: int, episode: int) -> Trajectory:
+    def play(self, simulation: Simulation, *, episode: int) -> Trajectory:
         """See :class:`Behavior`."""
-        return rollout(simulation, make_uniform_policy, seed=seed, episode=episode)
+        return rollout(
+            simulation, make_uniform_policy, behavior=self.name, seed=self.seed, episode=episode
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +98,12 @@ class PolicyBehavior:
     Attributes:
         policy: from a file.
         deterministic: the squashed mean acts; else, as in the paper, a sample.
+        seed: of all episodes.
     """
 
     policy: PolicyFile
     deterministic: bool = False
+    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -95,22 +118,34 @@ class PolicyBehavior:
     @property
     def identity(self) -> Mapping[str, Any]:
         """See :class:`Behavior`."""
-        return {"policy_sha256": self.policy.sha256, "deterministic": self.deterministic}
+        return {
+            "policy_sha256": self.policy.sha256,
+            "deterministic": self.deterministic,
+            **_seeding(self.seed),
+        }
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """See :class:`Behavior`."""
+        return (
+            *("--seed", str(self.seed)),
+            *(("--deterministic",) if self.deterministic else ()),
+            *_source(self.policy.path, shipped_policy(self.policy.task, self.policy.tier)),
+        )
 
     def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
         """See :class:`Behavior`."""
         return (task.time_steps,) * episodes
 
-    def play(self, simulation: Simulation, *, seed: int, episode: int) -> Trajectory:
+    def play(self, simulation: Simulation, *, episode: int) -> Trajectory:
         """See :class:`Behavior`."""
-        return rollout(simulation, self._make_policy, seed=seed, episode=episode)
+        return rollout(
+            simulation, self._make_policy, behavior=self.name, seed=self.seed, episode=episode
+        )
 
     def _make_policy(self, task: TaskSpec, rng: np.random.Generator) -> Policy:
+        del task
         actor = self.policy.actor
-        if task.name != self.policy.task:
-            raise InvalidSettingError(
-                f"{self.policy.path}: a policy of {self.policy.task} cannot act in {task.name}"
-            )
 
         def act(state: Float32[np.ndarray, " P"]) -> Float32[np.ndarray, " A"]:
             states = state[None]
@@ -136,25 +171,26 @@ class ReplayBehavior:
         """See :class:`Behavior`."""
         return {"replay_sha256": self.replay.sha256}
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """See :class:`Behavior`."""
+        return _source(self.replay.path, shipped_replay(self.replay.task))
+
     def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
         """See :class:`Behavior`.
 
         Raises:
-            InvalidSettingError: the replay holds fewer episodes, or is of another task.
+            InvalidSettingError: the replay holds fewer episodes.
         """
-        if task.name != self.replay.task:
-            raise InvalidSettingError(
-                f"{self.replay.path}: expected a replay of {task.name}, got {self.replay.task}"
-            )
+        del task
         if episodes > len(self.replay):
             raise InvalidSettingError(
                 f"episodes: {self.replay.path} holds {len(self.replay)}, got {episodes}"
             )
         return self.replay.lengths[:episodes]
 
-    def play(self, simulation: Simulation, *, seed: int, episode: int) -> Trajectory:
-        """See :class:`Behavior`; the seed is that of the training run, whatever is given."""
-        del seed
+    def play(self, simulation: Simulation, *, episode: int) -> Trajectory:
+        """See :class:`Behavior`."""
         return self.replay.trajectory(episode, simulation)
 
 
@@ -169,21 +205,40 @@ def make_uniform_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class BehaviorOptions:
-    """How a behavior is asked for.
+    """How a behavior is asked for. ``None`` everywhere asks for nothing special.
 
     Attributes:
         source: a policy (``.safetensors``) or replay (``.h5``) to use in place of the shipped one.
-        deterministic: let a trained policy act by its mean.
+        deterministic: whether a trained policy acts by its mean, instead of by samples.
+        seed: of all episodes; 0 where none is given.
     """
 
     source: Path | None = None
-    deterministic: bool = False
+    deterministic: bool | None = None
+    seed: int | None = None
+
+    def given(self) -> tuple[str, ...]:
+        """Names of the options that were given."""
+        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return tuple(name for name, value in values.items() if value is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A row of :data:`BEHAVIORS`.
+
+    Attributes:
+        make: the behavior for a task, its name and options.
+        options: names of the options that mean something to it; all others are refused.
+    """
+
+    make: Callable[[TaskSpec, str, BehaviorOptions], Behavior]
+    options: frozenset[str]
 
 
 def _uniform(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
     del task
-    _refuse(name, options, source=options.source is not None, deterministic=options.deterministic)
-    return UniformBehavior(name)
+    return UniformBehavior(name, options.seed or 0)
 
 
 def _trained(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
@@ -193,22 +248,28 @@ def _trained(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
     policy = read_policy(path)
     if policy.tier != name:
         raise InvalidSettingError(f"{path}: expected a policy of tier {name}, got {policy.tier}")
-    return PolicyBehavior(policy, options.deterministic)
+    if policy.task != task.name:
+        raise InvalidSettingError(f"{path}: expected a policy of {task.name}, got {policy.task}")
+    return PolicyBehavior(policy, bool(options.deterministic), options.seed or 0)
 
 
 def _replayed(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
-    _refuse(name, options, source=False, deterministic=options.deterministic)
     path = options.source or shipped_replay(task.name)
     if path is None:
         raise _not_shipped(task, name)
-    return ReplayBehavior(open_replay(path), name)
+    replay = open_replay(path)
+    if replay.task != task.name:
+        raise InvalidSettingError(f"{path}: expected a replay of {task.name}, got {replay.task}")
+    return ReplayBehavior(replay, name)
 
 
-BEHAVIORS: Final[Mapping[str, Callable[[TaskSpec, str, BehaviorOptions], Behavior]]] = {
-    "random": _uniform,
-    "medium_replay": _replayed,
-    "medium": _trained,
-    "expert": _trained,
+_OF_A_POLICY: Final = Kind(_trained, frozenset({"source", "deterministic", "seed"}))
+
+BEHAVIORS: Final[Mapping[str, Kind]] = {
+    "random": Kind(_uniform, frozenset({"seed"})),
+    "medium_replay": Kind(_replayed, frozenset({"source"})),
+    "medium": _OF_A_POLICY,
+    "expert": _OF_A_POLICY,
 }
 
 
@@ -222,19 +283,31 @@ def find_behavior(
     Raises:
         NotCollectableError: there is no such behavior, or nothing is shipped for this task; the
             message prints the commands that make it.
-        InvalidSettingError: an option means nothing to this behavior, or the file is another's.
+        InvalidSettingError: an option means nothing to this behavior or is out of range, or the
+            file is another's.
         PolicyFileError, ReplayFileError: a file is missing or damaged.
     """
     if name not in BEHAVIORS:
         raise NotCollectableError(f"behavior: expected one of {', '.join(BEHAVIORS)}, got {name!r}")
-    return BEHAVIORS[name](task, name, options)
+    kind = BEHAVIORS[name]
+    for option in options.given():
+        if option not in kind.options:
+            takes = ", ".join(sorted(kind.options))
+            raise InvalidSettingError(
+                f"{option}: means nothing to {name}, which takes {takes} alone; got "
+                f"{getattr(options, option)!s}. Leave it out"
+            )
+    if options.seed is not None:
+        check_least("seed", options.seed, 0)
+    return kind.make(task, name, options)
 
 
-def _refuse(name: str, options: BehaviorOptions, **given: bool) -> None:
-    for option, is_given in given.items():
-        if is_given:
-            value = getattr(options, option)
-            raise InvalidSettingError(f"{option}: {name} takes no such option, got {value!r}")
+def _source(path: Path, shipped: Path | None) -> tuple[str, ...]:
+    return () if path == shipped else ("--source", path.name)
+
+
+def _seeding(seed: int) -> dict[str, int]:
+    return {"seed": seed, "recipe_version": COLLECTION_RECIPE}
 
 
 def _not_shipped(task: TaskSpec, name: str) -> NotCollectableError:

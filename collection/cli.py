@@ -11,9 +11,9 @@ from typing import Annotated, Final
 import tyro
 
 from collection.behaviors import BehaviorOptions
-from collection.collect import collect
+from collection.collect import collect, parts_to_collect, plan_collection
 from collection.fidelity import dataset_record, rollout_record
-from collection.report import print_deviations, print_made, print_returns, write_json
+from collection.report import print_differences, print_made, print_returns, write_json
 from collection.rerender import rerender
 from collection.training_cli import Select, Train
 from collection.workers import available_workers
@@ -46,8 +46,8 @@ class Collect:
     """Worker processes; one per core by default, at most 16."""
     out: Folder = None
     """Data folder to write into; $VD4RL_DATA_DIR by default."""
-    seed: Count = 0
-    """Seed of all episodes."""
+    seed: OptionalCount = None
+    """Seed of all episodes, 0 by default; a replay has none."""
     deterministic: bool = False
     """Let a trained policy act by its mean; the published data are samples."""
     source: JsonFile = None
@@ -59,16 +59,18 @@ class Collect:
 
     def run(self) -> None:
         """Run the command."""
-        root = self.out or data_dir()
-        spec = get_dataset_spec(self.id)
-        for name in spec.parts or (spec.name,):
+        root, workers = self.out or data_dir(), _workers(self.workers)
+        options = _options(self)
+        names = parts_to_collect(self.id, options)
+        for name in names:  # what is wrong with a part is told before another one is made
+            plan_collection(name, root, episodes=self.episodes, options=options)
+        for name in names:
             made = collect(
                 name,
                 root,
                 episodes=self.episodes,
-                seed=self.seed,
-                workers=_workers(self.workers),
-                options=BehaviorOptions(self.source, self.deterministic),
+                workers=workers,
+                options=options,
                 overwrite=self.overwrite,
                 show_progress=not self.no_progress,
             )
@@ -122,7 +124,7 @@ class Stats:
         """Run the command."""
         spec, episodes, record = dataset_record(self.dataset)
         print_returns(spec, episodes)
-        print_deviations(record)
+        print_differences(record)
         if self.json is not None:
             write_json(self.json, record)
 
@@ -142,8 +144,8 @@ class RolloutStats:
     """How many episodes."""
     workers: OptionalCount = None
     """Worker processes; one per core by default, at most 16."""
-    seed: Count = 0
-    """Seed of all episodes."""
+    seed: OptionalCount = None
+    """Seed of all episodes, 0 by default; a replay has none."""
     deterministic: bool = False
     """Let a trained policy act by its mean; the published data are samples."""
     source: JsonFile = None
@@ -159,13 +161,12 @@ class RolloutStats:
             self.task,
             behavior=self.behavior,
             episodes=self.episodes,
-            seed=self.seed,
             workers=_workers(self.workers),
-            options=BehaviorOptions(self.source, self.deterministic),
+            options=_options(self),
             show_progress=not self.no_progress,
         )
         print_returns(spec, episodes)
-        print_deviations(record)
+        print_differences(record)
         if self.json is not None:
             write_json(self.json, record)
 
@@ -199,6 +200,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(f"error: {error}", error)
         return 1
     return 0
+
+
+def _options(command: Collect | RolloutStats) -> BehaviorOptions:
+    return BehaviorOptions(command.source, command.deterministic or None, command.seed)
 
 
 def _workers(asked: int | None) -> int:

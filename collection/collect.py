@@ -7,10 +7,10 @@ from typing import Any
 
 from collection.behaviors import Behavior, BehaviorOptions, find_behavior
 from collection.checks import check_least
+from collection.errors import InvalidSettingError
 from collection.jobs import CollectJob
 from collection.pipeline import Made, make_dataset
 from collection.recipes import Recipe, find_recipe
-from collection.seeding import SEEDING
 from collection.versions import installed_versions
 from collection.work import Work, parts_folder
 from vd4rl_data.registry import get_dataset_spec
@@ -24,7 +24,6 @@ def collect(
     root: Path,
     *,
     episodes: int | None = None,
-    seed: int = 0,
     workers: int = 1,
     options: BehaviorOptions = BehaviorOptions(),  # noqa: B008 - frozen
     overwrite: bool = False,
@@ -32,60 +31,82 @@ def collect(
 ) -> Made:
     """Make a dataset file, or go on making it, or add episodes to it, or find it finished.
 
-    The same id, seed, number of episodes, versions and renderer give the same bytes, whatever the
-    number of workers; fewer episodes are the first ones of more.
+    The same id, options, number of episodes, versions and renderer give the same bytes, whatever
+    the number of workers; fewer episodes are the first ones of more.
 
     Args:
         dataset_id: a catalog id that has a recipe.
         root: the data folder to write into.
         episodes: how many; all of the catalog row by default.
-        seed: of all episodes.
         workers: worker processes.
-        options: another policy or replay than the shipped one, or deterministic actions.
+        options: another seed than 0, another policy or replay than the shipped one, or
+            deterministic actions.
         overwrite: make the file again although it is there.
         show_progress: draw progress bars.
 
     Raises:
         InvalidIdError, UnknownDatasetError, NotCollectableError: the id cannot be collected.
-        InvalidSettingError: a number is out of range, or an option does not fit the behavior.
+        InvalidSettingError: a number is out of range, or an option means nothing to the behavior.
         PolicyFileError, ReplayFileError: a policy or replay is missing or damaged.
         Vd4rlError: see :func:`collection.pipeline.make_dataset`.
     """
+    check_least("workers", workers, 1)
+    work = plan_collection(dataset_id, root, episodes=episodes, options=options)
+    return make_dataset(work, workers=workers, overwrite=overwrite, show_progress=show_progress)
+
+
+def parts_to_collect(dataset_id: str, options: BehaviorOptions) -> tuple[str, ...]:
+    """The ids whose files make up a dataset: its own, or those of a composite's parts.
+
+    Raises:
+        InvalidIdError, UnknownDatasetError: there is no such dataset.
+        InvalidSettingError: one source was given for several parts.
+    """
+    spec = get_dataset_spec(dataset_id)
+    if spec.parts and options.source is not None:
+        raise InvalidSettingError(
+            f"source: {spec.name} is {' followed by '.join(spec.parts)}, and one file cannot make "
+            f"both, got {options.source}; collect each of them with a source of its own"
+        )
+    return spec.parts or (spec.name,)
+
+
+def plan_collection(
+    dataset_id: str, root: Path, *, episodes: int | None = None, options: BehaviorOptions
+) -> Work:
+    """Everything that :func:`collect` is going to do; writes nothing and raises what it does."""
     spec = get_dataset_spec(dataset_id)
     recipe = find_recipe(spec)
     count = spec.num_episodes if episodes is None else episodes
     check_least("episodes", count, 1)
-    check_least("seed", seed, 0)
-    check_least("workers", workers, 1)
     behavior = find_behavior(spec.task, recipe.behavior, options)
-    work = plan(spec, recipe, behavior, root, episodes=count, seed=seed)
-    return make_dataset(work, workers=workers, overwrite=overwrite, show_progress=show_progress)
+    return plan(spec, recipe, behavior, root, episodes=count)
 
 
 def plan(
-    spec: DatasetSpec, recipe: Recipe, behavior: Behavior, root: Path, *, episodes: int, seed: int
+    spec: DatasetSpec, recipe: Recipe, behavior: Behavior, root: Path, *, episodes: int
 ) -> Work:
     """Everything that :func:`collection.pipeline.make_dataset` needs to collect a dataset."""
-    settings = _settings(spec, behavior, seed)
+    settings = _settings(spec, behavior)
     versions = installed_versions()
     job = CollectJob(
         spec=spec,
         behavior=behavior,
-        seed=seed,
         parts_folder=parts_folder(flat_path(root, spec.name)),
         part_recipe={**settings, "versions": versions},
     )
-    command = f"python -m collection collect {spec.name} --episodes {episodes} --seed {seed}"
+    command = ["python -m collection collect", spec.name, "--episodes", str(episodes)]
+    command += behavior.arguments
     provenance = Provenance(
         origin=recipe.origin,
         versions=versions,
-        recipe={"command": command, "episodes": episodes, **settings},
+        recipe={"command": " ".join(command), "episodes": episodes, **settings},
         behavior_policy=behavior.description,
     )
     return Work(spec, root, job, behavior.lengths(spec.task, episodes), provenance)
 
 
-def _settings(spec: DatasetSpec, behavior: Behavior, seed: int) -> dict[str, Any]:
+def _settings(spec: DatasetSpec, behavior: Behavior) -> dict[str, Any]:
     """What decides the bytes of an episode, but for versions and renderer."""
     task = spec.task
     return {
@@ -93,8 +114,6 @@ def _settings(spec: DatasetSpec, behavior: Behavior, seed: int) -> dict[str, Any
         "dataset_id": spec.name,
         "behavior": behavior.name,
         **behavior.identity,
-        "seed": seed,
-        "seeding": SEEDING,
         "task": {
             "name": task.name,
             "camera": str(task.camera),

@@ -16,6 +16,9 @@ from vd4rl_data.storage.atomic import write_lock
 _COUNT_KEYS: Final = ("command", "episodes")
 """What recipes of the same episodes may differ in: how many of them were asked for."""
 
+_VERSION_1: Final = "seeding"
+"""A field that only recipes of version 1 have."""
+
 
 def find_existing(work: Work) -> StoredDataset | None:
     """The file that is there, if it holds this work or its first episodes.
@@ -32,7 +35,7 @@ def find_existing(work: Work) -> StoredDataset | None:
     except DatasetFormatError as error:
         raise DatasetExistsError(f"{error}. Make it again with --overwrite") from error
     got, expected = stored.manifest.provenance, work.provenance
-    difference = _first_difference(_without_count(expected.recipe), _without_count(got.recipe))
+    difference = _first_difference(_comparable(expected.recipe), _comparable(got.recipe))
     if difference is None and len(stored) < len(work.lengths):
         difference = _first_difference(expected.versions, got.versions)
     if difference is None:
@@ -65,8 +68,15 @@ def check_sound(work: Work, stored: StoredDataset, *, show_progress: bool) -> No
         work.remove_parts()
 
 
-def _without_count(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in recipe.items() if key not in _COUNT_KEYS}
+def _comparable(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the episodes; as version 2 of the recipes says it, which counts versions."""
+    found = {key: value for key, value in recipe.items() if key not in _COUNT_KEYS}
+    if found.pop(_VERSION_1, None) is not None:
+        found["recipe_version"] = 1
+    if "replay_sha256" in found:  # version 1 named a seed here, too, although it decided nothing
+        found.pop("recipe_version", None)
+        found.pop("seed", None)
+    return found
 
 
 def _first_difference(expected: Mapping[str, Any], got: Mapping[str, Any]) -> str | None:

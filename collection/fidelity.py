@@ -10,7 +10,6 @@ from collection.checks import check_least
 from collection.jobs import RolloutJob
 from collection.progress import EpisodeProgress
 from collection.report import returns_of
-from collection.seeding import SEEDING
 from collection.statistics import EpisodeSummary, fidelity_record
 from collection.versions import installed_versions
 from collection.workers import WorkerPool
@@ -56,7 +55,6 @@ def rollout_record(
     *,
     behavior: str = "random",
     episodes: int = 200,
-    seed: int = 0,
     workers: int = 1,
     options: BehaviorOptions = BehaviorOptions(),  # noqa: B008 - frozen
     show_progress: bool = True,
@@ -66,16 +64,15 @@ def rollout_record(
     Raises:
         UnknownTaskError: there is no such task.
         NotCollectableError: there is no such behavior, or none is shipped for the task.
-        InvalidSettingError: a number is out of range, or an option does not fit.
+        InvalidSettingError: a number is out of range, or an option means nothing to the behavior.
         WorkerError: a worker died.
     """
     spec, task_spec = _compared_with(task, behavior), get_task_spec(task)
     check_least("episodes", episodes, 1)
-    check_least("seed", seed, 0)
     check_least("workers", workers, 1)
     player = find_behavior(task_spec, behavior, options)
     player.lengths(task_spec, episodes)
-    job = RolloutJob(task_spec, player, seed)
+    job = RolloutJob(task_spec, player)
     made: dict[int, EpisodeSummary] = {}
     with (
         WorkerPool(job, min(workers, episodes)) as pool,
@@ -85,18 +82,14 @@ def rollout_record(
             made[number] = summary
             progress.update(len(made))
     summaries = [made[number] for number in range(episodes)]
-    command = (
-        f"python -m collection rollout-stats {task} --behavior {behavior} --episodes {episodes} "
-        f"--seed {seed}"
-    )
+    command = ["python -m collection rollout-stats", task, "--behavior", behavior]
+    command += ["--episodes", str(episodes), *player.arguments]
     record = {
         "recipe": {
-            "command": command,
+            "command": " ".join(command),
             "task": task,
             "behavior": behavior,
             **player.identity,
-            "seed": seed,
-            "seeding": SEEDING,
         },
         "versions": installed_versions(),
         **fidelity_record(spec, summaries),

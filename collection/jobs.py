@@ -58,14 +58,12 @@ class CollectJob:
     Attributes:
         spec: the catalog row.
         behavior: who acts.
-        seed: of all episodes.
         parts_folder: where the parts go.
         part_recipe: see :class:`PartJob`.
     """
 
     spec: DatasetSpec
     behavior: Behavior
-    seed: int
     parts_folder: Path
     part_recipe: Mapping[str, Any]
 
@@ -104,12 +102,10 @@ class RolloutJob:
     Attributes:
         task: the task.
         behavior: who acts.
-        seed: of all episodes.
     """
 
     task: TaskSpec
     behavior: Behavior
-    seed: int
 
     def open(self) -> RolloutSession:
         """Open the job in this process."""
@@ -128,8 +124,8 @@ class RolloutSession:
 
     def make(self, number: int, on_frames: OnFrames) -> EpisodeSummary:  # noqa: ARG002 - draws none
         """Play one episode."""
-        trajectory = self._job.behavior.play(self._simulation, seed=self._job.seed, episode=number)
-        return summarize(trajectory.rewards)
+        trajectory = self._job.behavior.play(self._simulation, episode=number)
+        return summarize(trajectory.rewards, self._job.task)
 
     def close(self) -> None:
         """Free the simulation."""
@@ -174,7 +170,7 @@ class _Collector:
         self._simulation = Simulation(job.spec.task)
 
     def make(self, number: int, on_frames: OnFrames) -> Episode:
-        trajectory = self._job.behavior.play(self._simulation, seed=self._job.seed, episode=number)
+        trajectory = self._job.behavior.play(self._simulation, episode=number)
         return Episode(
             observations=_draw(
                 self._simulation, trajectory.physics_states, self._job.spec.size, on_frames

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from collection.pipeline import Made
-from collection.statistics import Deviation, EpisodeSummary, summarize
+from collection.statistics import EpisodeSummary, StdDifference, summarize
 from vd4rl_data.paths import data_dir
+from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.report import returns_table
 from vd4rl_data.scores import return_statistics
-from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import StoredDataset, open_dataset
 
 
@@ -54,21 +55,29 @@ def print_returns(spec: DatasetSpec | None, episodes: list[EpisodeSummary]) -> N
     print(f"of {len(returns)} episodes; no dataset of the catalog to compare them with")
 
 
-def print_deviations(record: Mapping[str, Any]) -> None:
-    """How far mean and standard deviation lie from the published ones, and the sampling errors."""
-    for name in ("mean", "std"):
-        if name in record:
-            deviation = Deviation(**record[name])
-            z = "z = -" if deviation.z is None else f"z = {deviation.z:+.2f}"
-            error = f"standard error {deviation.standard_error:.2f}"
-            print(f"{name:<4}  {deviation.difference:+.2f}, {error}, {z}")
+def print_differences(record: Mapping[str, Any]) -> None:
+    """What the table does not say of a record: spread, range, and rewards that cannot be."""
+    episodes = [EpisodeSummary(**episode) for episode in record["episodes"]]
+    if "std" in record:
+        found = StdDifference(**record["std"])
+        interval = f"95 % interval {found.low:+,.1f} to {found.high:+,.1f}"
+        print(f"std       {found.difference:+,.1f} ({interval})")
+    if "published" in record:
+        low, high = record["published"]["min"], record["published"]["max"]
+        outside = sum(not low <= episode.episode_return <= high for episode in episodes)
+        of = f"{outside:,} of {len(episodes):,} returns"
+        print(f"range     {of} outside of the published {low:,.1f} to {high:,.1f}")
+    impossible = sum(episode.impossible_rewards for episode in episodes)
+    if impossible:
+        print(f"rewards   IMPOSSIBLE: {impossible:,} rewards are none that the task can pay")
 
 
 def returns_of(path: Path) -> list[EpisodeSummary]:
     """The rewards of each episode of a dataset file, summarized; no pixel is read."""
     stored = open_dataset(path)
+    task = get_dataset_spec(stored.manifest.dataset_id).task
     try:
-        return list(_summaries(stored))
+        return list(_summaries(stored, task))
     finally:
         stored.close()
 
@@ -79,10 +88,10 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _summaries(stored: StoredDataset) -> Iterator[EpisodeSummary]:
+def _summaries(stored: StoredDataset, task: TaskSpec) -> Iterator[EpisodeSummary]:
     rewards = stored.array("rewards")
     for start, stop in zip(stored.starts, stored.starts[1:], strict=False):
-        yield summarize(rewards[start : stop - 1])  # the last row holds no reward
+        yield summarize(rewards[start : stop - 1], task)  # the last row holds no reward
 
 
 def _speed(made: Made) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from collection.errors import NoPhysicsStateError
-from collection.seeding import episode_seeds
+from vd4rl_data import seeding
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import TaskSpec
 
@@ -47,12 +47,22 @@ class Trajectory:
 
 
 def rollout(
-    simulation: Simulation, make_policy: PolicyFactory, *, seed: int, episode: int
+    simulation: Simulation,
+    make_policy: PolicyFactory,
+    *,
+    behavior: str,
+    seed: int,
+    episode: int,
 ) -> Trajectory:
-    """Play one episode: a function of task, policy, seed and episode number alone."""
-    seeds = episode_seeds(seed, episode)
-    policy = make_policy(simulation.task, seeds.actions)
-    simulation.reset(seed=seeds.reset)
+    """Play one episode: a function of task, behavior, policy, seed and episode number alone.
+
+    How it starts and what the policy draws are streams of :mod:`vd4rl_data.seeding`, of this task,
+    behavior, seed and number alone.
+    """
+    keys = (seed, simulation.task.name, behavior, episode)
+    rng = seeding.generator(seeding.Purpose.COLLECTION_ACTIONS, *keys)
+    policy = make_policy(simulation.task, rng)
+    simulation.reset(seed=seeding.word(seeding.Purpose.COLLECTION_RESET, *keys))
     record = TrajectoryRecord()
     record.observe(simulation)
     while not record.ended:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from collection.errors import InvalidSettingError
 from collection.learning_curve import draw_learning_curve
 from collection.policy_files import write_policy
 from collection.replay_files import write_replay
@@ -56,9 +57,15 @@ def select_tiers(
         level: deterministic return above which a policy is medium; the task's own by default.
 
     Raises:
+        InvalidSettingError: there is a level, but no medium policy to choose by it.
         TierNotReachedError: the run never got so far.
         NoSpaceError: the disk is full.
     """
+    if level is not None and "medium" not in tiers:
+        raise InvalidSettingError(
+            f"level: decides which policy is medium, and means nothing to {', '.join(tiers)}; got "
+            f"{level:g}. Leave it out"
+        )
     settings, curve = run.settings(), run.curve()
     task = settings.task
     if level is None:

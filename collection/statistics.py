@@ -1,4 +1,4 @@
-"""Episode returns against the paper's: how far apart, in sampling errors. Pure arithmetic."""
+"""Episode returns against the paper's: how far apart, and how sure that is. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vd4rl_data.report import mean_z_value
+from vd4rl_data.bounds import count_outside, reward_bounds
+from vd4rl_data.equivalence import CONFIDENCE, compare_means
 from vd4rl_data.scores import return_statistics
-from vd4rl_data.spec import DatasetSpec, ReturnStatistics
+from vd4rl_data.spec import DatasetSpec, ReturnStatistics, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,49 +25,42 @@ class EpisodeSummary:
     Attributes:
         episode_return: undiscounted, the float32 rewards summed in float64.
         rewards_sha256: of the float32 rewards, little endian: equal only if every reward is.
+        impossible_rewards: how many rewards the task cannot pay (:mod:`vd4rl_data.bounds`).
     """
 
     episode_return: float
     rewards_sha256: str
+    impossible_rewards: int = 0
 
 
-def summarize(rewards: NDArray[np.float32]) -> EpisodeSummary:
-    """Summarize the rewards of one episode, float32 (T,)."""
+def summarize(rewards: NDArray[np.float32], task: TaskSpec) -> EpisodeSummary:
+    """Summarize the rewards of one episode of a task, float32 (T,)."""
     content = np.ascontiguousarray(rewards, dtype="<f4").tobytes()
     return EpisodeSummary(
         episode_return=float(np.sum(rewards, dtype=np.float64)),
         rewards_sha256=hashlib.sha256(content).hexdigest(),
+        impossible_rewards=count_outside(rewards, reward_bounds(task)),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Deviation:
-    """How far a statistic lies from the published one.
+class StdDifference:
+    """How far a standard deviation lies from the published one.
 
     Attributes:
         difference: ours minus theirs.
-        standard_error: of that difference; both are samples and both err.
-        z: the difference in standard errors, ``None`` where there is no error.
+        low, high: its 95 % interval; both are samples and both err.
     """
 
     difference: float
-    standard_error: float
-    z: float | None
+    low: float
+    high: float
 
 
-def mean_deviation(
-    ours: ReturnStatistics, episodes: int, theirs: ReturnStatistics, their_episodes: int
-) -> Deviation:
-    """Compare two means; the standard error is ``sqrt(s1²/n1 + s2²/n2)``."""
-    error = math.sqrt(ours.std**2 / episodes + theirs.std**2 / their_episodes)
-    z = mean_z_value(ours, episodes, theirs, their_episodes)
-    return Deviation(ours.mean - theirs.mean, error, z)
-
-
-def std_deviation(
+def compare_stds(
     returns: Sequence[float], theirs: ReturnStatistics, their_episodes: int
-) -> Deviation:
-    """Compare two standard deviations; the null hypothesis is that both estimate the same one.
+) -> StdDifference:
+    """Compare two standard deviations.
 
     The standard error of a sample's standard deviation is ``s sqrt((k - 1) / 4n)``: ``s`` is pooled
     over both samples, and the kurtosis ``k`` is that of our returns, but at least the normal
@@ -76,8 +71,9 @@ def std_deviation(
     pooled = (count * std**2 + their_episodes * theirs.std**2) / (count + their_episodes)
     kurtosis = float(np.mean((values - values.mean()) ** 4)) / std**4 if std else 0.0
     variance = (max(kurtosis, 3.0) - 1) / 4 * pooled * (1 / count + 1 / their_episodes)
-    error = math.sqrt(variance)
-    return Deviation(std - theirs.std, error, (std - theirs.std) / error if error else None)
+    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(variance)
+    difference = std - theirs.std
+    return StdDifference(difference, difference - half, difference + half)
 
 
 def fidelity_record(spec: DatasetSpec | None, episodes: Sequence[EpisodeSummary]) -> dict[str, Any]:
@@ -91,9 +87,11 @@ def fidelity_record(spec: DatasetSpec | None, episodes: Sequence[EpisodeSummary]
         "episodes": [asdict(episode) for episode in episodes],
     }
     published = None if spec is None else spec.published_returns
-    if spec is not None and published is not None:
-        count = spec.num_episodes
-        record["published"] = {"num_episodes": count, **asdict(published)}
-        record["mean"] = asdict(mean_deviation(statistics, len(returns), published, count))
-        record["std"] = asdict(std_deviation(returns, published, count))
+    if spec is None or published is None:
+        return record
+    record["published"] = {"num_episodes": spec.num_episodes, **asdict(published)}
+    record["std"] = asdict(compare_stds(returns, published, spec.num_episodes))
+    found = compare_means(spec, statistics, len(returns))
+    if found is not None:
+        record["mean"] = {**asdict(found), "verdict": found.verdict}
     return record

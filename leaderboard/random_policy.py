@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leaderboard.benchmarks import benchmarks
+from vd4rl_data import seeding
 from vd4rl_data.evaluation import ActionTrace, episode_seed
 from vd4rl_data.results import Algorithm, Data, Protocol, Submission, make_submission
 from vd4rl_data.simulators import Simulation
@@ -58,7 +59,7 @@ def play_randomly(simulation: Simulation, task: TaskSpec, seed: int, episodes: i
     traces: list[ActionTrace] = []
     for episode in range(episodes):
         reset_seed = episode_seed(seed, episode)
-        rng = np.random.default_rng([seed, episode])
+        rng = seeding.generator(seeding.Purpose.RANDOM_POLICY, seed, episode)
         shape = (task.time_steps, task.action_size)
         actions = rng.uniform(-1.0, 1.0, shape).astype(np.float32)
         simulation.reset(reset_seed)

@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import NDArray
 
+from vd4rl_data import seeding
+
 SEED: Final = 20_240_101
 REPETITIONS: Final = 2000
 CONFIDENCE: Final = 0.95
@@ -66,7 +68,7 @@ METRICS: Final[dict[str, Metric]] = {
 
 def resample(scores: Scores, repetitions: int = REPETITIONS, seed: int = SEED) -> Replicates:
     """Bootstrap replicates: runs drawn with replacement, for each benchmark on its own."""
-    rng = np.random.Generator(np.random.PCG64(seed))
+    rng = seeding.generator(seeding.Purpose.BOOTSTRAP, seed)
     runs, tasks = scores.shape
     rows = rng.integers(0, runs, (repetitions, runs, tasks))
     return scores[rows, np.arange(tasks)]

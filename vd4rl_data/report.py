@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from vd4rl_data.bounds import impossible_returns
+from vd4rl_data.equivalence import MeanDifference, compare_means
 from vd4rl_data.spec import DatasetSpec, ReturnStatistics
-
-SUSPICIOUS_Z: Final = 3.0
-"""Means further apart than so many standard errors are pointed out (chance: about 0.3 %)."""
 
 _LEAST_WIDTH: Final = 48
 _ROWS: Final = {
@@ -26,50 +24,35 @@ _ROWS: Final = {
 }
 
 
-def mean_z_value(
-    statistics: ReturnStatistics,
-    num_episodes: int,
-    published: ReturnStatistics,
-    published_episodes: int,
-) -> float | None:
-    """The difference of two mean returns in units of its standard error.
-
-    ``(mean - published mean) / sqrt(std² / E + published std² / published E)``: the sampling errors
-    of both means, as if the episodes were drawn independently.
-
-    Args:
-        statistics: what was measured.
-        num_episodes: on how many episodes it was measured, at least one.
-        published: what to compare with.
-        published_episodes: how many episodes that summarizes, at least one.
-
-    Returns:
-        ``None`` where no sampling error can be told: all returns are equal on both sides.
-
-    Raises:
-        ValueError: a number of episodes is not positive.
-    """
-    if num_episodes < 1 or published_episodes < 1:
-        raise ValueError(
-            f"expected 1 or more episodes on both sides, got {num_episodes}, {published_episodes}"
-        )
-    error = math.sqrt(
-        statistics.std**2 / num_episodes + published.std**2 / published_episodes,
-    )
-    return (statistics.mean - published.mean) / error if error else None
-
-
 def comparison(spec: DatasetSpec, statistics: ReturnStatistics, num_episodes: int) -> str:
-    """How the mean return compares with the published one, in one line."""
-    published = spec.published_returns
-    if published is None:
+    """How the mean return compares with the published one, in one line.
+
+    Returns that the task cannot pay are told instead.
+    """
+    impossible = impossible_returns(spec.task, [statistics.min, statistics.max])
+    if impossible is not None:
+        return impossible
+    if spec.published_returns is None:
         return "nothing was published to compare with"
-    difference = statistics.mean - published.mean
-    z = mean_z_value(statistics, num_episodes, published, spec.num_episodes)
-    if z is None:
-        return f"{difference:+.1f}, without a sampling error to compare it with"
-    verdict = "agree" if abs(z) <= SUSPICIOUS_Z else "DIFFER"
-    return f"{difference:+.1f} = {z:+.2f} standard errors: the means {verdict}"
+    found = compare_means(spec, statistics, num_episodes)
+    if found is None:
+        difference = statistics.mean - spec.published_returns.mean
+        return f"{difference:+.1f}; one episode has no sampling error to compare it with"
+    return f"{interval_text(found)}: {verdict_text(found)}"
+
+
+def interval_text(found: MeanDifference) -> str:
+    """A difference and its interval."""
+    return f"{found.difference:+,.1f} (95 % interval {found.low:+,.1f} to {found.high:+,.1f})"
+
+
+def verdict_text(found: MeanDifference) -> str:
+    """What follows from the interval, in words."""
+    return {
+        "agree": f"the means agree within {found.margin:,.1f}",
+        "differ": f"the means DIFFER by more than {found.margin:,.1f}",
+        "undecided": f"UNDECIDED whether the means agree within {found.margin:,.1f}",
+    }[found.verdict]
 
 
 def returns_table(spec: DatasetSpec, statistics: ReturnStatistics, num_episodes: int) -> Table:

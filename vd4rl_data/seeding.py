@@ -27,6 +27,10 @@ their initial states and action noise; 2: every task and behavior has streams of
 Key: TypeAlias = SupportsIndex | str
 """An integer in [0, 2**128), Python's or numpy's, or a name."""
 
+TRAINING_STREAMS: Final = 2
+"""How training draws weights, batches and noise, named in checkpoints. 1: from streams that later
+episodes of the evaluation started from, too."""
+
 _WORDS: Final = 4
 _WORD_BITS: Final = 32
 

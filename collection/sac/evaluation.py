@@ -6,6 +6,7 @@ import numpy as np
 
 from collection.actor import Actor
 from collection.sac.simulations import Simulations
+from vd4rl_data import seeding
 
 
 class Evaluator:
@@ -13,7 +14,7 @@ class Evaluator:
 
     def __init__(self, task: str, episodes: int, seed: int) -> None:
         """Build so many simulations of a task; the seed decides how the episodes start."""
-        self._simulations = Simulations(task, episodes, seed)
+        self._simulations = Simulations(task, episodes, seed, seeding.Purpose.POLICY_EVALUATION)
         self._episodes = episodes
 
     def returns(self, actor: Actor) -> list[float]:

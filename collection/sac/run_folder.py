@@ -54,7 +54,8 @@ class RunFolder:
         path = self.path / _SETTINGS
         if path.is_file():
             stored = json.loads(path.read_text(encoding="utf-8"))
-            found = {**_plain(TrainSettings(task="")), **stored}  # older runs know fewer settings
+            # older runs know fewer settings
+            found = {**_plain(TrainSettings(task="", recipe_version=1)), **stored}
             free = set() if self._has_annealed(found, wanted) else set(_EXTENSIBLE)
             different = [
                 f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} asked for"
@@ -107,7 +108,8 @@ class RunFolder:
 
     def settings(self) -> TrainSettings:
         """The settings of the run that lies here."""
-        found = json.loads((self.path / _SETTINGS).read_text(encoding="utf-8"))
+        found: dict[str, Any] = {"recipe_version": 1}
+        found |= json.loads((self.path / _SETTINGS).read_text(encoding="utf-8"))
         found["hidden"] = tuple(found["hidden"])
         return TrainSettings(**found)
 

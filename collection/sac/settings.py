@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from collection.errors import InvalidSettingError
+from vd4rl_data.seeding import COLLECTION_RECIPE
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -47,6 +48,7 @@ class TrainSettings:
             one.
         anneal_from: environment step from which the learning rate falls linearly, to nothing at
             ``steps``; ``None`` keeps it constant.
+        recipe_version: of the random streams; a run of an older one can be read, not gone on with.
     """
 
     task: str
@@ -68,6 +70,7 @@ class TrainSettings:
     checkpoint_steps: int = 10_000
     initial_policy: str | None = None
     anneal_from: int | None = None
+    recipe_version: int = COLLECTION_RECIPE
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -87,6 +90,8 @@ class TrainSettings:
             self._check(name, 0 < getattr(self, name) < float("inf"), "above 0")
         for name in ("discount_factor", "tau"):
             self._check(name, 0 < getattr(self, name) <= 1, "in (0, 1]")
+        known = 1 <= self.recipe_version <= COLLECTION_RECIPE
+        self._check("recipe_version", known, f"1 to {COLLECTION_RECIPE}")
         if self.anneal_from is not None:
             fits = 0 <= self.anneal_from < self.steps
             self._check("anneal_from", fits, f"less than steps, {self.steps}")

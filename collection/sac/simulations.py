@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collection.rollout import Trajectory, TrajectoryRecord
-from collection.seeding import episode_seeds
+from vd4rl_data import seeding
 from vd4rl_data.simulators import Simulation
 
 
@@ -51,13 +51,13 @@ class Steps:
 class Simulations:
     """N simulations; an episode that ends is followed by the next number's, in whoever is free.
 
-    How an episode starts depends on seed and number alone, whatever ran before.
+    How an episode starts depends on purpose, seed, task and number alone, whatever ran before.
     """
 
-    def __init__(self, task: str, count: int, seed: int) -> None:
+    def __init__(self, task: str, count: int, seed: int, purpose: seeding.Purpose) -> None:
         """Build ``count`` simulations; call :meth:`start` next."""
         self._simulations = [Simulation(task) for _ in range(count)]
-        self._seed = seed
+        self._task, self._seed, self._purpose = task, seed, purpose
         self._next_episode = self._rows = 0
         self._records: list[TrajectoryRecord] = []
         self._first_rows: list[int] = []
@@ -110,7 +110,8 @@ class Simulations:
             simulation.close()
 
     def _start(self, simulation: Simulation) -> TrajectoryRecord:
-        simulation.reset(episode_seeds(self._seed, self._next_episode).reset)
+        number = self._next_episode
+        simulation.reset(seeding.word(self._purpose, self._seed, self._task, number))
         self._next_episode += 1
         record = TrajectoryRecord()
         record.observe(simulation)

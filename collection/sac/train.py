@@ -23,15 +23,14 @@ from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished, Simulations
 from collection.sac.update import Batch, Hyperparameters, SACLearner
 from collection.sac.weights import initialize, load_actor
+from vd4rl_data import seeding
 from vd4rl_data.processor import warn_about_bfloat16
 from vd4rl_data.registry import get_task_spec
+from vd4rl_data.seeding import Purpose
 from vd4rl_data.storage.atomic import write_lock
 
 Progress = Callable[[int, float], None]
 """Called with the environment steps so far and the mean return of the last evaluation."""
-
-_EXPLORATION, _BATCHES, _UPDATE_NOISE, _WEIGHTS, _EVALUATION = range(5)
-"""Streams of a run's seed. The episodes' own come from :mod:`collection.seeding`."""
 
 
 def train(
@@ -92,13 +91,18 @@ class Trainer:
         self._recent: list[Finished] = []
         self._seconds = 0.0
         self._apply: Callable[[Batch, Tensor], None] | None = None
-        self._streams = {n: _stream(settings.seed, n) for n in (_EXPLORATION, _BATCHES)}
-        self._noise = torch.Generator(device).manual_seed(_word(settings.seed, _UPDATE_NOISE))
+        keys = (settings.seed, settings.task)
+        self._streams = {
+            purpose: seeding.generator(purpose, *keys)
+            for purpose in (Purpose.POLICY_EXPLORATION, Purpose.POLICY_BATCHES)
+        }
+        noise = seeding.word(Purpose.POLICY_NOISE, *keys)
+        self._noise = torch.Generator(device).manual_seed(noise)
         saved = folder.load_state()
-        self._simulations = Simulations(settings.task, settings.environments, settings.seed)
-        self._evaluator = Evaluator(
-            settings.task, settings.evaluation_episodes, _word(settings.seed, _EVALUATION)
+        self._simulations = Simulations(
+            settings.task, settings.environments, settings.seed, Purpose.POLICY_EPISODE
         )
+        self._evaluator = Evaluator(settings.task, settings.evaluation_episodes, settings.seed)
         if saved is None:
             self._simulations.start()
         else:
@@ -128,7 +132,8 @@ class Trainer:
 
     def _begin(self, start: PolicyFile | None) -> None:
         settings = self._settings
-        initialize(self._learner, _word(settings.seed, _WEIGHTS), settings.initial_temperature)
+        weights = seeding.word(Purpose.POLICY_WEIGHTS, settings.seed, settings.task)
+        initialize(self._learner, weights, settings.initial_temperature)
         found = None if start is None else start.sha256
         if found != settings.initial_policy:
             raise InvalidSettingError(
@@ -179,7 +184,7 @@ class Trainer:
             self._update()
 
     def _act(self) -> NDArray[np.float32]:
-        rng, states = self._streams[_EXPLORATION], self._simulations.states
+        rng, states = self._streams[Purpose.POLICY_EXPLORATION], self._simulations.states
         if self._time_steps < self._settings.random_steps:
             shape = (len(states), self._task.action_size)
             return rng.uniform(-1.0, 1.0, shape).astype(np.float32)
@@ -187,7 +192,7 @@ class Trainer:
 
     def _update(self) -> None:
         size = self._settings.batch_size
-        batch = self._memory.sample(size, self._streams[_BATCHES])
+        batch = self._memory.sample(size, self._streams[Purpose.POLICY_BATCHES])
         shape = (2 * size, self._task.action_size)
         noise = torch.randn(shape, generator=self._noise, device=self._device)
         rate = self._settings.learning_rate_at(self.environment_steps)
@@ -254,7 +259,9 @@ class Trainer:
         return {
             "learner": self._learner.state_dict(),
             "noise": self._noise.get_state(),
-            "streams": {n: rng.bit_generator.state for n, rng in self._streams.items()},
+            "streams": {
+                purpose.name: rng.bit_generator.state for purpose, rng in self._streams.items()
+            },
             "time_steps": self._time_steps,
             "updates": self._updates,
             "episodes": self._episodes,
@@ -265,18 +272,10 @@ class Trainer:
     def _restore(self, saved: Any) -> None:
         self._learner.load_state_dict(saved["learner"])
         self._noise.set_state(saved["noise"])
-        for number, state in saved["streams"].items():
-            self._streams[number].bit_generator.state = state
+        for purpose, rng in self._streams.items():
+            rng.bit_generator.state = saved["streams"][purpose.name]
         self._time_steps, self._updates = saved["time_steps"], saved["updates"]
         self._episodes, self._owed = saved["episodes"], saved["owed"]
         self._seconds, self._curve = saved["seconds"], list(saved["curve"])
         steps = [record["environment_steps"] for record in self._curve]
         self._memory.restore(list(self._folder.episodes(steps)), self._settings.environments)
-
-
-def _stream(seed: int, number: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-
-
-def _word(seed: int, number: int) -> int:
-    return int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1)[0])

@@ -14,7 +14,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines import training  # noqa: E402
 from baselines.drq.agent import DrqAgent  # noqa: E402
 from baselines.errors import (  # noqa: E402
     CheckpointError,
@@ -222,6 +221,16 @@ def test_a_subset_is_marked_as_not_comparable(run: Any, settings: RunSettings) -
     assert whole.protocol.not_comparable is None
 
 
-def test_streams_of_a_seed_differ() -> None:
-    words = {training._word(seed, stream) for seed in range(3) for stream in range(3)}
-    assert len(words) == 9
+def test_a_run_of_older_streams_is_not_gone_on_with(run: Any) -> None:
+    """Its batches would no longer be those of its first half."""
+    folder = run("a", hyper={"steps": 2})
+    state = folder.load_checkpoint("drq_bc")
+    older = ({"training_streams": 1, "evaluation_protocol": 1}, None)
+    for begun in older:
+        state.pop("seeding")
+        folder.save_checkpoint(state if begun is None else {**state, "seeding": begun})
+        before = folder.curve()
+        with pytest.raises(CheckpointError, match=r"begun with other random streams.*another fol"):
+            run("a")
+        assert folder.curve() == before
+        state["seeding"] = begun

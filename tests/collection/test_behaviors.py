@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,10 +24,11 @@ from collection.selection import select_tiers
 from collection.tiers import TIERS
 from tests.collection.conftest import small_training
 from vd4rl_data.dataset import load_dataset
-from vd4rl_data.registry import TASKS, get_task_spec, list_datasets
+from vd4rl_data.registry import TASKS, get_dataset_spec, get_task_spec, list_datasets
+from vd4rl_data.seeding import COLLECTION_RECIPE
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.storage import open_dataset
+from vd4rl_data.storage import open_dataset, write_dataset
 
 MEDIUM = "Test/walker_walk_short-medium-16px-v0"
 REPLAY = "Test/walker_walk_short-medium_replay-16px-v0"
@@ -66,10 +68,15 @@ def test_behaviors_have_the_registry_s_names() -> None:
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_a_policy_acts(policy: Path, deterministic: bool) -> None:
     task = get_task_spec("walker_walk_short")
-    behavior = find_behavior(task, "medium", BehaviorOptions(policy, deterministic))
+    behavior, same, another = (
+        find_behavior(task, "medium", BehaviorOptions(policy, deterministic, seed))
+        for seed in (0, None, 1)
+    )
     assert behavior.description["sha256"] == read_policy(policy).sha256
     simulation = Simulation(task)
-    first, again, other = (behavior.play(simulation, seed=seed, episode=1) for seed in (0, 0, 1))
+    first, again, other = (
+        player.play(simulation, episode=1) for player in (behavior, same, another)
+    )
     np.testing.assert_array_equal(first.actions, again.actions)
     assert not np.array_equal(first.actions, other.actions)
     actor = read_policy(policy).actor
@@ -89,7 +96,7 @@ def test_a_policy_is_collected(policy: Path, tmp_path: Path) -> None:
     episode = load_dataset(made.path)[0]
     simulation = Simulation("walker_walk_short")
     behavior = PolicyBehavior(read_policy(policy))
-    played = behavior.play(simulation, seed=0, episode=0)
+    played = behavior.play(simulation, episode=0)
     np.testing.assert_array_equal(episode.actions, played.actions)
     np.testing.assert_array_equal(
         episode.observations[-1], simulation.render_state(played.physics_states[-1], 16)
@@ -98,6 +105,23 @@ def test_a_policy_is_collected(policy: Path, tmp_path: Path) -> None:
     other = BehaviorOptions(policy, deterministic=True)
     with pytest.raises(DatasetExistsError, match="deterministic: expected True, got False"):
         collect(MEDIUM, tmp_path, options=other, show_progress=False)
+
+
+@pytest.mark.render
+def test_a_replays_file_of_an_older_recipe_is_found(
+    run: RunFolder, tmp_path: Path, rows: list[DatasetSpec]
+) -> None:
+    """Version 1 named a seed there, too, although the replay decides everything."""
+    select_tiers(run, tmp_path / "tiers", tiers=("medium",), level=0.0)
+    options = BehaviorOptions(tmp_path / f"tiers/replays/{rows[0].task.name}.h5")
+    made = collect(REPLAY, tmp_path, options=options, episodes=2, show_progress=False)
+    recipe = {**made.manifest.provenance.recipe, "seed": 0, "seeding": "SeedSequence(...)"}
+    provenance = dataclasses.replace(made.manifest.provenance, recipe=recipe)
+    stored = open_dataset(made.path)
+    spec = get_dataset_spec(REPLAY)
+    episodes = list(stored.episodes())
+    write_dataset(made.path, spec, episodes, stored.lengths, provenance, replace=True)
+    assert collect(REPLAY, tmp_path, options=options, episodes=2, show_progress=False).found
 
 
 @pytest.mark.render
@@ -129,23 +153,22 @@ def test_from_training_to_datasets(run: RunFolder, tmp_path: Path, rows: list[Da
         np.testing.assert_array_equal(episode.observations[4], frame)
     about = stored.manifest.provenance.behavior_policy
     assert about["training"]["medium"]["tier"] == "medium"
+    assert about["training"]["settings"]["recipe_version"] == COLLECTION_RECIPE
+    recipe = stored.manifest.provenance.recipe
+    assert {"seed", "recipe_version"}.isdisjoint(recipe)  # the replay decides everything
     stored.close()
     simulation.close()
 
 
-def test_options_that_do_not_fit(policy: Path, tmp_path: Path) -> None:
+def test_files_that_do_not_fit(policy: Path) -> None:
     short, walker = get_task_spec("walker_walk_short"), get_task_spec("walker_walk")
-    for name, options, message in (
-        ("random", BehaviorOptions(policy), "source: random takes no such option"),
-        ("random", BehaviorOptions(deterministic=True), "deterministic: random takes no"),
-        ("medium_replay", BehaviorOptions(deterministic=True), "deterministic: medium_replay"),
-        ("expert", BehaviorOptions(policy), "expected a policy of tier expert, got medium"),
-    ):
-        with pytest.raises(InvalidSettingError, match=message):
-            find_behavior(short, name, options)
-    behavior = find_behavior(walker, "medium", BehaviorOptions(policy))
-    with pytest.raises(InvalidSettingError, match="walker_walk_short cannot act in walker_walk"):
-        behavior.play(Simulation(walker), seed=0, episode=0)
+    with pytest.raises(InvalidSettingError, match="expected a policy of tier expert, got medium"):
+        find_behavior(short, "expert", BehaviorOptions(policy))
+    with pytest.raises(InvalidSettingError, match="a policy of walker_walk, got walker_walk_short"):
+        find_behavior(walker, "medium", BehaviorOptions(policy))
+    replay = shipped_replay("cheetah_run")
+    with pytest.raises(InvalidSettingError, match="a replay of walker_walk, got cheetah_run"):
+        find_behavior(walker, "medium_replay", BehaviorOptions(replay))
     with pytest.raises(NotCollectableError, match="expected one of random, medium_replay"):
         find_behavior(short, "scripted")
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collection.behaviors import make_uniform_policy
+from collection.behaviors import BehaviorOptions, make_uniform_policy
 from collection.collect import collect
 from collection.errors import DatasetExistsError, InvalidSettingError, NotCollectableError
 from collection.pipeline import Made
 from collection.recipes import find_recipe
 from collection.rollout import rollout
-from collection.seeding import episode_seeds
 from collection.work import parts_folder
+from vd4rl_data.dataset import load_dataset
 from vd4rl_data.envs import PixelEnv
 from vd4rl_data.errors import (
     DatasetFormatError,
@@ -25,7 +25,9 @@ from vd4rl_data.errors import (
     InvalidIdError,
     UnknownDatasetError,
 )
+from vd4rl_data.evaluation import episode_seed
 from vd4rl_data.registry import get_dataset_spec, list_datasets
+from vd4rl_data.seeding import Purpose, word
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import PartStore, open_dataset, verify_dataset, write_dataset
@@ -113,7 +115,9 @@ def test_frames_and_rewards_are_those_of_the_evaluation_environment(baseline: Ma
     episode = open_dataset(baseline.path).episode(1)
     env = PixelEnv(get_dataset_spec(RANDOM).environment)
     try:
-        frame, info = env.reset(seed=episode_seeds(0, 1).reset)
+        frame, info = env.reset(
+            seed=word(Purpose.COLLECTION_RESET, 0, "walker_walk_short", "random", 1)
+        )
         for t in range(TIME_STEPS):
             np.testing.assert_array_equal(frame, episode.observations[t])
             np.testing.assert_array_equal(info["physics_state"], episode.infos["physics_state"][t])
@@ -131,10 +135,12 @@ def test_an_episode_is_a_function_of_its_seed_and_number(rows: list[DatasetSpec]
     simulation = Simulation(rows[0].task)
     try:
         first = {
-            key: rollout(simulation, make_uniform_policy, seed=key[0], episode=key[1])
+            key: rollout(
+                simulation, make_uniform_policy, behavior="random", seed=key[0], episode=key[1]
+            )
             for key in ((0, 0), (0, 1), (1, 0))
         }
-        again = rollout(simulation, make_uniform_policy, seed=0, episode=0)
+        again = rollout(simulation, make_uniform_policy, behavior="random", seed=0, episode=0)
     finally:
         simulation.close()
     for field in dataclasses.fields(again):
@@ -146,10 +152,36 @@ def test_an_episode_is_a_function_of_its_seed_and_number(rows: list[DatasetSpec]
     assert again.actions.std() > 0.4  # uniform on [-1, 1]: 0.577
 
 
-def test_reset_and_action_streams_are_independent() -> None:
-    seeds = [episode_seeds(seed, episode) for seed in range(3) for episode in range(3)]
-    assert len({stream.reset for stream in seeds}) == len(seeds)
-    assert len({stream.actions.random() for stream in seeds}) == len(seeds)
+def test_each_behavior_starts_and_draws_on_its_own(rows: list[DatasetSpec]) -> None:
+    """Once, all behaviors of a task shared initial states and noise, episode by episode."""
+    simulation = Simulation(rows[0].task)
+    try:
+        played = [
+            rollout(simulation, make_uniform_policy, behavior=behavior, seed=0, episode=episode)
+            for behavior in ("random", "medium", "expert")
+            for episode in range(2)
+        ]
+    finally:
+        simulation.close()
+    assert len({trajectory.physics_states[0].tobytes() for trajectory in played}) == len(played)
+    assert len({trajectory.actions.tobytes() for trajectory in played}) == len(played)
+
+
+def test_no_evaluation_episode_starts_as_a_collected_one(rows: list[DatasetSpec]) -> None:
+    """Once, episode 0 of both was one and the same."""
+    simulation = Simulation(rows[0].task)
+    starts: set[bytes] = set()
+    try:
+        for episode in range(3):
+            played = rollout(
+                simulation, make_uniform_policy, behavior="random", seed=0, episode=episode
+            )
+            starts.add(played.physics_states[0].tobytes())
+        for episode in range(3):
+            simulation.reset(episode_seed(0, episode))
+            assert simulation.physics_state.tobytes() not in starts
+    finally:
+        simulation.close()
 
 
 class TestAFileThatIsThere:
@@ -191,7 +223,7 @@ class TestAFileThatIsThere:
     def test_one_with_other_settings_is_refused(self, baseline: Made, tmp_path: Path) -> None:
         path = _copy(baseline, tmp_path)
         with pytest.raises(DatasetExistsError, match=r"seed: expected 1, got 0.*--overwrite"):
-            collect(RANDOM, tmp_path, seed=1, show_progress=False)
+            collect(RANDOM, tmp_path, options=BehaviorOptions(seed=1), show_progress=False)
         shutil.copy(path, tmp_path / f"{SAMPLE}.h5")
         with pytest.raises(DatasetExistsError, match="dataset_id: expected"):
             collect(SAMPLE, tmp_path, show_progress=False)
@@ -218,6 +250,23 @@ class TestAFileThatIsThere:
         with pytest.raises(DatasetExistsError, match=message):
             collect(RANDOM, tmp_path, show_progress=False)
         assert len(open_dataset(path)) == 2
+
+    def test_one_of_an_older_recipe_is_read_and_not_added_to(
+        self, baseline: Made, tmp_path: Path
+    ) -> None:
+        """Version 1 had a text where version 2 counts: its episodes started otherwise."""
+        whole, path = open_dataset(baseline.path), tmp_path / f"{RANDOM}.h5"
+        recipe = {**baseline.manifest.provenance.recipe, "seeding": "SeedSequence((seed, episode))"}
+        del recipe["recipe_version"]
+        provenance = dataclasses.replace(baseline.manifest.provenance, recipe=recipe)
+        path.parent.mkdir()
+        spec = get_dataset_spec(RANDOM)
+        write_dataset(path, spec, [whole.episode(0)], whole.lengths[:1], provenance)
+        before = path.read_bytes()
+        assert len(load_dataset(RANDOM, root=tmp_path, source="local")) == 1
+        with pytest.raises(DatasetExistsError, match="recipe_version: expected 2, got 1"):
+            collect(RANDOM, tmp_path, show_progress=False)
+        assert path.read_bytes() == before
 
     def test_something_else_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / f"{RANDOM}.h5"
@@ -273,10 +322,11 @@ def test_ids_that_cannot_be_collected(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("setting", ["episodes", "workers", "seed"])
+@pytest.mark.parametrize("setting", ["episodes", "workers"])
 def test_numbers_out_of_range(setting: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettingError, match=f"{setting}: expected at least"):
         collect(RANDOM, tmp_path, **{setting: -1})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_random_dataset_has_a_recipe() -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from collection.behaviors import make_uniform_policy
 from collection.rollout import rollout
-from collection.seeding import episode_seeds
 from collection.statistics import EpisodeSummary, fidelity_record
 from vd4rl_data import load_dataset
 from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.seeding import Purpose, word
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.dmc import load_suite
 
@@ -33,11 +33,27 @@ def test_statistics_follow_from_the_episodes(path: Path) -> None:
     episodes = [EpisodeSummary(**episode) for episode in record["episodes"]]
     spec = get_dataset_spec(record["dataset_id"]) if record["dataset_id"] else None
     again = fidelity_record(spec, episodes)
-    for key in ("statistics", "published", "mean", "std"):
+    for key in ("statistics", "published", "std"):
         assert record.get(key) == pytest.approx(again.get(key)), key
     text = (FOLDER.parent / "fidelity.md").read_text()
     assert f"{record['statistics']['mean']:.2f}" in text
-    assert spec is None or f"{record['mean']['z']:+.2f}" in text
+    assert sum(episode.impossible_rewards for episode in episodes) == 0
+    if spec is not None:
+        ours, verdict = dict(record["mean"]), record["mean"]["verdict"]
+        assert again["mean"].pop("verdict") == ours.pop("verdict")
+        assert ours == pytest.approx(again["mean"])
+        interval = f"{ours['low']:+.2f} to {ours['high']:+.2f}"
+        row = next(line for line in text.splitlines() if interval in line)
+        assert f"{ours['difference']:+.2f}" in row or path.stem.endswith("seed1")
+        assert verdict in row or path.stem.endswith("seed1")
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_records_name_their_recipe(path: Path) -> None:
+    recipe = json.loads(path.read_text())["recipe"]
+    assert recipe.get("recipe_version") == (None if "replay_sha256" in recipe else 2)
+    assert recipe["command"].startswith("python -m collection ")
+    assert ("--seed" in recipe["command"]) == ("seed" in recipe)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -55,7 +71,7 @@ def test_the_first_recorded_episode_is_what_we_simulate_today(task: str) -> None
     spec = get_dataset_spec(recorded["dataset_id"])
     simulation = Simulation(spec.task)
     try:
-        trajectory = rollout(simulation, make_uniform_policy, seed=0, episode=0)
+        trajectory = rollout(simulation, make_uniform_policy, behavior="random", seed=0, episode=0)
     finally:
         simulation.close()
     expected = recorded["episodes"][0]["episode_return"]
@@ -68,11 +84,11 @@ def test_a_bare_dm_control_loop_gives_the_same_rewards(task: str) -> None:
     short = dataclasses.replace(spec.task, horizon=100)
     simulation = Simulation(short)
     try:
-        trajectory = rollout(simulation, make_uniform_policy, seed=0, episode=3)
+        trajectory = rollout(simulation, make_uniform_policy, behavior="random", seed=0, episode=3)
     finally:
         simulation.close()
     domain, _, goal = task.partition("_")
-    seed = episode_seeds(0, 3).reset
+    seed = word(Purpose.COLLECTION_RESET, 0, task, "random", 3)
     environment = load_suite().load(domain, goal, task_kwargs={"random": seed})
     environment.reset()
     rewards = [
@@ -90,7 +106,9 @@ def test_the_bundled_sample_is_what_we_simulate_today() -> None:
     try:
         for number in range(2):
             episode = sample[number]
-            trajectory = rollout(simulation, make_uniform_policy, seed=0, episode=number)
+            trajectory = rollout(
+                simulation, make_uniform_policy, behavior="random", seed=0, episode=number
+            )
             np.testing.assert_array_equal(trajectory.actions, episode.actions)
             states = episode.infos["physics_state"]
             np.testing.assert_allclose(trajectory.physics_states[0], states[0], atol=1e-9)

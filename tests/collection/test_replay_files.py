@@ -25,7 +25,10 @@ TASK = "walker_walk_short"
 @pytest.fixture
 def episodes(rows: list[DatasetSpec]) -> list[Trajectory]:
     simulation = Simulation(TASK)
-    made = [rollout(simulation, make_uniform_policy, seed=0, episode=n) for n in range(3)]
+    made = [
+        rollout(simulation, make_uniform_policy, behavior="random", seed=0, episode=n)
+        for n in range(3)
+    ]
     simulation.close()
     return made
 
@@ -62,7 +65,7 @@ def test_states_are_stored_only_where_the_simulator_forgets(
 ) -> None:
     short = dataclasses.replace(get_task_spec(task), horizon=80)
     simulation = Simulation(short)
-    episode = rollout(simulation, make_uniform_policy, seed=0, episode=0)
+    episode = rollout(simulation, make_uniform_policy, behavior="random", seed=0, episode=0)
     write_replay(tmp_path / "r.h5", task, [episode], {})
     replay = open_replay(tmp_path / "r.h5")
     assert replay.stores_states == stored

@@ -11,61 +11,78 @@ import pytest
 import vd4rl_data
 from collection.cli import main
 from collection.pipeline import Made
-from collection.statistics import fidelity_record, mean_deviation, std_deviation, summarize
-from vd4rl_data.registry import get_dataset_spec
+from collection.report import print_differences
+from collection.statistics import (
+    EpisodeSummary,
+    StdDifference,
+    compare_stds,
+    fidelity_record,
+    summarize,
+)
+from vd4rl_data.registry import get_dataset_spec, get_task_spec
 from vd4rl_data.scores import return_statistics
 from vd4rl_data.storage import open_dataset, write_dataset
 
 RANDOM = "Test/walker_walk_short-random-16px-v0"
+WALKER = get_task_spec("walker_walk")
 
 
-def test_z_of_mean_and_std_are_standard_normal_under_the_null() -> None:
-    """Two samples of one distribution, 2000 times: z has mean 0 and variance 1."""
+def test_the_interval_of_a_std_covers_it() -> None:
+    """Two samples of one distribution, 2000 times: zero lies in about 95 % of the intervals."""
     rng = np.random.default_rng(0)
-    mean_z, std_z = [], []
+    covered = 0
     for _ in range(2000):
         ours, theirs = rng.gamma(9.0, 1.0, 200), rng.gamma(9.0, 1.0, 100)
-        published = return_statistics(theirs)
-        mean_z.append(mean_deviation(return_statistics(ours), 200, published, 100).z)
-        std_z.append(std_deviation(list(ours), published, 100).z)
-    for z in (mean_z, std_z):
-        assert abs(np.mean(z)) < 0.15
-        assert 0.9 < np.std(z) < 1.15
-
-
-def test_standard_errors_by_hand() -> None:
-    ours, theirs = return_statistics([1.0, 3.0]), return_statistics([4.0, 8.0])
-    deviation = mean_deviation(ours, 2, theirs, 2)
-    assert deviation.difference == -4.0
-    assert deviation.standard_error == pytest.approx(np.sqrt(1 / 2 + 4 / 2))
-    assert deviation.z == pytest.approx(-4.0 / np.sqrt(2.5))
+        found = compare_stds(list(ours), return_statistics(theirs), 100)
+        covered += found.low <= 0 <= found.high
+    assert 0.91 < covered / 2000 < 0.98
 
 
 def test_a_few_episodes_do_not_make_a_std_suspicious() -> None:
     rng = np.random.default_rng(1)
     published = return_statistics(rng.gamma(2.0, 1.0, 200))
-    z = [std_deviation(list(rng.gamma(2.0, 1.0, 6)), published, 200).z for _ in range(500)]
-    assert np.mean(np.abs(z) > 3.0) < 0.05
+    found = [compare_stds(list(rng.gamma(2.0, 1.0, 6)), published, 200) for _ in range(500)]
+    assert np.mean([one.low <= 0 <= one.high for one in found]) > 0.85
 
 
-def test_equal_returns_have_no_z() -> None:
+def test_equal_returns_have_no_interval() -> None:
     equal = return_statistics([2.0, 2.0])
-    assert mean_deviation(equal, 2, equal, 2).z is None
-    assert std_deviation([2.0, 2.0], equal, 2).z is None
+    assert compare_stds([2.0, 2.0], equal, 2) == StdDifference(0.0, 0.0, 0.0)
 
 
 def test_a_summary_changes_with_any_reward() -> None:
     rewards = np.linspace(0.0, 1.0, 5, dtype=np.float32)
     other = rewards.copy()
     other[3] = np.nextafter(other[3], np.float32(2.0))
-    assert summarize(rewards) == summarize(rewards.copy())
-    assert summarize(rewards).rewards_sha256 != summarize(other).rewards_sha256
-    assert summarize(rewards).episode_return == pytest.approx(2.5)
+    assert summarize(rewards, WALKER) == summarize(rewards.copy(), WALKER)
+    assert summarize(rewards, WALKER).rewards_sha256 != summarize(other, WALKER).rewards_sha256
+    assert summarize(rewards, WALKER).episode_return == pytest.approx(2.5)
+
+
+def test_rewards_that_the_task_cannot_pay_are_counted() -> None:
+    """Two environment steps of at most 1 each."""
+    rewards = np.array([0.0, 2.0, 2.1, -0.1, np.nan, np.inf], dtype=np.float32)
+    assert summarize(rewards, WALKER).impossible_rewards == 4
+    assert summarize(rewards[:2], WALKER).impossible_rewards == 0
+
+
+def test_impossible_rewards_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = get_dataset_spec("VD4RL/walker_walk-random-64px-v0")
+    for rewards, told in (([6.5, 1.0], True), ([2.0, 0.0], False)):
+        summary = summarize(np.array(rewards, dtype=np.float32), WALKER)
+        print_differences(fidelity_record(spec, [summary] * 3))
+        assert ("IMPOSSIBLE: 3 rewards" in capsys.readouterr().out) == told
+
+
+def test_an_older_record_can_be_read() -> None:
+    assert EpisodeSummary(episode_return=1.0, rewards_sha256="0").impossible_rewards == 0
 
 
 def test_a_record_holds_the_published_row() -> None:
     spec = get_dataset_spec("VD4RL/walker_walk-random-64px-v0")
-    record = fidelity_record(spec, [summarize(np.full(2, r, dtype=np.float32)) for r in (20, 22)])
+    record = fidelity_record(
+        spec, [summarize(np.full(2, r, dtype=np.float32), WALKER) for r in (20, 22)]
+    )
     assert record["published"] == {
         "num_episodes": 200,
         "mean": 42.3,
@@ -77,6 +94,8 @@ def test_a_record_holds_the_published_row() -> None:
         "max": 74.6,
     }
     assert record["mean"]["difference"] == pytest.approx(42.0 - 42.3)
+    assert record["mean"]["verdict"] == "undecided"
+    assert [episode["impossible_rewards"] for episode in record["episodes"]] == [2, 2]
     assert json.loads(json.dumps(record)) == record
 
 
@@ -132,7 +151,7 @@ def test_rollout_stats_stand_beside_the_published_ones(
     arguments = ["rollout-stats", "cheetah_run", "--episodes", "2", "--no-progress"]
     assert main(arguments) == 0
     output = capsys.readouterr().out
-    for text in ("published", "6.6", "16.3", "z = ", "standard error"):
+    for text in ("published", "6.6", "16.3", "UNDECIDED", "95 % interval", "of 2 returns outside"):
         assert text in output
 
 

@@ -23,12 +23,12 @@ RANDOM = "Test/walker_walk_short-random-16px-v0"
 
 
 class _Broken(UniformBehavior):
-    def play(self, simulation: object, *, seed: int, episode: int) -> NoReturn:
+    def play(self, simulation: object, *, episode: int) -> NoReturn:
         raise KeyError("no such policy")
 
 
 def test_episodes_are_made_once_each_by_several_workers(rows: list[DatasetSpec]) -> None:
-    with WorkerPool(RolloutJob(rows[0].task, UniformBehavior(), seed=0), 2) as pool:
+    with WorkerPool(RolloutJob(rows[0].task, UniformBehavior()), 2) as pool:
         made = list(pool.run(range(7), lambda _: None))
         again = dict(pool.run([3], lambda _: None))
     assert sorted(number for number, _ in made) == list(range(7))
@@ -39,7 +39,7 @@ def test_episodes_are_made_once_each_by_several_workers(rows: list[DatasetSpec])
 
 def test_a_typed_error_crosses_the_boundary(rows: list[DatasetSpec], tmp_path: Path) -> None:
     source = tmp_path / "source.h5"
-    work = plan(rows[0], find_recipe(rows[0]), UniformBehavior(), tmp_path, episodes=1, seed=0)
+    work = plan(rows[0], find_recipe(rows[0]), UniformBehavior(), tmp_path, episodes=1)
     header = b"\x89VD4RL\r\n"
     source.write_bytes(header.ljust(8192, b"x"))
     job = RenderJob(rows[0], source, work.parts_folder, work.job.part_recipe)
@@ -49,7 +49,7 @@ def test_a_typed_error_crosses_the_boundary(rows: list[DatasetSpec], tmp_path: P
 
 
 def test_an_unforeseen_error_brings_its_traceback(rows: list[DatasetSpec]) -> None:
-    job = RolloutJob(rows[0].task, _Broken(), seed=0)
+    job = RolloutJob(rows[0].task, _Broken())
     with (
         pytest.raises(WorkerError, match=r"(?s)Traceback.*KeyError: 'no such policy'"),
         WorkerPool(job, 2) as pool,
@@ -60,7 +60,7 @@ def test_an_unforeseen_error_brings_its_traceback(rows: list[DatasetSpec]) -> No
 
 def test_a_dead_worker_is_told_with_its_signal(rows: list[DatasetSpec]) -> None:
     def run_and_terminate_one() -> None:
-        with WorkerPool(RolloutJob(rows[0].task, UniformBehavior(), seed=0), 2) as pool:
+        with WorkerPool(RolloutJob(rows[0].task, UniformBehavior()), 2) as pool:
             for number, _ in pool.run(range(100_000), lambda _: None):
                 if number == 3:
                     multiprocessing.active_children()[0].terminate()
@@ -71,7 +71,7 @@ def test_a_dead_worker_is_told_with_its_signal(rows: list[DatasetSpec]) -> None:
 
 
 def test_workers_must_draw_with_one_renderer(rows: list[DatasetSpec]) -> None:
-    pool = WorkerPool(RolloutJob(rows[0].task, UniformBehavior(), seed=0), 2)
+    pool = WorkerPool(RolloutJob(rows[0].task, UniformBehavior()), 2)
     pool.renderers = ("llvmpipe", "llvmpipe")
     assert _common_renderer(pool) == "llvmpipe"
     pool.renderers = ("llvmpipe", "another")
@@ -81,7 +81,7 @@ def test_workers_must_draw_with_one_renderer(rows: list[DatasetSpec]) -> None:
 
 def test_a_pool_needs_a_worker(rows: list[DatasetSpec]) -> None:
     with pytest.raises(ValueError, match="workers: expected at least 1"):
-        WorkerPool(RolloutJob(rows[0].task, UniformBehavior(), seed=0), 0)
+        WorkerPool(RolloutJob(rows[0].task, UniformBehavior()), 0)
 
 
 def test_a_disk_that_is_too_small_is_told_before_the_work(

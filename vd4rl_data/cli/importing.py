@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from vd4rl_data.bounds import impossible_rewards
 from vd4rl_data.cli.command import Command
 from vd4rl_data.cli.console import Update, output_console, progress_bar
 from vd4rl_data.cli.streams import print_lines
@@ -16,6 +17,7 @@ from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.report import returns_table
 from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.storage import open_dataset
 
 _DETAILS: Final = (
     "FOLDER holds official V-D4RL files: .npz (one episode each, 64 px) or .hdf5 (shards, 84 px). "
@@ -64,6 +66,9 @@ def _print_report(spec: DatasetSpec, imported: Imported, root: Path) -> None:
     manifest, provenance = imported.manifest, imported.manifest.provenance
     console = output_console()
     console.print(returns_table(spec, manifest.returns, manifest.num_episodes))
+    with closing(open_dataset(imported.path)) as stored:
+        impossible = impossible_rewards(spec.task, stored.array("rewards"))
+    print_lines([] if impossible is None else [impossible])
     verified = sum(file["hash_status"] == "verified" for file in provenance.sources)
     print_lines(f"repaired  {repair}" for repair in provenance.repairs)
     whole = f"{manifest.num_episodes:,} of {spec.num_episodes:,}"

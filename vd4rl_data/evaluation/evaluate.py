@@ -15,6 +15,7 @@ from jaxtyping import Float32, UInt8
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from vd4rl_data import seeding
 from vd4rl_data.arguments import checked_count
 from vd4rl_data.envs.lanes import LaneStep, LocalLanes, Start, WorkerLanes, open_lanes
 from vd4rl_data.envs.registration import EnvOrId, find_env_specs
@@ -23,13 +24,13 @@ from vd4rl_data.simulators.actions import checked_actions, to_array
 
 
 def episode_seed(seed: int, episode: int) -> int:
-    """The seed of one episode.
+    """What the environment of one episode is reset with, in [0, 2**32).
 
-    The first 32-bit word of ``numpy.random.SeedSequence(seed, spawn_key=(episode,))``. It depends
-    on nothing else, so an episode is the same in whatever group or process it runs.
+    The first word of the stream ``EVALUATION_EPISODE`` of :mod:`vd4rl_data.seeding`. It depends on
+    nothing else, so an episode is the same in whatever group or process it runs; and it starts
+    neither as an episode of the data nor as one that a behavior policy was trained on.
     """
-    sequence = np.random.SeedSequence(seed, spawn_key=(episode,))
-    return int(sequence.generate_state(1, np.uint32)[0])
+    return seeding.word(seeding.Purpose.EVALUATION_EPISODE, seed, episode)
 
 
 def evaluate(

@@ -22,11 +22,11 @@ from collection.sac.recording import read_recording, write_recording
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished
-from collection.seeding import episode_seeds
 from collection.selection import select_tiers
 from vd4rl_data import processor
 from vd4rl_data.errors import CorruptFileError, DatasetLockedError, SlowPrecisionWarning
 from vd4rl_data.registry import get_task_spec
+from vd4rl_data.seeding import COLLECTION_RECIPE, Purpose, word
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.storage.atomic import write_lock
 
@@ -268,6 +268,18 @@ def test_a_policy_that_a_run_cannot_begin_with(training: Any, start: PolicyFile)
         training("c", start=start, initial_policy=start.sha256, hidden=(16, 8))
 
 
+def test_a_run_of_an_older_recipe_can_be_read_but_not_gone_on_with(training: Any) -> None:
+    """Its later episodes would come from other streams than its first ones."""
+    run = training("old", steps=400)
+    path = run.path / "settings.json"
+    settings = json.loads(path.read_text())
+    assert settings.pop("recipe_version") == COLLECTION_RECIPE
+    path.write_text(json.dumps(settings))  # as version 1 wrote it
+    assert run.settings().recipe_version == 1
+    with pytest.raises(InvalidSettingError, match="recipe_version: 1 there, 2 asked for"):
+        training("old", steps=600)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -283,6 +295,8 @@ def test_a_policy_that_a_run_cannot_begin_with(training: Any, start: PolicyFile)
         ("tau", 0.0),
         ("hidden", ()),
         ("anneal_from", 1_000_000),
+        ("recipe_version", 0),
+        ("recipe_version", COLLECTION_RECIPE + 1),
     ],
 )
 def test_bad_settings(name: str, value: Any) -> None:
@@ -297,7 +311,8 @@ def test_the_recording_is_what_happened(training: Any, settings: TrainSettings) 
     assert len(episodes) == 30
     simulation = Simulation(settings.task)
     for number, episode in enumerate(episodes):
-        simulation.reset(episode_seeds(settings.seed, number).reset)
+        start = word(Purpose.POLICY_EPISODE, settings.seed, settings.task, number)
+        simulation.reset(start)
         for step, action in enumerate(episode.actions):
             np.testing.assert_array_equal(simulation.physics_state, episode.physics_states[step])
             np.testing.assert_array_equal(simulation.state, episode.states[step])

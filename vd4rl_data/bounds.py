@@ -1,0 +1,55 @@
+"""Rewards and returns that a task cannot pay; what it can is said by its row."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vd4rl_data.spec import TaskSpec
+
+_ROUNDING: Final = 1e-6
+"""Of float32 rewards, relative to the range."""
+
+Bounds = tuple[float, float]
+
+
+def reward_bounds(task: TaskSpec) -> Bounds:
+    """Lowest and highest reward of a time step, which sums ``action_repeat`` environment steps."""
+    low, high = task.reward_range
+    return low * task.action_repeat, high * task.action_repeat
+
+
+def count_outside(values: ArrayLike, bounds: Bounds) -> int:
+    """How many numbers lie outside of bounds, by more than float32 rounds; NaN does."""
+    numbers = np.asarray(values, dtype=np.float64)
+    low, high = bounds
+    slack = _ROUNDING * (high - low) if np.isfinite(high - low) else 0.0
+    return int(np.count_nonzero(~((numbers >= low - slack) & (numbers <= high + slack))))
+
+
+def impossible_returns(task: TaskSpec, returns: ArrayLike) -> str | None:
+    """What to tell if a task cannot pay some of these returns; ``None`` if it can."""
+    bounds = task.return_range
+    if not count_outside(returns, bounds):
+        return None
+    numbers = np.asarray(returns, dtype=np.float64)
+    return (
+        f"IMPOSSIBLE: returns from {numbers.min():,.1f} to {numbers.max():,.1f}, but an episode of "
+        f"{task.name} pays {bounds[0]:,.0f} to {bounds[1]:,.0f}"
+    )
+
+
+def impossible_rewards(task: TaskSpec, rewards: ArrayLike) -> str | None:
+    """What to tell if a task cannot pay some of these rewards; ``None`` if it can."""
+    bounds = reward_bounds(task)
+    count = count_outside(rewards, bounds)
+    if not count:
+        return None
+    numbers = np.asarray(rewards, dtype=np.float64)
+    return (
+        f"IMPOSSIBLE: {count:,} of {numbers.size:,} rewards, {numbers.min():,.3g} to "
+        f"{numbers.max():,.3g}, are none of {task.name}, whose time step pays {bounds[0]:,.0f} to "
+        f"{bounds[1]:,.0f}"
+    )
