@@ -34,9 +34,9 @@ from rich.table import Table
 from collection.behaviors import UniformBehavior
 from collection.jobs import CollectJob
 from collection.versions import installed_versions
-from collection.workers import WorkerPool
+from vd4rl_data.processes import LocalEngine
 from vd4rl_data.processor import find_processor
-from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec, get_task_spec
 from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import PartStore
 
@@ -62,8 +62,8 @@ class Pipeline:
     def __init__(self, spec: DatasetSpec, folder: Path, workers: int, stack: ExitStack) -> None:
         """Start the workers."""
         job = CollectJob(spec, UniformBehavior(), parts_folder=folder, part_recipe=_RECIPE)
-        self._pool = stack.enter_context(WorkerPool(job, workers))
-        self.renderer = str(self._pool.renderers[0])
+        self._pool = stack.enter_context(LocalEngine(workers).open(job))
+        self.renderer = str(self._pool.greetings[0])
         self._store = PartStore(folder, {**_RECIPE, "renderer": self.renderer})
         self._workers = workers
         self._next = 0
@@ -74,12 +74,12 @@ class Pipeline:
         self._next = numbers.stop
         frames = 0
 
-        def count(rendered: int) -> None:
+        def count(_episode: Any, rendered: int) -> None:
             nonlocal frames
             frames += rendered
 
         start = time.perf_counter()
-        for _ in self._pool.run(numbers, count):
+        for _ in self._pool.map(numbers, count):
             pass
         seconds = time.perf_counter() - start
         for number in numbers:
@@ -153,7 +153,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         "processor": find_processor().record(),
         "load_average": os.getloadavg(),
         "renderer": one.renderer,
-        "versions": installed_versions(),
+        "versions": installed_versions(get_task_spec(settings.task)),
         "frames_per_second": rounds,
         "ratios": {name: _spread(values) for name, values in _ratios(rounds, cores).items()},
     }

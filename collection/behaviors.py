@@ -48,8 +48,14 @@ class Behavior(Protocol):
         """Time steps of the first episodes; an upper bound where one can end earlier."""
         ...
 
-    def play(self, simulation: Simulation, *, episode: int) -> Trajectory:
-        """Play one episode: a function of task, behavior and number alone."""
+    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
+        """Play one episode: a function of task, behavior and number alone.
+
+        Args:
+            simulation: of the task.
+            episode: its number.
+            size: of the frames to draw on the way where no physics state could be drawn later.
+        """
         ...
 
 
@@ -84,10 +90,15 @@ class UniformBehavior:
         """See :class:`Behavior`."""
         return (task.time_steps,) * episodes
 
-    def play(self, simulation: Simulation, *, episode: int) -> Trajectory:
+    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
         """See :class:`Behavior`."""
         return rollout(
-            simulation, make_uniform_policy, behavior=self.name, seed=self.seed, episode=episode
+            simulation,
+            make_uniform_policy,
+            behavior=self.name,
+            seed=self.seed,
+            episode=episode,
+            size=size,
         )
 
 
@@ -137,10 +148,15 @@ class PolicyBehavior:
         """See :class:`Behavior`."""
         return (task.time_steps,) * episodes
 
-    def play(self, simulation: Simulation, *, episode: int) -> Trajectory:
+    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
         """See :class:`Behavior`."""
         return rollout(
-            simulation, self._make_policy, behavior=self.name, seed=self.seed, episode=episode
+            simulation,
+            self._make_policy,
+            behavior=self.name,
+            seed=self.seed,
+            episode=episode,
+            size=size,
         )
 
     def _make_policy(self, task: TaskSpec, rng: np.random.Generator) -> Policy:
@@ -189,9 +205,12 @@ class ReplayBehavior:
             )
         return self.replay.lengths[:episodes]
 
-    def play(self, simulation: Simulation, *, episode: int) -> Trajectory:
+    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
         """See :class:`Behavior`."""
-        return self.replay.trajectory(episode, simulation)
+        del size
+        return dataclasses.replace(
+            self.replay.trajectory(episode, simulation), look_episode=episode
+        )
 
 
 def make_uniform_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:

@@ -16,9 +16,9 @@ from collection.fidelity import dataset_record, rollout_record
 from collection.report import print_differences, print_made, print_returns, write_json
 from collection.rerender import rerender
 from collection.training_cli import Select, Train
-from collection.workers import available_workers
 from vd4rl_data.errors import Vd4rlError
 from vd4rl_data.paths import data_dir
+from vd4rl_data.processes import available_workers
 from vd4rl_data.registry import get_dataset_spec
 
 INTERRUPTED: Final = 130

@@ -88,7 +88,7 @@ def plan(
 ) -> Work:
     """Everything that :func:`collection.pipeline.make_dataset` needs to collect a dataset."""
     settings = _settings(spec, behavior)
-    versions = installed_versions()
+    versions = installed_versions(spec.task)
     job = CollectJob(
         spec=spec,
         behavior=behavior,

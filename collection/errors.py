@@ -17,10 +17,6 @@ class NoPhysicsStateError(Vd4rlError, ValueError):
     """A dataset cannot be rendered again because it does not hold its physics states."""
 
 
-class WorkerError(Vd4rlError, RuntimeError):
-    """A worker process died or failed in a way that nobody foresaw."""
-
-
 class RendererMismatchError(Vd4rlError, RuntimeError):
     """Frames of one dataset would be drawn by different OpenGL renderers."""
 

@@ -12,8 +12,8 @@ from collection.progress import EpisodeProgress
 from collection.report import returns_of
 from collection.statistics import EpisodeSummary, fidelity_record
 from collection.versions import installed_versions
-from collection.workers import WorkerPool
 from vd4rl_data.errors import DatasetNotFoundError
+from vd4rl_data.processes import LocalEngine
 from vd4rl_data.registry import get_dataset_spec, get_task_spec, list_datasets
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset
@@ -75,11 +75,11 @@ def rollout_record(
     job = RolloutJob(task_spec, player)
     made: dict[int, EpisodeSummary] = {}
     with (
-        WorkerPool(job, min(workers, episodes)) as pool,
+        LocalEngine(min(workers, episodes)).open(job) as pool,
         EpisodeProgress("simulating", episodes, show=show_progress) as progress,
     ):
-        for number, summary in pool.run(range(episodes), lambda _: None):
-            made[number] = summary
+        for outcome in pool.map(range(episodes)):
+            made[outcome.item] = outcome.result
             progress.update(len(made))
     summaries = [made[number] for number in range(episodes)]
     command = ["python -m collection rollout-stats", task, "--behavior", behavior]
@@ -91,7 +91,7 @@ def rollout_record(
             "behavior": behavior,
             **player.identity,
         },
-        "versions": installed_versions(),
+        "versions": installed_versions(task_spec),
         **fidelity_record(spec, summaries),
     }
     return spec, summaries, record

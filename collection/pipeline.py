@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from collection.errors import DatasetExistsError, RendererMismatchError
 from collection.existing import check_sound, find_existing
 from collection.progress import EpisodeProgress, FrameProgress
 from collection.work import Work
-from collection.workers import WorkerPool
+from vd4rl_data.processes import LocalEngine, LocalPool
 from vd4rl_data.storage import Manifest, PartStore, StoredDataset, write_dataset
 from vd4rl_data.storage.atomic import check_free_space, write_lock
 
@@ -80,8 +80,8 @@ def _make(work: Work, grow_from: StoredDataset | None, workers: int, show_progre
         with write_lock(work.path):
             pass  # somebody else's final pass is told now, not after an hour of rendering
         _check_space(work)
-        with WorkerPool(work.job, workers) as pool:
-            renderer = _common_renderer(pool)
+        with LocalEngine(workers).open(work.job) as pool:
+            renderer = _common_renderer(pool.greetings)
             store = _open_store(work, renderer, grow_from)
             with _resume_hint(work):
                 frames, seconds = _make_parts(work, store, pool, show_progress)
@@ -98,8 +98,8 @@ def _check_space(work: Work) -> None:
     check_free_space(work.path, pixels + max(0, int(pixels * _PARTS_SHARE) - have))
 
 
-def _common_renderer(pool: WorkerPool) -> str:
-    renderers = sorted({str(renderer) for renderer in pool.renderers})
+def _common_renderer(found: Sequence[Any]) -> str:
+    renderers = sorted({str(renderer) for renderer in found})
     if len(renderers) != 1:
         raise RendererMismatchError(
             f"expected one OpenGL renderer in all worker processes, got {'; '.join(renderers)}; "
@@ -123,7 +123,7 @@ def _open_store(work: Work, renderer: str, grow_from: StoredDataset | None) -> P
 
 
 def _make_parts(
-    work: Work, store: PartStore, pool: WorkerPool, show_progress: bool
+    work: Work, store: PartStore, pool: LocalPool, show_progress: bool
 ) -> tuple[int, float]:
     """Returns the number of frames rendered and the seconds that took."""
     numbers = range(len(work.lengths))
@@ -140,12 +140,12 @@ def _make_parts(
         show=show_progress,
     ) as progress:
 
-        def on_frames(count: int) -> None:
+        def on_frames(_episode: Any, count: int) -> None:
             nonlocal rendered
             rendered += count
             progress.add_frames(count)
 
-        for _ in pool.run(missing, on_frames):
+        for _ in pool.map(missing, on_frames):
             progress.add_episode()
     return rendered, time.monotonic() - start
 

@@ -206,7 +206,7 @@ def _gives_states_back(task: str, episodes: Sequence[Trajectory]) -> bool:
         return all(
             np.array_equal(simulation.state_at(physics_state), state)
             for episode in episodes
-            for physics_state, state in zip(episode.physics_states, episode.states, strict=True)
+            for physics_state, state in zip(*episode.recorded(), strict=True)
         )
     finally:
         simulation.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,11 @@ def _plan(stored: StoredDataset, root: Path, size: int) -> Work:
     _check_renderable(stored)
     spec = get_dataset_spec(format_id(dataclasses.replace(source_spec.id, size=size)))
     settings = _settings(stored.manifest, spec)
-    versions = installed_versions()
+    versions = installed_versions(spec.task)
     job = RenderJob(
         spec=spec,
         source=stored.path.resolve(),
+        collected_as=_collected_as(stored.manifest.provenance.recipe),
         parts_folder=parts_folder(flat_path(root, spec.name)),
         part_recipe={**settings, "versions": versions},
     )
@@ -82,6 +84,13 @@ def _plan(stored: StoredDataset, root: Path, size: int) -> Work:
         recipe={"command": command, "episodes": len(stored), **settings},
     )
     return Work(spec, root, job, tuple(stored.lengths), provenance)
+
+
+def _collected_as(recipe: Mapping[str, Any]) -> tuple[int, str] | None:
+    """Seed and behavior of episodes that were rolled out; what was drawn again has the same."""
+    while recipe.get("kind") == "render":
+        recipe = recipe["source"]["recipe"]
+    return (recipe["seed"], recipe["behavior"]) if "seed" in recipe else None
 
 
 def _settings(source: Manifest, spec: DatasetSpec) -> dict[str, Any]:

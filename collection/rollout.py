@@ -1,4 +1,6 @@
-"""Behavior policy × simulation → one trajectory of physics; no frame is drawn here."""
+"""Behavior policy × simulation → one trajectory. Frames are drawn here only where no physics
+state could be drawn later.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 from collection.errors import NoPhysicsStateError
 from vd4rl_data import seeding
@@ -28,22 +30,47 @@ class Trajectory:
         actions: float32 (T, A), in [-1, 1].
         rewards: float32 (T,), summed over the action repeat in float64 and then rounded.
         discounts: float32 (T,), the simulator's own.
-        physics_states: float64 (T+1, S), qpos, qvel and act: enough to draw every frame.
-        states: float32 (T+1, P), proprioception.
+        physics_states: float64 (T+1, S), enough to draw every frame; ``None`` where the simulator
+            has none.
+        states: float32 (T+1, P), proprioception; ``None`` where the simulator has none.
         terminated: the task ended; else the time limit was met.
+        look_episode: which episode a look takes it for, see
+            :class:`vd4rl_data.simulators.Moment`.
+        frames: uint8 (T+1, H, W, 3), drawn while it was played; ``None`` where they can be drawn
+            from the physics states.
+        successes: bool (T,), whether the task was solved at the end of each time step; ``None``
+            where the simulator does not say.
     """
 
     actions: Float32[np.ndarray, "T A"]
     rewards: Float32[np.ndarray, " T"]
     discounts: Float32[np.ndarray, " T"]
-    physics_states: Float64[np.ndarray, "T1 S"]
-    states: Float32[np.ndarray, "T1 P"]
+    physics_states: Float64[np.ndarray, "T1 S"] | None
+    states: Float32[np.ndarray, "T1 P"] | None
     terminated: bool
+    look_episode: int = 0
+    frames: UInt8[np.ndarray, "T1 H W 3"] | None = None
+    successes: Bool[np.ndarray, " T"] | None = None
 
     @property
     def episode_return(self) -> float:
         """Undiscounted; summed in float64."""
         return float(self.rewards.sum(dtype=np.float64))
+
+    def recorded(
+        self,
+    ) -> tuple[Float64[np.ndarray, "T1 S"], Float32[np.ndarray, "T1 P"]]:
+        """Physics states and states, where both are needed.
+
+        Raises:
+            NoPhysicsStateError: the simulator has none.
+        """
+        if self.physics_states is None or self.states is None:
+            raise NoPhysicsStateError(
+                "expected a trajectory with physics states and proprioception, got one of a"
+                " simulator that has none"
+            )
+        return self.physics_states, self.states
 
 
 def rollout(
@@ -53,45 +80,63 @@ def rollout(
     behavior: str,
     seed: int,
     episode: int,
+    size: int | None = None,
 ) -> Trajectory:
     """Play one episode: a function of task, behavior, policy, seed and episode number alone.
 
     How it starts and what the policy draws are streams of :mod:`vd4rl_data.seeding`, of this task,
-    behavior, seed and number alone.
+    behavior, seed and number alone. With a ``size``, frames are drawn on the way where the
+    simulator has no physics state to draw later.
     """
     keys = (seed, simulation.task.name, behavior, episode)
     rng = seeding.generator(seeding.Purpose.COLLECTION_ACTIONS, *keys)
     policy = make_policy(simulation.task, rng)
-    simulation.reset(seed=seeding.word(seeding.Purpose.COLLECTION_RESET, *keys))
-    record = TrajectoryRecord()
+    simulation.reset(seed=reset_seed(*keys))
+    record = TrajectoryRecord(size)
     record.observe(simulation)
     while not record.ended:
-        record.act(simulation, policy(record.states[-1]))
-    return record.trajectory()
+        record.act(simulation, policy(record.state))
+    return record.trajectory(look_episode=reset_seed(*keys))
+
+
+def reset_seed(seed: int, task: str, behavior: str, episode: int) -> int:
+    """What the simulation of a collected episode is reset with, in [0, 2**32)."""
+    return seeding.word(seeding.Purpose.COLLECTION_RESET, seed, task, behavior, episode)
 
 
 @dataclass(slots=True)
 class TrajectoryRecord:
-    """A trajectory being written down: :meth:`observe` once, then :meth:`act` until ``ended``."""
+    """A trajectory being written down: :meth:`observe` once, then :meth:`act` until ``ended``.
 
+    Attributes:
+        size: of the frames to draw where there is no physics state; ``None`` draws none.
+    """
+
+    size: int | None = None
     actions: list[Float32[np.ndarray, " A"]] = field(default_factory=list)
     rewards: list[float] = field(default_factory=list)
     discounts: list[float] = field(default_factory=list)
     physics_states: list[Float64[np.ndarray, " S"]] = field(default_factory=list)
     states: list[Float32[np.ndarray, " P"]] = field(default_factory=list)
+    frames: list[UInt8[np.ndarray, "H W 3"]] = field(default_factory=list)
+    successes: list[bool] = field(default_factory=list)
     ended: bool = False
     terminated: bool = False
 
     def observe(self, simulation: Simulation) -> None:
         """Note where the simulation is."""
         physics_state, state = simulation.physics_state, simulation.state
-        if physics_state is None or state is None:
-            raise NoPhysicsStateError(
-                f"task {simulation.task.name!r}: its simulator has no physics state or no"
-                " proprioception to record"
-            )
-        self.physics_states.append(physics_state)
-        self.states.append(state)
+        if physics_state is not None:
+            self.physics_states.append(physics_state)
+        elif self.size is not None:
+            self.frames.append(simulation.render(self.size))
+        if state is not None:
+            self.states.append(state)
+
+    @property
+    def state(self) -> Float32[np.ndarray, " P"]:
+        """float32 (P,): the proprioception that was noted last; empty where there is none."""
+        return self.states[-1] if self.states else np.zeros(0, np.float32)
 
     def act(self, simulation: Simulation, action: Float32[np.ndarray, " A"]) -> None:
         """Take one time step and note what came of it."""
@@ -99,16 +144,21 @@ class TrajectoryRecord:
         self.actions.append(action)
         self.rewards.append(step.reward)
         self.discounts.append(step.discount)
+        if step.success is not None:
+            self.successes.append(step.success)
         self.ended, self.terminated = step.terminated or step.truncated, step.terminated
         self.observe(simulation)
 
-    def trajectory(self) -> Trajectory:
+    def trajectory(self, look_episode: int = 0) -> Trajectory:
         """What was noted."""
         return Trajectory(
             actions=np.stack(self.actions),
             rewards=np.asarray(self.rewards, dtype=np.float32),
             discounts=np.asarray(self.discounts, dtype=np.float32),
-            physics_states=np.stack(self.physics_states),
-            states=np.stack(self.states),
+            physics_states=np.stack(self.physics_states) if self.physics_states else None,
+            states=np.stack(self.states) if self.states else None,
             terminated=self.terminated,
+            look_episode=look_episode,
+            frames=np.stack(self.frames) if self.frames else None,
+            successes=np.array(self.successes) if self.successes else None,
         )

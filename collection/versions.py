@@ -7,19 +7,21 @@ import platform
 from typing import Final
 
 from vd4rl_data.errors import MissingDependencyError
+from vd4rl_data.simulators.table import find_simulator
+from vd4rl_data.spec import TaskSpec
 from vd4rl_data.version import __version__
 
-_PACKAGES: Final = ("numpy", "mujoco", "dm_control", "gymnasium", "h5py")
+_PACKAGES: Final = ("numpy", "gymnasium", "h5py")
 
 
-def installed_versions() -> dict[str, str]:
-    """Package → version, with ``python``.
+def installed_versions(task: TaskSpec) -> dict[str, str]:
+    """Package → version, with ``python``: ours, and those of the task's simulator.
 
     Raises:
         MissingDependencyError: a simulator is not installed.
     """
     versions = {"python": platform.python_version(), "vd4rl_data": __version__}
-    for name in _PACKAGES:
+    for name in dict.fromkeys((*_PACKAGES, *find_simulator(task.simulator).PACKAGES)):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError as error:

@@ -74,16 +74,17 @@ class ReplayMemory:
         """
         for item in finished:
             episode = item.trajectory
+            _, states = episode.recorded()
             length = len(episode.actions)
             rows = item.first_row + stride * np.arange(length)
             ends = np.zeros(length, np.bool_)
             ends[-1] = episode.terminated
             self._write(
                 torch.from_numpy(rows),
-                episode.states[:-1],
+                states[:-1],
                 episode.actions,
                 episode.rewards,
-                episode.states[1:],
+                states[1:],
                 ends,
             )
             self._size += length

@@ -20,6 +20,7 @@ from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished
 from collection.versions import installed_versions
 from vd4rl_data.processor import find_processor
+from vd4rl_data.spec import TaskSpec
 from vd4rl_data.storage.atomic import atomic_path, write_text
 
 _SETTINGS: Final = "settings.json"
@@ -81,12 +82,12 @@ class RunFolder:
         """Versions, device and threads that the run began with."""
         return json.loads((self.path / _MACHINE).read_text(encoding="utf-8"))
 
-    def note_machine(self, device: torch.device) -> None:
+    def note_machine(self, task: TaskSpec, device: torch.device) -> None:
         """Note, at the start of a run, what else decides its numbers."""
         path = self.path / _MACHINE
         if not path.is_file():
             name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-            versions = {**installed_versions(), "torch": torch.__version__}
+            versions = {**installed_versions(task), "torch": torch.__version__}
             record = {
                 "device": name,
                 "processor": find_processor().record(),

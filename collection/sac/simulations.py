@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from collection.errors import InvalidSettingError
 from collection.rollout import Trajectory, TrajectoryRecord
 from vd4rl_data import seeding
 from vd4rl_data.simulators import Simulation
@@ -72,6 +73,11 @@ class Simulations:
         self._next_episode, self._rows = first_episode, rows
         self._records = [self._start(simulation) for simulation in self._simulations]
         self._first_rows = [rows + number for number in range(len(self._simulations))]
+        if not self._records[0].states:
+            raise InvalidSettingError(
+                f"task: {self._task} has no proprioceptive state to learn from; its simulator says"
+                " none"
+            )
 
     @property
     def states(self) -> NDArray[np.float32]:

@@ -63,7 +63,7 @@ def train(
     with write_lock(folder / "run"):
         run = RunFolder(folder)
         run.claim(settings)
-        run.note_machine(torch.device(device))
+        run.note_machine(get_task_spec(settings.task), torch.device(device))
         trainer = Trainer(settings, run, torch.device(device), start)
         try:
             trainer.run(progress)
