@@ -14,9 +14,9 @@ import pytest
 pytestmark = pytest.mark.render
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
-_SECTIONS = dict(
-    (text.partition("\n")[0], text) for text in re.split(r"^## ", _PAGE, flags=re.MULTILINE)[1:]
-)
+_SECTIONS = {
+    text.partition("\n")[0]: text for text in re.split(r"^## ", _PAGE, flags=re.MULTILINE)[1:]
+}
 _RUN = [title for title, text in _SECTIONS.items() if "```bash" in text]
 
 
