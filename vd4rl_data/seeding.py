@@ -9,10 +9,11 @@ published manifests hold: it is ``SeedSequence(0)`` itself.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import operator
 from enum import Enum
-from typing import Final, SupportsIndex, TypeAlias
+from typing import Any, Final, SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -108,6 +109,24 @@ def word(purpose: Purpose, *keys: Key) -> int:
     Raises what :func:`stream` does.
     """
     return int(stream(purpose, *keys).generate_state(1, np.uint32)[0])
+
+
+def family_of(rng: np.random.Generator) -> np.random.SeedSequence:
+    """What the generators of a sampler's passes come from.
+
+    That is the state of a generator, which is left as it is, and how many families were made from
+    its seed, so that two families of one generator differ.
+    """
+    words = copy.deepcopy(rng).integers(0, 2**32, 4, dtype=np.uint32).tolist()
+    spawn: Any = getattr(rng.bit_generator.seed_seq, "spawn", None)
+    place = () if spawn is None else spawn(1)[0].spawn_key
+    return np.random.SeedSequence(words, spawn_key=tuple(place))
+
+
+def member_of(family: np.random.SeedSequence, number: int) -> np.random.Generator:
+    """The generator of one pass: a function of family and number alone."""
+    key = (*family.spawn_key, number)
+    return np.random.default_rng(np.random.SeedSequence(family.entropy, spawn_key=key))
 
 
 def _words(where: str, key: Key) -> list[int]:

@@ -44,10 +44,11 @@ def _wait_for(condition: Callable[[], bool], process: Any | None = None) -> None
 
 
 def _children(pid: int) -> list[int]:
-    """Process ids of the workers of a process (its resource tracker left out)."""
+    """Process ids of the workers of a process."""
     try:
         pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [int(child) for child in pids if b"spawn_main" in _command_line(int(child))]
+        name = b"vd4rl_data.processes"
+        return [int(child) for child in pids if name in _command_line(int(child))]
     except FileNotFoundError:
         return []
 
@@ -173,7 +174,7 @@ def test_a_killed_worker_is_an_error_and_the_next_run_goes_on(
     os.kill(workers[0], signal.SIGKILL)
     output, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, output) == (1, "")
-    assert "a worker process died while making episode" in errors
+    assert "died while making item" in errors
     assert "SIGKILL" in errors
     assert "the same command goes on from there" in errors
     assert "Traceback" not in errors

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -11,6 +10,7 @@ from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from vd4rl_data.arguments import checked_count
+from vd4rl_data.seeding import family_of, member_of
 
 Rng: TypeAlias = np.random.Generator | int | None
 """A generator, a seed for one, or ``None`` for a generator seeded by the operating system."""
@@ -88,7 +88,7 @@ class PlanStream:
         self._table = table
         self._batch_size = batch_size
         self._rng = self._pass_rng = generator_of(rng)
-        self._family = _family_of(self._rng)
+        self._family = family_of(self._rng)
         self.epochs = epochs
         self.passes = 0
         self._epochs_left = 0
@@ -114,7 +114,7 @@ class PlanStream:
         """Start a pass, whether or not the last one has ended."""
         self.passes += 1
         if self.passes > 1:
-            self._pass_rng = _child(self._family, self.passes - 1)
+            self._pass_rng = member_of(self._family, self.passes - 1)
         self._epochs_left = self.epochs or 0
         self._forget()
 
@@ -194,21 +194,6 @@ def generator_of(rng: Rng) -> np.random.Generator:
             f"rng: expected a numpy.random.Generator, a seed of at least 0, or None, got {rng!r} "
             f"(a {type(rng).__name__})"
         ) from error
-
-
-def _family_of(rng: np.random.Generator) -> np.random.SeedSequence:
-    """What the generators of later passes come from: the state of a generator, left as it is, and
-    how many families were made from its seed, so that two of one generator differ.
-    """
-    words = copy.deepcopy(rng).integers(0, 2**32, 4, dtype=np.uint32).tolist()
-    spawn: Any = getattr(rng.bit_generator.seed_seq, "spawn", None)
-    place = () if spawn is None else spawn(1)[0].spawn_key
-    return np.random.SeedSequence(words, spawn_key=tuple(place))
-
-
-def _child(family: np.random.SeedSequence, number: int) -> np.random.Generator:
-    key = (*family.spawn_key, number)
-    return np.random.default_rng(np.random.SeedSequence(family.entropy, spawn_key=key))
 
 
 def alternated(records: Records) -> Records:
