@@ -40,7 +40,7 @@ class Train(Generic[H]):
     """
 
     algorithm: Annotated[str, tyro.conf.arg(metavar="NAME")]
-    """bc, drq_bc or cql."""
+    """bc, drq_bc, cql, or one of your own as module:object."""
     dataset: Annotated[str, tyro.conf.arg(metavar="ID")]
     """Dataset id, e.g. VD4RL/walker_walk-medium_expert-84px-v0."""
     seed: int = 0
@@ -114,7 +114,8 @@ def run_path(root: Path, settings: RunSettings) -> Path:
     spec = get_dataset_spec(settings.dataset)
     suite, _, name = spec.name.partition("/")
     preset = "" if settings.preset == "paper" else f"-{settings.preset}"
-    return root / f"{settings.algorithm}{preset}" / suite / name / f"seed{settings.seed}"
+    algorithm = settings.algorithm.replace(":", ".")
+    return root / f"{algorithm}{preset}" / suite / name / f"seed{settings.seed}"
 
 
 def train_command(arguments: Sequence[str]) -> Any:
