@@ -29,16 +29,23 @@ def comparison(spec: DatasetSpec, statistics: ReturnStatistics, num_episodes: in
 
     Returns that the task cannot pay are told instead.
     """
+    return ": ".join(comparison_parts(spec, statistics, num_episodes))
+
+
+def comparison_parts(
+    spec: DatasetSpec, statistics: ReturnStatistics, num_episodes: int
+) -> tuple[str, ...]:
+    """The parts of :func:`comparison`: the difference with its interval, and what follows."""
     impossible = impossible_returns(spec.task, [statistics.min, statistics.max])
     if impossible is not None:
-        return impossible
+        return (impossible,)
     if spec.published_returns is None:
-        return "nothing was published to compare with"
+        return ("nothing was published to compare with",)
     found = compare_means(spec, statistics, num_episodes)
     if found is None:
         difference = statistics.mean - spec.published_returns.mean
-        return f"{difference:+.1f}; one episode has no sampling error to compare it with"
-    return f"{interval_text(found)}: {verdict_text(found)}"
+        return (f"{difference:+.1f}", "one episode has no sampling error to compare it with")
+    return interval_text(found), verdict_text(found)
 
 
 def interval_text(found: MeanDifference) -> str:
@@ -70,7 +77,7 @@ def returns_table(spec: DatasetSpec, statistics: ReturnStatistics, num_episodes:
     table = Table(
         title=Text(spec.name, style="bold"),
         title_justify="left",
-        caption=Text(comparison(spec, statistics, num_episodes), style="dim"),
+        caption=Text("\n".join(comparison_parts(spec, statistics, num_episodes)), style="dim"),
         caption_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,23 @@ def test_the_bundled_sample_comes_back_equal(run: Run, tmp_path: Path) -> None:
     assert run("import", official, "--id", ID, "--out", again).status == 0
     pairs = zip(load_dataset(SAMPLE), load_dataset(ID, root=again, source="local"), strict=True)
     assert all(_equal(left, right) for left, right in pairs)
+
+
+@pytest.mark.parametrize("kind", OFFICIAL_FORMATS)
+def test_an_import_tells_rewards_that_the_task_cannot_pay(
+    run: Run, tmp_path: Path, kind: str
+) -> None:
+    """A time step of the walker pays 0 to 2; the returns alone would pass."""
+    first, *others = make_episodes(get_dataset_spec(ID))
+    rewards = first.rewards.copy()
+    rewards[0] = 7.5
+    strange = [dataclasses.replace(first, rewards=rewards), *others]
+    export_dataset(strange, tmp_path / "official", kind)
+    imported = run("import", tmp_path / "official", "--id", ID)
+    assert imported.status == 0, imported.err
+    assert re.search(
+        r"IMPOSSIBLE: 1 of 18 rewards, 0\.\d+ to 7\.5, are none of walker_walk", imported.out
+    )
 
 
 def test_what_an_import_says(run: Run, either: Path, data_dir: Path) -> None:

@@ -32,9 +32,7 @@ def test_the_published_statistics_agree_with_themselves(name: str, width: int) -
     assert max(map(len, lines)) <= width
     assert lines[0].strip() == name
     caption = " ".join(" ".join(lines[-3:]).split())
-    assert re.search(
-        r"\+0\.0 \(95 % interval -\S+ to \+\S+\): the means agree within \S+$", caption
-    )
+    assert re.search(r"\+0\.0 \(95 % interval -\S+ to \+\S+\) the means agree within \S+$", caption)
     (mean,) = (line.split() for line in lines if line.startswith(" mean"))
     assert mean == ["mean", *[f"{spec.published_returns.mean:.1f}"] * 2, "+0.0"]
 
@@ -68,7 +66,7 @@ def test_returns_that_the_task_cannot_pay_are_told() -> None:
 def test_one_episode_says_nothing_of_a_mean() -> None:
     spec = get_dataset_spec("VD4RL/walker_walk-random-64px-v0")
     text = comparison(spec, return_statistics([42.0]), 1)
-    assert text == "-0.3; one episode has no sampling error to compare it with"
+    assert text == "-0.3: one episode has no sampling error to compare it with"
 
 
 def test_without_published_returns() -> None:

@@ -67,7 +67,8 @@ def _print_report(spec: DatasetSpec, imported: Imported, root: Path) -> None:
     console = output_console()
     console.print(returns_table(spec, manifest.returns, manifest.num_episodes))
     with closing(open_dataset(imported.path)) as stored:
-        impossible = impossible_rewards(spec.task, stored.array("rewards"))
+        rewards = stored.array("rewards")[~stored.array("timeouts")]
+        impossible = impossible_rewards(spec.task, rewards)
     print_lines([] if impossible is None else [impossible])
     verified = sum(file["hash_status"] == "verified" for file in provenance.sources)
     print_lines(f"repaired  {repair}" for repair in provenance.repairs)
