@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
@@ -11,9 +13,12 @@ import tyro
 from baselines.commands import Evaluate, Report, Sweep
 from baselines.train_command import train_command
 from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.flags import blames_the_user, flags_of, told
 
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C, as shells have it."""
+
+_RENAMED: Final = {"root": "--data-dir", "seed": "--seeds"}
 
 _DESCRIPTION: Final = "Train reference agents on datasets of offline reinforcement learning."
 
@@ -21,13 +26,18 @@ _DESCRIPTION: Final = "Train reference agents on datasets of offline reinforceme
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 after an error, 130 after Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    command = None
     try:
-        return _parsed(given).run()
+        command = _parsed(given)
+        return command.run()
     except KeyboardInterrupt as interrupt:
-        _complain("interrupted", interrupt)
+        print(told(interrupt, ()), file=sys.stderr)
         return INTERRUPTED
-    except (Vd4rlError, OSError, MemoryError) as error:
-        _complain(f"error: {error}", error)
+    except Exception as error:
+        flags = flags_of(command) | _named(given)
+        if not blames_the_user(error, flags):
+            raise
+        print(f"error: {told(error, flags, _RENAMED)}", file=sys.stderr)
         return 1
 
 
@@ -38,15 +48,29 @@ def _parsed(arguments: list[str]) -> Any:
         | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
         | Annotated[Report, tyro.conf.subcommand("report")]
     )
-    return tyro.cli(
-        commands,
-        prog="python -m baselines",
-        description=_DESCRIPTION,
-        args=arguments,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                commands,
+                prog="python -m baselines",
+                description=_DESCRIPTION,
+                args=arguments,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as leaving:
+        cause: BaseException | None = leaving
+        while cause is not None and not isinstance(cause, Vd4rlError):
+            cause = cause.__context__
+        if cause is not None:  # of our own checks, which tyro tells in words that nobody typed
+            said = io.StringIO()
+            raise cause from None
+        raise
+    finally:
+        sys.stderr.write(said.getvalue())
 
 
-def _complain(text: str, error: BaseException) -> None:
-    for line in (text, *getattr(error, "__notes__", ())):
-        print(line, file=sys.stderr)
+def _named(arguments: Sequence[str]) -> frozenset[str]:
+    """The options on a command line."""
+    words = (argument.partition("=")[0] for argument in arguments)
+    return frozenset(word.replace("_", "-") for word in words if word.startswith("--"))

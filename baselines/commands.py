@@ -148,13 +148,13 @@ class Evaluate:
     def run(self) -> int:
         """Run the command."""
         self._check()
+        machine = Machine(device=self.device, workers=self.workers)
+        device = machine.torch_device()
         folder = RunFolder(self.run_folder)
         settings = folder.settings()
         saved = folder.load_checkpoint(settings.algorithm)
         if saved is None:
             raise CheckpointError(f"{folder.path} has no checkpoint yet")
-        machine = Machine(device=self.device, workers=self.workers)
-        device = machine.torch_device()
         agent = make_agent(settings, get_dataset_spec(settings.dataset), device)
         agent.load_state(saved["agent"])
         evaluation = play(

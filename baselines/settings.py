@@ -10,6 +10,7 @@ import torch
 
 from baselines.drq.settings import Preset
 from baselines.errors import DeviceNotFoundError, InvalidSettingError
+from vd4rl_data.pytorch.batches import checked_device
 
 Storage = Literal["auto", "device", "stream"]
 
@@ -122,16 +123,9 @@ class Machine:
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            device = torch.device(self.device)
-        except RuntimeError as error:
-            raise DeviceNotFoundError(
-                f"device: {self.device!r} is none; try cpu or cuda"
-            ) from error
-        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-            raise DeviceNotFoundError(
-                f"device: no {self.device} here, torch {torch.__version__} sees "
-                f"{torch.cuda.device_count()} GPUs; pass --device cpu"
-            )
+            device = checked_device(self.device)
+        except ValueError as error:
+            raise DeviceNotFoundError(str(error)) from error
         if device.type not in ("cpu", "cuda"):
             raise DeviceNotFoundError(f"device: expected cpu or cuda, got {self.device!r}")
         return device

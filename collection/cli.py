@@ -16,10 +16,12 @@ from collection.fidelity import dataset_record, rollout_record
 from collection.report import print_differences, print_made, print_returns, write_json
 from collection.rerender import rerender
 from collection.training_cli import Select, Train
-from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.flags import blames_the_user, flags_of, told
 from vd4rl_data.paths import data_dir
 from vd4rl_data.processes import available_workers
 from vd4rl_data.registry import get_dataset_spec
+
+_RENAMED: Final = {"replace": "--overwrite", "root": "--out"}
 
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -194,10 +196,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command.run()
     except KeyboardInterrupt as interrupt:
-        _complain("interrupted", interrupt)
+        print(told(interrupt, ()), file=sys.stderr)
         return INTERRUPTED
-    except (Vd4rlError, OSError) as error:
-        _complain(f"error: {error}", error)
+    except Exception as error:
+        flags = flags_of(command)
+        if not blames_the_user(error, flags):
+            raise
+        print(f"error: {told(error, flags, _RENAMED)}", file=sys.stderr)
         return 1
     return 0
 
@@ -208,8 +213,3 @@ def _options(command: Collect | RolloutStats) -> BehaviorOptions:
 
 def _workers(asked: int | None) -> int:
     return available_workers() if asked is None else asked
-
-
-def _complain(text: str, error: BaseException) -> None:
-    for line in (text, *getattr(error, "__notes__", ())):
-        print(line, file=sys.stderr)

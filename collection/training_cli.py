@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from collection.checks import check_least
 from collection.policy_files import read_policy
 from collection.sac.settings import Precision
 from collection.tiers import TIERS
@@ -71,7 +72,10 @@ class Train:
         from collection.learning_curve import draw_learning_curve
         from collection.sac.settings import TrainSettings
         from collection.sac.train import train
+        from vd4rl_data.pytorch.batches import checked_device
 
+        check_least("threads", self.threads, 1)
+        checked_device(self.device)
         torch.set_num_threads(self.threads)
         start = None if self.start_from is None else read_policy(self.start_from)
         settings = TrainSettings(

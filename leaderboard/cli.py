@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from leaderboard.check import Report, check_file
 from leaderboard.random_policy import random_policy
 from leaderboard.site import build_site
 from leaderboard.store import RESULTS, find_strays, place_of, write_receipt
-from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.arguments import checked_count
+from vd4rl_data.flags import blames_the_user, flags_of, told
 from vd4rl_data.results import result_paths
 from vd4rl_data.results.traces import traces_path
 
@@ -45,7 +47,7 @@ class Check:
 
     def run(self) -> int:
         """Run the command."""
-        files = list(self.files) or result_paths(self.store)
+        files = list(self.files) or result_paths(_existing(self.store))
         failed = 0
         for path in files:
             report = check_file(path, store=self.store, replay=not self.no_replay)
@@ -102,7 +104,7 @@ class Build:
 
     def run(self) -> int:
         """Run the command."""
-        site = build_site(self.store, self.out)
+        site = build_site(_existing(self.store), self.out)
         print(f"{site.entries} entries in {site.tables} tables: {site.folder / 'index.html'}")
         return 0
 
@@ -122,6 +124,8 @@ class Random:
 
     def run(self) -> int:
         """Run the command."""
+        for name in ("seeds", "episodes"):
+            checked_count(name, getattr(self, name))
         print(random_policy(self.benchmark, self.seeds, self.episodes).write(self.out))
         return 0
 
@@ -149,9 +153,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except (Vd4rlError, OSError, LookupError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        flags = flags_of(command)
+        if not blames_the_user(error, flags):
+            raise
+        print(f"error: {told(error, flags)}", file=sys.stderr)
         return INVALID
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(folder))
+    return folder
 
 
 def _print_report(report: Report, *, quiet: bool) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 from dataclasses import dataclass
 
 import numpy as np
 
 from leaderboard.benchmarks import benchmarks
 from vd4rl_data import seeding
+from vd4rl_data.errors import UnknownDatasetError
 from vd4rl_data.evaluation import ActionTrace, episode_seed
 from vd4rl_data.results import Algorithm, Data, Protocol, Submission, make_submission
 from vd4rl_data.simulators import Simulation
@@ -34,11 +36,15 @@ def random_policy(benchmark: str, seeds: int, episodes: int) -> Submission:
         episodes: per run.
 
     Raises:
-        ValueError: the library cannot simulate the task.
+        UnknownDatasetError: no benchmark has this id, or the library cannot simulate its task.
     """
-    row = benchmarks()[benchmark]
+    row = benchmarks().get(benchmark)
+    if row is None:
+        close = difflib.get_close_matches(benchmark, benchmarks(), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise UnknownDatasetError(f"{benchmark!r} is no benchmark{hint}")
     if row.task is None:
-        raise ValueError(f"{benchmark}: the library has no simulation of it")
+        raise UnknownDatasetError(f"{benchmark}: the library has no simulation of it")
     with contextlib.closing(Simulation(row.task)) as simulation:
         runs = {seed: play_randomly(simulation, row.task, seed, episodes) for seed in range(seeds)}
     return make_submission(

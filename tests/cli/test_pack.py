@@ -56,8 +56,7 @@ def test_nothing_is_replaced(run: Run, dataset: Path) -> None:
         assert finished.status == 2
         assert (
             finished.err
-            == f"vd4rl: {present} is already there; remove it, write elsewhere with --out, or put "
-            "the new one in its place with --replace\n"
+            == f"vd4rl: {present} is already there; remove it, write elsewhere, or say --replace\n"
         )
     assert [shard.read_bytes(), dataset.read_bytes()] == before
 

@@ -112,7 +112,7 @@ def test_commands_replace_only_when_told(
     assert before
     assert main(arguments) == 2
     error = capsys.readouterr().err
-    assert re.search(r"is already there; .* with --replace\n$", error)
+    assert re.search(r"is already there; .* --replace\n$", error)
     assert "replace=True" not in error
     assert tiny.files_of(out) == before
     assert main([*arguments, "--replace"]) == 0

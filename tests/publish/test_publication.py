@@ -141,7 +141,7 @@ def test_says_what_was_replaced(hub: FakeHub, flat: Path, tmp_path: Path) -> Non
     assert first.commit is not None
     assert "Replaced" not in str(first)
     tiny.write(flat, tiny.episodes_of((3, 3, 3)))
-    with pytest.raises(PublishError, match="--replace"):
+    with pytest.raises(PublishError, match="with replace=True:"):
         publish([flat], REPO_ID, folder=tmp_path / "other")
     second = publish([flat], REPO_ID, folder=tmp_path / "other", replace=True)
     assert f"Replaced: {NAME}; still to be had from {first.commit.source}" in str(second)

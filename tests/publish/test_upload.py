@@ -79,7 +79,7 @@ def test_old_shards_of_the_same_dataset_go(
 ) -> None:
     old = f"{tiny.SPEC.name}.packed-00000-of-00009.h5"
     before = hub.commit(REPO_ID, {old: b"older", "LICENSE": b"words", "notes/a.packed.txt": b"b"})
-    with pytest.raises(PublishError, match=rf"already, with other content.*--replace.*{before}"):
+    with pytest.raises(PublishError, match=rf"already, with other content.*replace=True.*{before}"):
         upload(prepared)
     assert hub.repos[REPO_ID].head.sha == before
     done = upload(prepared, replace=True)
@@ -100,7 +100,7 @@ def test_other_datasets_are_not_left_without_a_card(
     }
     hub.commit(REPO_ID, theirs)
     before = hub.repos[REPO_ID].head
-    with pytest.raises(PublishError, match=f"{tiny.EXPERT.name}.*--replace"):
+    with pytest.raises(PublishError, match=f"{tiny.EXPERT.name}.*replace=True"):
         upload(prepared)
     assert hub.repos[REPO_ID].head == before
     assert upload(prepared, replace=True).replaced == (tiny.EXPERT.name,)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -15,13 +16,15 @@ from typing import Final
 import vd4rl_data  # registers every id
 from vd4rl_data.cli.command import Command
 from vd4rl_data.cli.streams import discard_output, logs_on_stderr, make_streams_safe
-from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.flags import blames_the_user, told
 
 FAILURE: Final = 2
 """Exit status of every error, as argparse has it; 1 is a verification that found a problem."""
 
 DEBUG: Final = "VD4RL_DEBUG"
 """Environment variable: ``1`` shows the traceback of an error."""
+
+_FLAG: Final = re.compile(r"--[a-z][a-z-]*")
 
 COMMANDS: Final = {
     "list": ("listing", "show the catalog and what of it is here"),
@@ -65,10 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         discard_output()
         return FAILURE
-    except (Vd4rlError, OSError, KeyboardInterrupt) as error:
-        if os.environ.get(DEBUG) == "1":
+    except (Exception, KeyboardInterrupt) as error:
+        flags = frozenset(_FLAG.findall(arguments.usage()))
+        if os.environ.get(DEBUG) == "1" or not blames_the_user(error, flags):
             raise
-        sys.stderr.write(_message(error))
+        sys.stderr.write(f"vd4rl: {told(error, flags, arguments.renamed)}\n")
         return FAILURE
 
 
@@ -92,17 +96,7 @@ def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
             subparser.add_argument(
                 "-v", "--verbose", action="store_true", help="say where data is taken from"
             )
-            subparser.set_defaults(run=command.run)
+            subparser.set_defaults(
+                run=command.run, renamed=command.renamed, usage=subparser.format_usage
+            )
     return parser
-
-
-def _message(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        text = "interrupted"
-    elif isinstance(error, OSError) and error.strerror and not error.filename:
-        text = error.strerror
-    elif isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename}: {error.strerror}"
-    else:
-        text = str(error) or type(error).__name__
-    return "\n".join([f"vd4rl: {text}", *getattr(error, "__notes__", ())]) + "\n"

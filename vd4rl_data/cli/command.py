@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.flags import Renamed
 
 TARGET_HELP: Final = "a dataset id, or a dataset file (of a packed one: any shard)"
 
@@ -24,11 +25,13 @@ class Command:
         add_arguments: declares its arguments.
         run: does the work; returns the exit status and raises typed errors.
         details: help below the summary.
+        renamed: see :mod:`vd4rl_data.flags`.
     """
 
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
     details: str = ""
+    renamed: Renamed = field(default_factory=dict[str, str])
 
 
 def positive(text: str) -> int:

@@ -110,4 +110,4 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-COMMAND: Final = Command(_add_arguments, run, _DETAILS)
+COMMAND: Final = Command(_add_arguments, run, _DETAILS, renamed={"root": "--out"})

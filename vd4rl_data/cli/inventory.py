@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -55,8 +57,13 @@ class Item:
 def scan(root: Path) -> tuple[list[Item], list[Path]]:
     """Everything below a data folder; returns what is known, and the paths of what is not.
 
-    Opens dataset files and reads no pixel.
+    Opens dataset files and reads no pixel. A folder that is not there yet holds nothing.
+
+    Raises:
+        NotADirectoryError: it is a file.
     """
+    if root.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
     items: dict[tuple[str, str], Item] = {}
     unknown: list[Path] = []
     for folder, where, note in _suite_folders(root):

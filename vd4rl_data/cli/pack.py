@@ -8,8 +8,9 @@ from typing import Final
 
 from vd4rl_data.cli.command import Command, positive
 from vd4rl_data.cli.console import progress_bar
-from vd4rl_data.cli.sizes import add_replace, print_sizes, refuse_to_replace
+from vd4rl_data.cli.sizes import add_replace, print_sizes
 from vd4rl_data.storage import open_dataset, pack
+from vd4rl_data.storage.atomic import check_absent
 from vd4rl_data.storage.convert import SHARD_RAW_BYTES
 from vd4rl_data.storage.naming import all_shards, dataset_stem
 
@@ -22,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.out or source.parent
     stored = open_dataset(source)
     stored.close()
-    refuse_to_replace(all_shards(folder, dataset_stem(source)), replace=arguments.replace)
+    check_absent(all_shards(folder, dataset_stem(source)), replace=arguments.replace)
     raw = arguments.shard_size * _MEGABYTE if arguments.shard_size else SHARD_RAW_BYTES
     with progress_bar("packing", len(stored)) as update:
         paths = pack(

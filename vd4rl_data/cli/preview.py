@@ -12,11 +12,11 @@ from PIL import Image
 
 from vd4rl_data.cli.command import TARGET_HELP, Command, UsageError, natural, positive
 from vd4rl_data.cli.local import is_file
-from vd4rl_data.cli.sizes import add_replace, refuse_to_replace
+from vd4rl_data.cli.sizes import add_replace
 from vd4rl_data.cli.streams import print_lines
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.preview import animate, contact_sheet, return_histogram
-from vd4rl_data.storage.atomic import atomic_path
+from vd4rl_data.storage.atomic import atomic_path, check_absent
 
 _FORMATS: Final = ("gif", "mp4", "none")
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     written = [stem.with_name(f"{stem.name}-{picture}.png") for picture in ("sheet", "returns")]
     if arguments.format != "none":  # drawn first, since a package may be missing for it
         written.append(stem.with_name(f"{stem.name}-episode-{number}.{arguments.format}"))
-    refuse_to_replace(written, replace=arguments.replace)
+    check_absent(written, replace=arguments.replace)
     if arguments.format != "none":
         animate(dataset[number], written[-1], fps=arguments.fps, replace=arguments.replace)
     _save(_sheet(dataset, returns, arguments.rows), written[0])

@@ -78,4 +78,5 @@ COMMAND: Final = Command(
     _add_arguments,
     run,
     "Endpoint and token are those of the Hub's own client (HF_ENDPOINT, HF_TOKEN).",
+    renamed={"repository": "--repo", "folder": "--out"},
 )

@@ -1,27 +1,12 @@
-"""What commands that write files share: they replace none unasked, and tell what they saved."""
+"""What commands that write files share: ``--replace``, and what they saved."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from vd4rl_data.cli.streams import print_lines
-from vd4rl_data.errors import OutputExistsError
-
-
-def refuse_to_replace(paths: Iterable[Path], *, replace: bool) -> None:
-    """Raise if there is something at one of the paths, unless ``--replace`` was given.
-
-    Raises:
-        OutputExistsError: there is.
-    """
-    present = None if replace else next((path for path in paths if path.exists()), None)
-    if present is not None:
-        raise OutputExistsError(
-            f"{present} is already there; remove it, write elsewhere with --out, or put the new "
-            "one in its place with --replace"
-        )
 
 
 def add_replace(parser: argparse.ArgumentParser) -> None:

@@ -8,8 +8,9 @@ from typing import Final
 
 from vd4rl_data.cli.command import Command
 from vd4rl_data.cli.console import progress_bar
-from vd4rl_data.cli.sizes import add_replace, print_sizes, refuse_to_replace
+from vd4rl_data.cli.sizes import add_replace, print_sizes
 from vd4rl_data.storage import open_dataset, unpack
+from vd4rl_data.storage.atomic import check_absent
 from vd4rl_data.storage.naming import dataset_stem
 
 
@@ -19,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     target: Path = arguments.out or source.with_name(f"{dataset_stem(source)}.h5")
     stored = open_dataset(source)
     stored.close()
-    refuse_to_replace([target], replace=arguments.replace)
+    check_absent([target], replace=arguments.replace)
     with progress_bar("unpacking", len(stored)) as update:
         path = unpack(source, target, replace=arguments.replace, progress=update)
     print_sizes([shard.path for shard in stored.shards], [path])

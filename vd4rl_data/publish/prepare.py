@@ -143,7 +143,7 @@ def _check_licenses(sources: Sequence[StoredDataset], mixed_licenses: bool) -> N
         told = ", ".join(f"{name}: {text}" for name, text in names.items())
         raise PublishError(
             f"the datasets have different licenses ({told}); publish them apart, or say that you "
-            "mean it: mixed_licenses=True (--mixed-licenses)"
+            "mean it: mixed_licenses=True"
         )
 
 

@@ -16,7 +16,7 @@ STATE_FOLDER: Final = ".cache/vd4rl_data"
 """Below an upload folder; neither uploads nor mirrors take what lies below ``.cache``."""
 
 _NAME: Final = "publish.json"
-_ELSEWHERE: Final = "choose another folder (--out), or delete this one: it can be made again"
+_ELSEWHERE: Final = "choose another folder, or delete this one: it can be made again"
 _VERSION: Final = 1
 
 

@@ -122,11 +122,11 @@ def _occupied(prepared: PreparedRepository, replaced: list[str], commit: str) ->
         return PublishError(
             f"{prepared.repo_id} also holds {', '.join(others)}, of which the new card would not "
             "speak; prepare all of them together, choose another repository, or delete them with "
-            "replace=True (--replace)"
+            "replace=True"
         )
     return PublishError(
         f"{prepared.repo_id} holds {', '.join(replaced)} already, with other content; choose "
-        "another repository, or put yours in its place with replace=True (--replace): who names "
+        "another repository, or put yours in its place with replace=True: who names "
         f"the commit {commit} will still get the old one"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar, get_args
@@ -114,9 +115,11 @@ def checked_device(device: torch.device | str) -> torch.device:
     except (TypeError, RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0].rstrip(".:")
         cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        shown = "" if hidden is None else f" (CUDA_VISIBLE_DEVICES is {hidden!r})"
         raise ValueError(
             f"device: {device!r} cannot be used: {reason}. PyTorch {torch.__version__} sees "
-            f'{cuda} CUDA devices here; device="cpu" always works'
+            f'{cuda} CUDA devices here{shown}; device="cpu" always works'
         ) from error
     return found
 

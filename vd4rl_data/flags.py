@@ -1,0 +1,101 @@
+"""Errors of the library in the language of a command line: keyword arguments become options.
+
+The library speaks to Python: "say replace=True", "batch_size: expected at least 1, got 0". A
+command with such options tells that as ``--replace`` and ``--batch-size``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from vd4rl_data.errors import Vd4rlError
+
+Renamed = Mapping[str, str]
+"""Keyword argument of the library → the option of a command that stands for it."""
+
+_CALL: Final = r"[\w.]+\((?:[^()]|\([^()]*\))*\)"
+_ASSIGNMENT: Final = r"(?<![\w.?&-])(?P<name>[a-z]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|[\w.:/+-]*\w)?"
+_SUBJECT: Final = r"\A(?P<subject>[a-z]\w*)(?=: )"
+_WORD: Final = r"(?<![\w./'\"-])(?P<word>[a-z0-9]+_\w+)(?![\w/'\"(-]|\.\w)"
+_QUOTES: Final = "\"'"
+_TRANSLATED: Final = re.compile(f"{_CALL}|{_ASSIGNMENT}|{_SUBJECT}|{_WORD}")
+
+
+def spoken(text: str, flags: Collection[str], renamed: Renamed | None = None) -> str:
+    """A message with options in the place of keyword arguments.
+
+    ``name=value``, a name that begins the message and names of several words are translated where
+    the command has such an option. Whole calls, such as ``load_dataset(id, source="local")``, are
+    code to copy and stay.
+
+    Args:
+        text: what the library says.
+        flags: the options of the command, e.g. ``--max-episodes`` or ``--no-check-hashes``.
+        renamed: options that are called otherwise than the library's argument, for commands that
+            have none of its name.
+    """
+    names = renamed or {}
+
+    def flag_of(name: str, *, on: bool = True) -> str | None:
+        own = "--" + name.replace("_", "-")
+        both = (own if on else f"--no-{own[2:]}", names.get(name, own) if on else "")
+        return next((flag for flag in both if flag in flags), None)
+
+    def translate(match: re.Match[str]) -> str:
+        name, value = match["name"], match["value"]
+        if name is None:
+            plain = match["subject"] or match["word"]
+            return (flag_of(plain) or flag_of(plain, on=False) if plain else None) or match[0]
+        if value in ("True", "False"):
+            return flag_of(name, on=value == "True") or match[0]
+        flag = flag_of(name)
+        if flag is None or value is None:
+            return flag or match[0]
+        return f"{flag} {value if ' ' in value else value.strip(_QUOTES)}"
+
+    return _TRANSLATED.sub(translate, text)
+
+
+def blames_the_user(error: BaseException, flags: Collection[str]) -> bool:
+    """Whether an error is to be told in a line: our own, the system's, or one about an option.
+
+    A bare ``ValueError`` or ``TypeError`` is the user's where its message begins with the name of
+    an option, as all checks of arguments in this package do; any other is a fault of the program.
+    """
+    if isinstance(error, (Vd4rlError, OSError, MemoryError, KeyboardInterrupt)):
+        return True
+    text = str(error)
+    return isinstance(error, (TypeError, ValueError)) and spoken(text, flags).startswith("--")
+
+
+def told(error: BaseException, flags: Collection[str], renamed: Renamed | None = None) -> str:
+    """What a command line shows of an error: its message and notes, a line or more."""
+    if isinstance(error, KeyboardInterrupt):
+        text = "interrupted"
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = str(error) or type(error).__name__
+    notes: list[str] = getattr(error, "__notes__", [])
+    return "\n".join(spoken(each, flags, renamed) for each in (text, *notes))
+
+
+def flags_of(command: object) -> frozenset[str]:
+    """The options of a command that is a dataclass, and of the dataclasses that it holds.
+
+    Fields become options as tyro names them: dashes for underscores, and ``--no-`` for a switch
+    that is on by default. Positional arguments are none.
+    """
+    found: set[str] = set()
+    if dataclasses.is_dataclass(command):
+        for field in dataclasses.fields(command):
+            inner = getattr(command, field.name, None)
+            name = field.name.replace("_", "-")
+            if dataclasses.is_dataclass(inner):
+                found |= flags_of(inner)
+            elif "Positional" not in str(field.type):
+                found.add(f"--no-{name}" if field.default is True else f"--{name}")
+    return frozenset(found)
