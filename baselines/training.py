@@ -113,7 +113,7 @@ class Trainer:
         self.agent = make_agent(settings, dataset.spec, device)
         self._stepper = Stepper(
             self.agent,
-            self._make_batches(dataset),
+            self._make_batches(dataset, saved),
             torch.Generator(device).manual_seed(seeding.word(Purpose.AGENT_NOISE, settings.seed)),
             cuda_graph=machine.cuda_graph,
         )
@@ -219,6 +219,7 @@ class Trainer:
                 "noise": self._stepper.generator.get_state(),
                 "sums": self._stepper.sums,
                 "count": self._stepper.count,
+                "batches": self._sampler_state(),
             }
         )
         self._saved_step, self._saved_at = self.step, time.monotonic()
@@ -260,7 +261,10 @@ class Trainer:
     def _last_return(self) -> str:
         return f"return {self._curve[-1]['mean_return']:.1f}" if self._curve else ""
 
-    def _make_batches(self, dataset: Dataset) -> Iterator[Any]:
+    def _sampler_state(self) -> dict[str, Any] | None:
+        return None if self._sampler is None else self._sampler.sampler.state()
+
+    def _make_batches(self, dataset: Dataset, saved: dict[str, Any] | None) -> Iterator[Any]:
         """The run's batches, from the current step on."""
         storage = self._machine.storage
         if storage == "auto":
@@ -269,13 +273,14 @@ class Trainer:
         rng = seeding.generator(Purpose.AGENT_BATCHES, self._settings.seed)
         algorithm = get_algorithm(self._settings.algorithm)
         batches: Any = algorithm.batches(dataset, self._hyper, rng, self._device, storage)
-        # A feed that streams to the GPU draws ahead in a thread of its own; the others can be
-        # wound forward without touching a pixel.
-        ahead = storage == "stream" and self._device.type == "cuda"
-        for _ in range(self.step):
-            if ahead:
-                next(batches)
-            else:
+        # A feed that streams to the GPU draws ahead in a thread of its own, so where its sampler is
+        # says nothing: it is wound forward, without a pixel, before it begins.
+        self._sampler = None if storage == "stream" and self._device.type == "cuda" else batches
+        state = None if saved is None else saved.get("batches")
+        if state is not None and self._sampler is not None:
+            batches.sampler.load_state(state)
+        else:
+            for _ in range(self.step):
                 batches.sampler.draw()
         return batches
 

@@ -6,7 +6,7 @@ import inspect
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Generic, TypeVar
 
@@ -163,6 +163,21 @@ class Sampler(ABC, Generic[Batch_co]):
             ValueError: a row starts no sample.
         """
         return self.assemble(self._stream.of_rows(rows))
+
+    def state(self) -> dict[str, Any]:
+        """Where the sampler is, in plain values: numbers, text, lists and dictionaries."""
+        return self._stream.state()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where another sampler of the same data and settings was, at once.
+
+        Args:
+            state: what :meth:`state` returned.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        self._stream.load_state(state)
 
     def draw(self) -> Plan:
         """The next batch without its pixels: its fields by name, with rows in place of frames."""

@@ -131,10 +131,58 @@ class PlanStream:
         stream.begin_pass()
         return stream
 
+    def state(self) -> dict[str, Any]:
+        """Where the stream is, in plain values; :meth:`load_state` goes on from there at once,
+        however far that is.
+        """
+        begun = self._cursor < self._end
+        return {
+            **(self._before if begun else self._resumable()),
+            "family": [self._family.entropy, list(self._family.spawn_key)],
+            "own": self._rng.bit_generator.state,
+            "taken": self._cursor if begun else 0,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where another stream of the same table and settings was.
+
+        Raises:
+            ValueError: the state is none, or of a stream of another size.
+        """
+        try:
+            entropy, spawn_key = state["family"]
+            self._family = np.random.SeedSequence(entropy, spawn_key=tuple(spawn_key))
+            self._rng.bit_generator.state = state["own"]
+            self.passes, self._epochs_left = int(state["passes"]), int(state["epochs_left"])
+            self._pass_rng = self._rng
+            if self.passes > 1:
+                self._pass_rng = member_of(self._family, self.passes - 1)
+            self._pass_rng.bit_generator.state = state["generator"]
+            self._forget()
+            self._order = np.array(state["order"], dtype=np.int64)
+            if state["taken"]:
+                self._refill()
+                self._cursor = int(state["taken"])
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"state: expected what state() returned, got {state!r}") from error
+        if self._cursor > self._end:
+            raise ValueError("state: it is of a stream with other batches")
+        self._rng.bit_generator.state = state["own"]
+
+    def _resumable(self) -> dict[str, Any]:
+        """What decides the batches that are planned next."""
+        return {
+            "passes": self.passes,
+            "epochs_left": self._epochs_left,
+            "generator": self._pass_rng.bit_generator.state,
+            "order": [] if self.epochs is None else self._order.tolist(),
+        }
+
     def _forget(self) -> None:
         self._order = np.zeros(0, np.int64)
         self._planned: Plan = {}
         self._cursor = self._end = 0
+        self._before: dict[str, Any] = {}
 
     def sample(self, rng: Rng = None) -> Plan:
         """One full batch, uniform with replacement, from ``rng`` or else the stream's generator."""
@@ -165,6 +213,7 @@ class PlanStream:
         size = self._batch_size
         if not self.passes:
             self.begin_pass()
+        self._before = self._resumable()
         if self.epochs is None:
             self._order = self._pass_rng.integers(0, len(self._table), self._block)
         elif len(self._order) == 0 or (self._drop_last and len(self._order) < size):
