@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,7 +22,10 @@ from vd4rl_data.arguments import checked_count
 from vd4rl_data.episode import Episode, validate
 from vd4rl_data.errors import InvalidEpisodeError, OutputExistsError
 from vd4rl_data.spec import TaskSpec
+from vd4rl_data.storage.archive import write_npz
 from vd4rl_data.storage.atomic import OutputFile, atomic_path, uninterrupted
+from vd4rl_data.storage.exported import PROVENANCE_FILE, write_exported
+from vd4rl_data.storage.manifest import Manifest
 from vd4rl_data.upstream.hdf5 import FIRST, KEYS, LAST
 from vd4rl_data.upstream.rows import Rows, unshifted
 
@@ -41,6 +44,7 @@ def export_dataset(
     episodes_per_shard: int = 50,
     label: str = "exported",
     proprioception_of: TaskSpec | None = None,
+    manifests: Sequence[Manifest] = (),
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write episodes as official V-D4RL files, one episode in memory at a time.
@@ -64,13 +68,15 @@ def export_dataset(
         label: the words in the names of ``vd4rl-hdf5`` shards.
         proprioception_of: write the variant of ``vd4rl-npz`` that the collecting driver recorded:
             no ``discount``, rewards float32, and ``infos["state"]`` under this task's own keys.
+        manifests: of the dataset (of a composite: of each part) that the episodes are of. They are
+            written beside the files, as ``provenance.json``; an import of the files reads it.
         progress: called with the number of episodes after each.
 
     Returns:
-        The files written, in order. Each is whole or absent, also after a kill.
+        The data files written, in order. Each is whole or absent, also after a kill.
 
     Raises:
-        OutputExistsError: the folder holds data files.
+        OutputExistsError: the folder holds data files, or what an export wrote beside them.
         InvalidEpisodeError: there is no episode, one is not valid or unlike the first, or the
             format cannot say what it holds.
         NoSpaceError: the disk is full.
@@ -88,12 +94,18 @@ def export_dataset(
     paths = list(written)
     if not paths:
         raise InvalidEpisodeError("export: expected at least one episode, got none")
+    if manifests:
+        write_exported(folder, paths, manifests)
     return paths
 
 
 def _check_empty(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    present = sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".npz", ".hdf5"))
+    present = sorted(
+        entry.name
+        for entry in folder.iterdir()
+        if entry.suffix in (".npz", ".hdf5") or entry.name == PROVENANCE_FILE
+    )
     if present:
         raise OutputExistsError(
             f"{folder}: expected a folder without data files, found {len(present)} "
@@ -134,7 +146,7 @@ def _write_npz_files(
         )
         path = folder / _npz_name(number, episode, arrays)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            write_npz(file, arrays, compressed=True)
         if progress is not None:
             progress(number + 1)
         yield path

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.cli.conftest import ID, OFFICIAL_FORMATS, SAMPLE, Run, make_episodes
+from tests.cli.conftest import ID, OFFICIAL_FORMATS, SAMPLE, Run, make_episodes, write
 from vd4rl_data import load_dataset
 from vd4rl_data.episode import Episode
 from vd4rl_data.export import export_dataset
@@ -36,7 +37,7 @@ def test_an_export_comes_back_equal(run: Run, dataset: Path, tmp_path: Path, kin
     before, after = open_dataset(dataset), open_dataset(flat_path(tmp_path / "again", ID))
     assert len(after) == len(before) == 4
     assert all(map(_equal, before.episodes(), after.episodes()))
-    assert after.manifest.origin == "imported"
+    assert after.manifest.origin == "regenerated"  # what it was before
     assert run("verify", after.path).status == 0
 
 
@@ -102,7 +103,7 @@ def test_repairs_are_reported_and_recorded(run: Run, tmp_path: Path) -> None:
     with np.load(paths[2]) as archive:
         arrays = dict(archive)
     arrays["is_last"] = np.append(arrays["is_last"], True)
-    np.savez_compressed(paths[2], allow_pickle=False, **arrays, mystery=np.zeros(3))
+    np.savez_compressed(paths[2], **arrays, mystery=np.zeros(3))
     finished = run("import", folder, "--id", ID, "--out", tmp_path)
     assert f"repaired  {paths[2].name}: left out the unknown array 'mystery'\n" in finished.out
     assert f"repaired  {paths[2].name}: flags longer than the 7 rows of data" in finished.out
@@ -136,3 +137,80 @@ def test_export_takes_complete_data_unless_told(run: Run, dataset: Path, tmp_pat
     assert finished.status == 2
     assert "holds 4 of 200 episodes" in finished.err
     assert run(*arguments, "--source", "local").status == 0
+
+
+@pytest.mark.parametrize("kind", OFFICIAL_FORMATS)
+@pytest.mark.parametrize(
+    ("origin", "kept"),
+    [
+        ("official", "imported"),
+        ("imported", "imported"),
+        ("regenerated", "regenerated"),
+        ("sample", "sample"),
+    ],
+)
+def test_where_data_came_from_survives_the_official_formats(
+    run: Run, data_dir: Path, tmp_path: Path, kind: str, origin: str, kept: str
+) -> None:
+    path = write(data_dir, origin=origin)
+    before = open_dataset(path).manifest
+    official = tmp_path / "official"
+    assert run("export", path, "--format", kind, "--out", official).status == 0
+    finished = run("import", official, "--id", ID, "--out", tmp_path / "again")
+    assert finished.status == 0, finished.err
+    after = open_dataset(flat_path(tmp_path / "again", ID)).manifest
+    assert after.origin == kept
+    (part,) = after.provenance.recipe["exported_from"]
+    assert part["content_sha256"] == before.content_sha256
+    assert part["provenance"]["recipe"] == {"made": "by a test"}
+    assert part["provenance"]["origin"] == origin
+    assert f"{ID}: nothing broke" in after.provenance.repairs
+
+
+_LIES = {
+    "another file": lambda text: text.replace('"sha256": "', '"sha256": "0', 1),
+    "another format": lambda text: text.replace("vd4rl-data export", "mine"),
+    "an unknown origin": lambda text: text.replace('"origin": "sample"', '"origin": "best"'),
+    "no manifest": lambda text: json.dumps({**json.loads(text), "manifests": []}),
+    "no JSON": lambda text: text[:-9],
+    "a list": lambda text: f"[{text}]",
+    "deep": lambda text: "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("lie", _LIES)
+def test_what_lies_beside_foreign_files_is_not_believed(
+    run: Run, data_dir: Path, tmp_path: Path, lie: str
+) -> None:
+    path = write(data_dir, origin="sample")
+    official = tmp_path / "official"
+    assert run("export", path, "--format", "vd4rl-npz", "--out", official).status == 0
+    note = official / "provenance.json"
+    note.write_text(_LIES[lie](note.read_text("utf-8")), "utf-8")
+    finished = run("import", official, "--id", ID, "--out", tmp_path / "again")
+    assert finished.status == 0, finished.err
+    assert "provenance.json is not used: " in finished.err
+    after = open_dataset(flat_path(tmp_path / "again", ID)).manifest
+    assert after.origin == "imported"
+    assert "exported_from" not in after.provenance.recipe
+
+
+def test_episodes_with_and_without_proprioception(run: Run, folder: Path, tmp_path: Path) -> None:
+    """Two recorders in one folder: what not all episodes have is left out of all."""
+    paths = sorted(folder.iterdir())
+    for path in paths[:3]:
+        with np.load(path) as archive:
+            arrays = dict(archive)
+        rows = len(arrays["action"])
+        state = {"orientations": (rows, 14), "height": (rows,), "velocity": (rows, 9)}
+        arrays |= {key: np.zeros(shape, np.float32) for key, shape in state.items()}
+        np.savez_compressed(path, **arrays)
+    finished = run("import", folder, "--id", ID, "--out", tmp_path)
+    assert finished.status == 0, finished.err
+    assert "repaired  left out infos/state: 1 of 4 episodes have none\n" in finished.out
+    stored = open_dataset(flat_path(tmp_path, ID))
+    assert all(episode.infos == {} for episode in stored.episodes())
+    paths[3].unlink()
+    assert run("import", folder, "--id", ID, "--out", tmp_path / "three").status == 0
+    stored = open_dataset(flat_path(tmp_path / "three", ID))
+    assert {episode.infos["state"].shape[1] for episode in stored.episodes()} == {24}

@@ -232,8 +232,8 @@ def test_a_full_disk_leaves_whole_files_only(
     kind: Any, spec: DatasetSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = 0
-    owner, name = (np, "savez_compressed") if kind == "vd4rl-npz" else (export, "_shard_arrays")
-    real = getattr(owner, name)
+    name = "write_npz" if kind == "vd4rl-npz" else "_shard_arrays"
+    real = getattr(export, name)
 
     def full(*arguments: Any, **arrays: Any) -> Any:
         nonlocal calls
@@ -242,7 +242,7 @@ def test_a_full_disk_leaves_whole_files_only(
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(*arguments, **arrays)
 
-    monkeypatch.setattr(owner, name, full)
+    monkeypatch.setattr(export, name, full)
     with pytest.raises(NoSpaceError, match=str(tmp_path)):
         export_dataset(some_episodes(), tmp_path, kind, episodes_per_shard=1)
     assert len(list(tmp_path.iterdir())) == 3

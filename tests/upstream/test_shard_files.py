@@ -34,8 +34,8 @@ def _shorten(key: str) -> Callable[[Arrays], None]:
     return lambda arrays: arrays.update({key: arrays[key][:-1]})
 
 
-def _last_channel(arrays: Arrays) -> None:
-    arrays["observation"] = arrays["observation"].transpose(0, 2, 3, 1)
+def _one_channel(arrays: Arrays) -> None:
+    arrays["observation"] = arrays["observation"][:, :1]
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,17 @@ def _last_channel(arrays: Arrays) -> None:
                 DatasetFormatError,
                 f"{key}: expected the keys observation, action, reward",
             )
-            for key in ("observation", "action", "reward", "discount", "step_type")
+            for key in ("observation", "action", "reward", "step_type")
         ],
-        (_last_channel, DatasetFormatError, r"observation: expected shape \(rows, 3, 8, 8\)"),
-        (_cast("observation", "int16"), DatasetFormatError, "observation: expected dtype uint8"),
-        (_cast("action", "float64"), DatasetFormatError, "action: expected dtype float32"),
-        (_cast("reward", "int32"), DatasetFormatError, "reward: expected dtype float32 or float64"),
-        (_cast("step_type", "bool"), DatasetFormatError, "step_type: expected dtype int64"),
-        (_cast("step_type", "S1"), DatasetFormatError, "step_type: expected dtype int64"),
+        (_one_channel, DatasetFormatError, r"observation: expected shape \(rows, 3, 8, 8\) or"),
+        (
+            _cast("observation", "S1"),
+            DatasetFormatError,
+            "observation: expected numbers of at most",
+        ),
+        (_cast("action", "complex64"), DatasetFormatError, "action: expected numbers of at most"),
+        (_cast("step_type", "bool"), DatasetFormatError, "step_type: expected 0 .* got true and"),
+        (_cast("step_type", "S1"), DatasetFormatError, "step_type: expected numbers of at most 64"),
         (_shorten("reward"), DatasetFormatError, "reward: expected 22 rows"),
         (_shorten("observation"), DatasetFormatError, "observation: expected 22 rows"),
         (_put("step_type", 5, 3), DatasetFormatError, "step_type: expected 0 .* got 3.* at row 5"),

@@ -23,7 +23,13 @@ def run(arguments: argparse.Namespace) -> int:
         Path(arguments.target) if is_path else arguments.target, source=arguments.source
     )
     with progress_bar("exporting", len(dataset)) as update:
-        paths = export_dataset(dataset, arguments.out, arguments.format, progress=update)
+        paths = export_dataset(
+            dataset,
+            arguments.out,
+            arguments.format,
+            manifests=dataset.manifests,
+            progress=update,
+        )
     num_bytes = sum(path.stat().st_size for path in paths)
     print_lines(
         [

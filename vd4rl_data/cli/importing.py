@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             root,
             pattern=arguments.files,
             check_hashes=arguments.check_hashes,
+            skip_broken=arguments.skip_broken,
             progress=progress,
         )
     _print_report(spec, imported, root)
@@ -107,6 +108,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="check_hashes",
         action="store_false",
         help="take files that have an official name and another content, too",
+    )
+    parser.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="leave out files that cannot be read; the dataset is then incomplete and says so",
     )
 
 

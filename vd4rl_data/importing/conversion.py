@@ -1,24 +1,26 @@
-"""The core of every conversion: official files, one after the other → parts → a dataset file.
+"""The core of every conversion: official files, in any order → parts → a dataset file.
 
     file ──sandboxed reader──▶ episodes ──▶ parts ──a line in the ledger──▶ the file may go
 
-It can be killed at any moment. Files that are in the ledger are not needed again.
+It can be killed at any moment. Files that are in the ledger are not needed again, whatever becomes
+of the others: one that is broken can be mended, replaced or left out.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.importing.ledger import Converted, Ledger
+from vd4rl_data.importing.assembly import Assembly
+from vd4rl_data.importing.ledger import Converted, Held, Ledger, key_of
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.storage import Manifest, PartStore, Provenance, write_dataset
+from vd4rl_data.storage import Manifest, PartStore, Provenance, open_dataset, write_dataset
 from vd4rl_data.upstream import (
     Expected,
     Kind,
+    Piece,
     Sandbox,
     ShardJoiner,
     UpstreamEpisode,
@@ -32,7 +34,6 @@ class Conversion:
 
     Attributes:
         store: the parts.
-        num_episodes: parts that the files so far gave.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Conversion:
             folder: of the parts; made if it is missing.
             spec: the dataset that the files are.
             kind: of all files.
-            recipe: what decides the bytes of the parts: the dataset, and its files in order.
+            recipe: what all parts have in common: the command, and the dataset.
 
         Raises:
             DatasetFormatError: the folder holds parts of another recipe.
@@ -53,17 +54,29 @@ class Conversion:
         self._spec = spec
         self._kind: Kind = kind
         self._ledger = Ledger(folder)
-        self._ledger.believe(self.store.has)
-        last = self._ledger.files[-1] if self._ledger.files else Converted({})
-        self.num_episodes = last.num_episodes
-        self._notes, self._last = last.notes, last.last
-        self._joiner = ShardJoiner(spec, self._ledger.begun())
+        self._ledger.believe(lambda sha256, number: self._parts(sha256).has(number))
         self._sandbox = Sandbox()
 
     @property
     def sources(self) -> Sequence[Mapping[str, Any]]:
-        """What the manifest says of each file that became parts, in reading order."""
+        """What was said of each file that became parts, in the order in which they first did.
+
+        They end before the first of which a part is gone.
+        """
         return [file.source for file in self._ledger.files]
+
+    @property
+    def num_episodes(self) -> int:
+        """How many episodes all files that became parts make together."""
+        return self.count(self.sources)
+
+    def count(self, sources: Sequence[Mapping[str, Any]]) -> int:
+        """How many episodes some of the files that became parts make together."""
+        return len(self._assembly(sources).lengths)
+
+    def has(self, sha256: str) -> bool:
+        """Whether the file of this SHA-256 became parts; it is not needed then."""
+        return self._ledger.find(sha256) is not None
 
     def add(
         self,
@@ -72,29 +85,28 @@ class Conversion:
         *,
         on_episode: Callable[[int], None] | None = None,
     ) -> None:
-        """Turn the next file into parts; once this returned, the file is not needed any more.
+        """Turn a file into parts; once this returned, the file is not needed any more.
 
         Args:
             path: where it lies.
             source: its ``name``, ``bytes``, ``sha256`` and how that is known.
-            on_episode: called after each episode with how many there are.
+            on_episode: called after each whole episode with how many there are.
 
         Raises:
-            CorruptFileError, DatasetFormatError, InvalidEpisodeError: it cannot be read.
+            CorruptFileError, DatasetFormatError, InvalidEpisodeError: it cannot be read. Other
+                files can be added all the same.
             NoSpaceError: the disk is full.
         """
-        repairs: list[str] = []
-        for item in self._items(path):
-            repairs += self._take(item)
-            if on_episode is not None and not isinstance(item, str):
-                on_episode(self.num_episodes)
-        begun = self._joiner.begun
-        self._ledger.append(
-            Converted(
-                source, self.num_episodes, tuple(repairs), self._notes, self._last, bool(begun)
-            ),
-            begun,
-        )
+        sha256 = str(source["sha256"])
+        done = sum(file.num_episodes for file in self._ledger.files)
+        pieces: list[Held] = []
+        for piece in self._sandbox.read(path, self._kind, Expected.of(self._spec)):
+            held = self._hold(path.name, sha256, len(pieces), piece)
+            pieces.append(held)
+            done += held.length is not None
+            if on_episode is not None and held.length is not None:
+                on_episode(done)
+        self._ledger.append(Converted(dict(source), tuple(pieces)))
 
     def write(
         self,
@@ -102,42 +114,46 @@ class Conversion:
         origin: str,
         recipe: Mapping[str, Any],
         *,
+        sources: Sequence[Mapping[str, Any]] | None = None,
+        repairs: Sequence[str] = (),
+        facts: Mapping[str, Any] | None = None,
         on_episode: Callable[[int], None] | None = None,
     ) -> Manifest:
-        """Write the dataset file from all parts.
+        """Write the dataset file from the parts.
+
+        A file that is in the way is replaced if it is this very one, cut short by a kill.
 
         Args:
             path: where it goes.
             origin: see :class:`~vd4rl_data.storage.Provenance`.
             recipe: for the manifest: what to run to get the file again.
+            sources: the files whose parts it holds, in reading order, as they were added; by
+                default all. The same file may stand there twice.
+            repairs: what else is to be said, in words.
+            facts: further fields of the provenance.
             on_episode: called after each episode with how many are written.
 
         Raises:
             DatasetFormatError: no file held an episode.
             As :func:`~vd4rl_data.storage.write_dataset`.
         """
-        repairs = [repair for file in self._ledger.files for repair in file.repairs]
-        for item in self._joiner.finish():
-            repairs += self._take(item)
-        if not self.num_episodes:
-            raise DatasetFormatError(
-                f"no episode in any file: {'; '.join(self._notes) or 'there are no rows'}; "
-                "are all files of the dataset there?"
-            )
-        repairs += [f"{self._last}: {note}" for note in self._notes]
-        numbers = range(self.num_episodes)
+        sources = self.sources if sources is None else sources
+        assembly = self._assembly(sources)
+        provenance = Provenance(
+            origin=origin,
+            versions=_versions(),
+            recipe=recipe,
+            sources=sources,
+            repairs=(*repairs, *assembly.repairs),
+            **(facts or {}),
+        )
         return write_dataset(
             path,
             self._spec,
-            self.store.episodes(numbers),
-            [self.store.length(number) for number in numbers],
-            Provenance(
-                origin=origin,
-                versions=_versions(),
-                recipe=recipe,
-                sources=self.sources,
-                repairs=tuple(repairs),
-            ),
+            assembly.episodes(),
+            assembly.lengths,
+            provenance,
+            replace=path.is_file() and _is_made_of(path, sources),
             progress=on_episode,
         )
 
@@ -149,25 +165,36 @@ class Conversion:
         """End the reading process."""
         self._sandbox.close()
 
-    def _items(self, path: Path) -> Iterator[UpstreamEpisode | str]:
-        """The episodes of one file, and notes of rows that are left out."""
-        for piece in self._sandbox.read(path, self._kind, Expected.of(self._spec)):
-            if self._kind == "hdf5":
-                yield from self._joiner.feed(path.name, piece)
-            else:
-                yield npz_episode(path.name, piece, self._spec)
+    def _parts(self, sha256: str) -> PartStore:
+        return self.store.named(key_of(sha256))
 
-    def _take(self, item: UpstreamEpisode | str) -> list[str]:
-        """Make an episode a part; returns what there is to say of it."""
-        if isinstance(item, str):
-            self._notes = (*self._notes, item)
-            return []
-        if not self.store.has(self.num_episodes):
-            self.store.write(self.num_episodes, item.episode)
-        repairs = [f"{item.source}: {repair}" for repair in (*self._notes, *item.repairs)]
-        self._notes, self._last = (), item.source
-        self.num_episodes += 1
-        return repairs
+    def _assembly(self, sources: Sequence[Mapping[str, Any]]) -> Assembly:
+        return Assembly(self._spec, self.store, self._ledger, sources)
+
+    def _hold(self, name: str, sha256: str, number: int, piece: Piece) -> Held:
+        """Keep a piece: a whole episode as a part, other rows as they are."""
+        if self._kind == "hdf5" and not (piece.is_first and piece.is_last):
+            self._ledger.save_rows(sha256, number, piece)
+            return Held(None)
+        whole = self._episode(name, piece)
+        parts = self._parts(sha256)
+        if not parts.has(number):
+            parts.write(number, whole.episode)
+        return Held(len(whole.episode), tuple(sorted(whole.episode.infos)), whole.repairs)
+
+    def _episode(self, name: str, piece: Piece) -> UpstreamEpisode:
+        if self._kind == "npz":
+            return npz_episode(name, piece, self._spec)
+        (whole,) = ShardJoiner(self._spec).feed(name, piece)
+        assert isinstance(whole, UpstreamEpisode)
+        return whole
+
+
+def _is_made_of(path: Path, sources: Sequence[Mapping[str, Any]]) -> bool:
+    stored = open_dataset(path)
+    stored.close()
+    made_of = stored.manifest.provenance.sources
+    return [file.get("sha256") for file in made_of] == [file.get("sha256") for file in sources]
 
 
 def _versions() -> dict[str, str]:

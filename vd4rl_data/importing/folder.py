@@ -2,16 +2,16 @@
 
     FOLDER ──one atomic part per episode──▶ <name>.h5.parts/ ──final pass──▶ <name>.h5 + sidecar
 
-The parts belong to the very files that were read: their names and hashes are the recipe, so a
-folder that changed in between is refused. A second run hashes all files again, and reads only those
-that have not become parts.
+A part belongs to the very file that it was read from, by its SHA-256. A second run hashes all files
+again, and reads only those that have not become parts: a file that could not be read can be mended,
+replaced, removed or left out, and the same command goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -19,20 +19,15 @@ from typing import Any, Final
 from vd4rl_data.errors import DatasetFormatError, DatasetNotFoundError, OutputExistsError
 from vd4rl_data.ids import parse_id
 from vd4rl_data.importing.conversion import Conversion
+from vd4rl_data.importing.files import Files
 from vd4rl_data.paths import data_dir
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Manifest, PartStore, open_dataset
 from vd4rl_data.storage.atomic import clear_removed, remove_folder, write_lock
+from vd4rl_data.storage.exported import find_exported
+from vd4rl_data.storage.manifest import SKIPPED
 from vd4rl_data.storage.naming import flat_path, sidecar_path
-from vd4rl_data.upstream import (
-    FolderListing,
-    SourceFile,
-    check_no_copy,
-    file_sha256,
-    identify,
-    part_files,
-    scan_folder,
-)
+from vd4rl_data.upstream import FolderListing, part_files, scan_folder
 
 STAGES: Final = ("hashing", "reading", "writing")
 """What :func:`import_folder` does, in this order."""
@@ -47,7 +42,7 @@ class Imported:
 
     Attributes:
         path: the dataset file.
-        manifest: its manifest; ``provenance.repairs`` says what was mended.
+        manifest: its manifest; ``provenance.repairs`` says what was mended or left out.
         found: it was there already, made of the same files; nothing was written.
     """
 
@@ -63,12 +58,14 @@ def import_folder(
     *,
     pattern: str = "*",
     check_hashes: bool = True,
+    skip_broken: bool = False,
     progress: Progress | None = None,
 ) -> Imported:
     """Convert a folder of official files (``.npz`` or ``.hdf5``) to a dataset file.
 
     The origin is ``official`` if every file is, by its SHA-256, one of the authors', else
-    ``imported``. The same files give the same bytes, however often the work was interrupted.
+    ``imported``; what :func:`~vd4rl_data.export.export_dataset` wrote keeps what it says of itself.
+    The same files give the same bytes, however often the work was interrupted.
 
     Args:
         folder: the files, as :func:`vd4rl_data.upstream.scan_folder` expects them.
@@ -77,13 +74,16 @@ def import_folder(
             default.
         pattern: take only files whose names match, e.g. ``*_medium.hdf5``.
         check_hashes: refuse a file that bears an official file's name but has another content.
+        skip_broken: leave out files that cannot be read. The manifest names them, and is not
+            ``complete``.
         progress: called often.
 
     Raises:
         DatasetNotFoundError: there is no such folder, or no matching data file in it.
-        DatasetFormatError: the id is a composite, a file is not what it should be, or the parts of
-            another import lie in the way.
-        CorruptFileError, InvalidEpisodeError: as :func:`vd4rl_data.upstream.read_folder`.
+        DatasetFormatError: the id is a composite, the parts of other work lie in the way, or files
+            are not what they should be. All files are looked at first, and each of these is named.
+        CorruptFileError, InvalidEpisodeError: a single file is damaged, as
+            :func:`vd4rl_data.upstream.read_folder` tells it.
         OutputExistsError: another dataset file lies where this one shall be written.
         DatasetLockedError: another process writes the same dataset.
         NoSpaceError: the disk is full. Finished parts stay.
@@ -96,19 +96,21 @@ def import_folder(
     if not names:
         raise DatasetNotFoundError(f"{folder}: no data file matches {pattern!r}: {listing.names}")
     path = flat_path(root or data_dir(), spec.name)
+    recipe = {"command": "vd4rl import", "dataset_id": spec.name}
     with write_lock(parts_folder(path)):
         with write_lock(path):
             pass  # somebody else's final pass is told now, not after all the reading
-        files = _identified(listing, spec, names, report, check_hashes=check_hashes)
-        recipe = _recipe(spec, files)
-        found = _find_finished(path, recipe)
+        files = Files(listing, spec, names)
+        files.hash(report, check_hashes=check_hashes)
+        found = _find_finished(path, files, skip_broken=skip_broken)
         if found is None:
             with (
                 Conversion(parts_folder(path), spec, listing.kind, recipe) as conversion,
                 _resume_hint(conversion.store),
             ):
-                _read_files(conversion, listing, spec, files, report)
-                found = _write(path, conversion, listing, files, report)
+                files.read(conversion, report)
+                files.check(skip_broken=skip_broken)
+                found = _write(path, conversion, files, report)
         _remove_parts(path, recipe)
     return found
 
@@ -123,84 +125,57 @@ def _silent(stage: str, done: int, total: int) -> None:
     del stage, done, total
 
 
-def _identified(
-    listing: FolderListing,
-    spec: DatasetSpec,
-    names: Sequence[str],
-    report: Progress,
-    *,
-    check_hashes: bool,
-) -> list[SourceFile]:
-    """Every file with its SHA-256, held against the official one."""
-    files: list[SourceFile] = []
-    for name in names:
-        path = listing.folder / name
-        file = identify(path, file_sha256(path), spec, check_hash=check_hashes)
-        check_no_copy(path, file.sha256, files)
-        files.append(file)
-        report("hashing", len(files), len(names))
-    return files
-
-
-def _recipe(spec: DatasetSpec, files: Sequence[SourceFile]) -> dict[str, Any]:
-    """What decides the bytes of every part: the dataset, and each file with its SHA-256."""
-    named = [{"name": file.name, "sha256": file.sha256} for file in files]
-    return {"command": "vd4rl import", "dataset_id": spec.name, "files": named}
-
-
-def _read_files(
-    conversion: Conversion,
-    listing: FolderListing,
-    spec: DatasetSpec,
-    files: Sequence[SourceFile],
-    report: Progress,
-) -> None:
-    """Turn every file that is not among the parts yet into parts."""
-    about = len(files) if listing.kind == "npz" else spec.num_episodes
-
-    def tell(count: int) -> None:
-        report("reading", count, max(about, count))
-
-    for file in files[len(conversion.sources) :]:
-        conversion.add(listing.folder / file.name, asdict(file), on_episode=tell)
-
-
-def _find_finished(path: Path, recipe: Mapping[str, Any]) -> Imported | None:
+def _find_finished(path: Path, files: Files, *, skip_broken: bool) -> Imported | None:
     """The finished file of this very import; ``None`` if there is none or it was cut short."""
     if not path.is_file():
         return None
     stored = open_dataset(path)
     stored.close()
     manifest = stored.manifest
-    sources = [{key: file.get(key) for key in ("name", "sha256")} for file in _sources(manifest)]
-    if sources != recipe["files"]:
+    left_out: Any = manifest.provenance.recipe.get(SKIPPED, [])
+    held = sorted(map(_identity, [*manifest.provenance.sources, *left_out]))
+    if held != files.identities():
         raise OutputExistsError(
             f"{path} is already there ({manifest.origin}, {manifest.num_episodes} episodes) and "
             "was not made of these files; remove it, or write elsewhere with --out"
+        )
+    if left_out and not skip_broken:
+        raise OutputExistsError(
+            f"{path} is already there, made of these files without {_names(left_out)}, which could "
+            "not be read; mend them and remove it, or write elsewhere with --out"
         )
     # The sidecar is put in place last, while the parts are still there.
     return Imported(path, manifest, found=True) if sidecar_path(path).is_file() else None
 
 
-def _sources(manifest: Manifest) -> Sequence[Mapping[str, Any]]:
-    return manifest.provenance.sources
-
-
-def _write(
-    path: Path,
-    conversion: Conversion,
-    listing: FolderListing,
-    files: Sequence[SourceFile],
-    report: Progress,
-) -> Imported:
-    official = all(file.hash_status == "verified" for file in files)
+def _write(path: Path, conversion: Conversion, files: Files, report: Progress) -> Imported:
+    kept = files.sources()
+    exported = find_exported(files.folder, kept)
+    origin = "official" if files.are_official() else exported.origin if exported else "imported"
+    recipe: dict[str, Any] = {"command": "vd4rl import", "kind": files.kind}
+    if files.broken:
+        recipe[SKIPPED] = files.skipped()
+    if exported:
+        recipe["exported_from"] = exported.parts
+    total = conversion.count(kept)
     manifest = conversion.write(
         path,
-        "official" if official else "imported",
-        {"command": "vd4rl import", "kind": listing.kind},
-        on_episode=lambda done: report("writing", done, conversion.num_episodes),
+        origin,
+        recipe,
+        sources=kept,
+        repairs=(*(exported.repairs if exported else ()), *files.lines()),
+        facts=exported.facts if exported else None,
+        on_episode=lambda done: report("writing", done, total),
     )
     return Imported(path, manifest)
+
+
+def _identity(file: Mapping[str, Any]) -> tuple[str, str]:
+    return str(file.get("name")), str(file.get("sha256"))
+
+
+def _names(files: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(str(file.get("name")) for file in files)
 
 
 def _remove_parts(path: Path, recipe: Mapping[str, Any]) -> None:

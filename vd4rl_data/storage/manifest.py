@@ -19,6 +19,9 @@ ORIGINS: Final = ("official", "imported", "regenerated", "sample")
 """From the authors' own files to what is furthest from them."""
 
 VALIDATION_FRACTION: Final = 0.05
+SKIPPED: Final = "skip_broken"
+"""In the recipe of an import: the files that it was told to leave out, being broken."""
+
 UNKNOWN_RENDERER: Final = "unknown"
 _FINGERPRINT_FRAMES: Final = 4
 _JSON_TYPES: Final = {
@@ -194,9 +197,12 @@ def part_episodes(recipe: Mapping[str, Any], num_episodes: int) -> tuple[int, ..
 
 
 def is_complete(recipe: Mapping[str, Any], num_episodes: int, catalog_episodes: int) -> bool:
-    """Whether all episodes of a catalog row are there; of a composite, of each part's row."""
+    """Whether all episodes of a catalog row are there; of a composite, of each part's row.
+
+    What an import left out is missing, however many episodes the other files hold.
+    """
     parts = [part.get("complete", True) for part in _composed_of(recipe)]
-    return all(parts) and num_episodes >= catalog_episodes
+    return all(parts) and num_episodes >= catalog_episodes and not recipe.get(SKIPPED)
 
 
 def _composed_of(recipe: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ class PartStore:
             DatasetFormatError: the folder holds parts of another recipe.
         """
         self.folder = folder
+        self._prefix = "episode"
         folder.mkdir(parents=True, exist_ok=True)
         text = canonical_json(recipe)
         stored = folder / _RECIPE
@@ -52,9 +54,15 @@ class PartStore:
                 "finish that work with its own settings, or delete the folder"
             )
 
+    def named(self, prefix: str) -> PartStore:
+        """The parts of this store, made by the same recipe, whose names begin otherwise."""
+        other = copy.copy(self)
+        other._prefix = prefix
+        return other
+
     def path(self, number: int) -> Path:
         """Where the part of one episode lies."""
-        return self.folder / f"episode-{number:06d}.h5"
+        return self.folder / f"{self._prefix}-{number:06d}.h5"
 
     def has(self, number: int) -> bool:
         """Whether an intact part exists; a damaged one is deleted."""

@@ -140,7 +140,7 @@ def read_folder(
     Raises:
         DatasetNotFoundError: as :func:`scan_folder`, or one of ``names`` is not there.
         DatasetFormatError: as :func:`scan_folder`; or, while iterating, a file does not hold what
-            the format asks for, is a copy of another, or is the official file of another dataset.
+            a dataset needs, is a second copy of an official one, or that of another dataset.
         CorruptFileError: (iterating) a file is damaged, killed its reader, or is not the official
             one of its name.
         InvalidEpisodeError: (iterating) an episode breaks an invariant.
@@ -216,7 +216,7 @@ class FolderReader:
         for name in self._listing.names:
             path = self._listing.folder / name
             source = identify(path, file_sha256(path), self._spec, check_hash=self._check_hashes)
-            check_no_copy(path, source.sha256, self.files)
+            check_no_copy(path, source, self.files)
             self.files.append(source)
             for piece in sandbox.read(path, self._listing.kind, expected):
                 yield name, piece
@@ -254,16 +254,18 @@ def identify(path: Path, sha256: str, spec: DatasetSpec, *, check_hash: bool) ->
     return SourceFile(path.name, size, sha256, "different")
 
 
-def check_no_copy(path: Path, sha256: str, others: Iterable[SourceFile]) -> None:
-    """Refuse a file whose content was read before under another name.
+def check_no_copy(path: Path, file: SourceFile, others: Iterable[SourceFile]) -> None:
+    """Refuse a second copy of one of the authors' own files, of which each stands there once.
+
+    Other files may be the same byte for byte, as two short episodes can be.
 
     Raises:
-        DatasetFormatError: it was.
+        DatasetFormatError: it is one.
     """
     for other in others:
-        if other.sha256 == sha256:
+        if file.hash_status == "verified" and other.sha256 == file.sha256:
             raise DatasetFormatError(
-                f"{path}: expected other episodes than in {other.name}, got a copy of that file; "
+                f"{path}: expected each of the authors' files once, got a copy of {other.name}; "
                 "remove one"
             )
 
@@ -271,8 +273,8 @@ def check_no_copy(path: Path, sha256: str, others: Iterable[SourceFile]) -> None
 def _difference(path: Path, size: int, sha256: str, official: OfficialFile) -> str:
     return (
         f"{path}: expected the official file of this name ({official.bytes:,} bytes, SHA-256 "
-        f"{official.sha256}), got {size:,} bytes, SHA-256 {sha256}; download it again, or read "
-        "it without checking hashes if it is meant to be another"
+        f"{official.sha256}), got {size:,} bytes, SHA-256 {sha256}; download it again, or say "
+        "check_hashes=False if it is meant to be another"
     )
 
 

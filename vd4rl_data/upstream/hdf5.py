@@ -1,7 +1,9 @@
 """Reader of official 84 px shards: HDF5 files of many episodes, frames channel first.
 
 Keys ``observation`` (N, 3, H, W) uint8, ``action`` (N, A) float32, ``reward``, ``discount`` and
-``step_type`` (N,): 0 first, 1 middle, 2 last, as integers or as floats. Boundaries come from
+``step_type`` (N,): 0 first, 1 middle, 2 last. Any type of number that can be converted without
+loss will do (the published gatherer writes float64 actions under today's dm_control), ``discount``
+may be missing, and other arrays are left out, with a line that says so. Boundaries come from
 ``step_type`` alone. The official tool that splits shards counts rows, so a shard may begin and end
 inside an episode; :mod:`vd4rl_data.upstream.join` puts the halves together.
 """
@@ -21,13 +23,14 @@ from numpy.typing import NDArray
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, Vd4rlError
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream.checks import FLOATS, check_kind, fail, first_true
+from vd4rl_data.upstream.checks import check_kind, exact, fail, first_true, real
 from vd4rl_data.upstream.join import join_shards
 from vd4rl_data.upstream.naming import shard_order
-from vd4rl_data.upstream.rows import Expected, Piece, Rows, UpstreamEpisode
+from vd4rl_data.upstream.rows import NO_DISCOUNT, Expected, Piece, Rows, UpstreamEpisode
 
 FIRST: Final = 0
 LAST: Final = 2
+_DERIVED: Final = ("discount",)
 KEYS: Final = ("observation", "action", "reward", "discount", "step_type")
 
 MAX_SHARD_ROWS: Final = 4_000_000
@@ -77,16 +80,24 @@ def read_shard(path: Path, expected: Expected) -> Iterator[Piece]:
     with path.open("rb"):
         pass  # a missing or forbidden file is the caller's error, not a corrupt file
     with _broken_hdf5(path.name), h5py.File(path, "r", locking=False) as file:
-        arrays = {key: _dataset(path.name, file, key) for key in KEYS}
-        _check_arrays(path.name, arrays, expected)
-        small = {key: arrays[key][()] for key in KEYS if key != "observation"}
-        segments = _segments(path.name, small["step_type"], expected.max_rows)
-        for segment, frames in _cut_frames(path.name, arrays["observation"], segments):
+        arrays = {
+            key: _dataset(path.name, file, key)
+            for key in KEYS
+            if key in file or key not in _DERIVED
+        }
+        channels = _check_arrays(path.name, arrays, expected)
+        small, repairs = _small(path.name, arrays)
+        repairs += [f"left out the unknown array {key!r}" for key in sorted(set(file) - set(KEYS))]
+        segments = _segments(path.name, arrays["step_type"][()], expected.max_rows)
+        for segment, frames in _cut_frames(path.name, arrays["observation"], segments, channels):
             part = slice(segment.start, segment.stop)
             rows = Rows(
                 frames, small["action"][part], small["reward"][part], small["discount"][part]
             )
-            yield Piece(rows, segment.start, segment.is_first, segment.is_last)
+            yield Piece(
+                rows, segment.start, segment.is_first, segment.is_last, repairs=tuple(repairs)
+            )
+            repairs = []
 
 
 @contextmanager
@@ -121,21 +132,19 @@ def _dataset(where: str, file: Any, key: str) -> Any:
     return dataset
 
 
-def _check_arrays(where: str, arrays: dict[str, Any], expected: Expected) -> None:
-    """Check dtypes, shapes and stored sizes from the headers alone."""
-    integers = ("int64", "int32", "int8", "uint8")
-    rules: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
-        "observation": (("uint8",), (3, expected.size, expected.size)),
-        "action": (("float32",), (expected.action_size,)),
-        "reward": (FLOATS, ()),
-        "discount": (FLOATS, ()),
-        "step_type": ((*integers, *FLOATS), ()),
-    }
+def _check_arrays(where: str, arrays: dict[str, Any], expected: Expected) -> tuple[int, ...]:
+    """Check types, shapes and stored sizes from the headers alone; returns the shape of a frame."""
+    frame = (expected.size, expected.size)
+    shapes = {"observation": ((3, *frame), (*frame, 3)), "action": ((expected.action_size,),)}
     rows = arrays["action"].shape[0] if arrays["action"].shape else 0
+    found: dict[str, tuple[int, ...]] = {}
     for key, dataset in arrays.items():
-        dtypes, row_shape = rules[key]
-        check_kind(
-            where, key, dtype=dataset.dtype, shape=dataset.shape, dtypes=dtypes, row_shape=row_shape
+        found[key] = check_kind(
+            where,
+            key,
+            dtype=dataset.dtype,
+            shape=dataset.shape,
+            row_shapes=shapes.get(key, ((),)),
         )
         if len(dataset) != rows:
             fail(where, key, f"{rows} rows (as many as action)", f"{len(dataset)}")
@@ -143,6 +152,21 @@ def _check_arrays(where: str, arrays: dict[str, Any], expected: Expected) -> Non
         fail(where, "action", f"1 to {MAX_SHARD_ROWS:,} rows", f"{rows:,}")
     for key, dataset in arrays.items():
         _check_stored(f"{where}: {key}", dataset)
+    return found["observation"]
+
+
+def _small(where: str, arrays: dict[str, Any]) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """Actions (N, A), rewards and discounts (N,); and what had to be assumed, in words."""
+    rows = len(arrays["action"])
+    small = {
+        "action": exact(where, "action", arrays["action"][()].reshape(rows, -1), "float32"),
+        "reward": real(where, "reward", arrays["reward"][()].reshape(rows)),
+        "discount": np.ones(rows),
+    }
+    if "discount" not in arrays:
+        return small, [NO_DISCOUNT]
+    small["discount"] = real(where, "discount", arrays["discount"][()].reshape(rows))
+    return small, []
 
 
 def _check_stored(where: str, dataset: Any) -> None:
@@ -162,6 +186,9 @@ def _check_stored(where: str, dataset: Any) -> None:
 
 def _segments(where: str, step_type: NDArray[Any], max_rows: int) -> list[_Segment]:
     """Cut the rows of a shard into episodes; refuses what no sequence of episodes can be."""
+    step_type = step_type.reshape(len(step_type))
+    if step_type.dtype.kind == "b":
+        fail(where, "step_type", "0 (first), 1 (middle) or 2 (last)", "true and false")
     unknown = first_true(~np.isin(step_type, (FIRST, 1, LAST)))
     if unknown is not None:
         got = f"{step_type[unknown]} at row {unknown}"
@@ -184,9 +211,13 @@ def _segments(where: str, step_type: NDArray[Any], max_rows: int) -> list[_Segme
 
 
 def _cut_frames(
-    where: str, observation: Any, segments: list[_Segment]
+    where: str, observation: Any, segments: list[_Segment], frame: tuple[int, ...]
 ) -> Iterator[tuple[_Segment, NDArray[np.uint8]]]:
-    """Yield each segment with its frames (R, H, W, 3), decompressing every chunk once."""
+    """Yield each segment with its frames (R, H, W, 3), decompressing every chunk once.
+
+    ``frame`` is the shape of one in the file: the channels stand first or last.
+    """
+    order = (0, 2, 3, 1) if frame[0] == 3 else (0, 1, 2, 3)
     parts: list[NDArray[np.uint8]] = []
     waiting = iter(segments)
     segment = next(waiting)
@@ -195,9 +226,8 @@ def _cut_frames(
         at = max(start, segment.start)
         while True:
             end = min(stop, segment.stop)
-            parts.append(
-                np.ascontiguousarray(block[at - start : end - start].transpose(0, 2, 3, 1))
-            )
+            rows = exact(where, "observation", block[at - start : end - start], "uint8", at)
+            parts.append(np.ascontiguousarray(rows.reshape(len(rows), *frame).transpose(order)))
             at = end
             if at < segment.stop:
                 break
@@ -212,14 +242,14 @@ def _cut_frames(
 
 
 def _blocks(where: str, observation: Any) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Yield (first row, frames (B, 3, H, W)) in blocks of whole chunks.
+    """Yield (first row, frames as the file has them) in blocks of whole chunks.
 
     The official files have chunks of thousands of rows by a few pixels. Reading them one episode at
     a time would decompress each several times over.
     """
     tall = observation.chunks[0] if observation.chunks else 1
     height = min(tall * max(1, 512 // tall), len(observation))
-    size = height * math.prod(observation.shape[1:])
+    size = height * math.prod(observation.shape[1:]) * observation.dtype.itemsize
     if size > MAX_BLOCK_BYTES:
         raise DatasetFormatError(
             f"{where}: observation: expected at most {MAX_BLOCK_BYTES:,} bytes in a row of chunks, "

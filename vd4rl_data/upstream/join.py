@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from vd4rl_data.episode import validate
@@ -30,21 +30,16 @@ class _Begun:
 
 
 class ShardJoiner:
-    """Takes pieces in the order of shards; may stop after any shard and go on in another process.
+    """Takes pieces in the order of shards.
 
     What it hands out are episodes, and between them a note for each run of rows that is left out.
     """
 
-    def __init__(self, spec: DatasetSpec, begun: Sequence[tuple[str, Piece]] = ()) -> None:
-        """Start at the beginning, or where a joiner stopped whose :attr:`begun` this was."""
+    def __init__(self, spec: DatasetSpec) -> None:
+        """Start at the beginning."""
         self._spec = spec
         self._full = spec.task.time_steps + 1
-        self._begun = _Begun(tuple(begun)) if begun else None
-
-    @property
-    def begun(self) -> tuple[tuple[str, Piece], ...]:
-        """The pieces, with the shard of each, of an episode whose end has not come yet."""
-        return () if self._begun is None else self._begun.pieces
+        self._begun: _Begun | None = None
 
     def feed(self, name: str, piece: Piece) -> Iterator[UpstreamEpisode | str]:
         """Take the next piece; raises as :func:`join_shards`."""
@@ -53,9 +48,10 @@ class ShardJoiner:
         if begun is not None and not piece.is_first:
             joined = _joined(begun, name, piece, self._full)
         if joined is None and begun is not None:
-            yield _cut(begun, self._spec)
+            yield from _cut(begun, self._spec)
         if joined is None and not piece.is_first:
             self._begun = None
+            yield from piece.repairs
             yield _left_out(name, piece, begun, self._full)
             return
         self._begun = joined or _Begun(((name, piece),))
@@ -64,9 +60,10 @@ class ShardJoiner:
             yield whole
 
     def finish(self) -> Iterator[UpstreamEpisode | str]:
-        """No more pieces will come."""
+        """No more pieces will come that could go on with the episode begun."""
         if self._begun is not None:
-            yield _cut(self._begun, self._spec)
+            yield from _cut(self._begun, self._spec)
+            self._begun = None
 
 
 def join_shards(
@@ -128,12 +125,14 @@ def _whole(begun: _Begun, spec: DatasetSpec) -> UpstreamEpisode:
     return _episode(begun, spec, is_last=True, repairs=repairs)
 
 
-def _cut(begun: _Begun, spec: DatasetSpec) -> UpstreamEpisode | str:
+def _cut(begun: _Begun, spec: DatasetSpec) -> Iterator[UpstreamEpisode | str]:
     """The rows of an episode whose end is missing; a single row holds no transition."""
     if begun.rows == 1:
-        return f"left out {begun}: one observation and no transition"
+        yield from (repair for _, piece in begun.pieces for repair in piece.repairs)
+        yield f"left out {begun}: one observation and no transition"
+        return
     note = f"cut after {begun.rows} rows ({begun}), the end is missing; marked as truncated"
-    return _episode(begun, spec, is_last=False, repairs=(note,))
+    yield _episode(begun, spec, is_last=False, repairs=(note,))
 
 
 def _episode(

@@ -1,11 +1,16 @@
 """Reader of official 64 px episodes, one ``.npz`` each, in the two variants that were published.
 
+A dataset needs ``image``, ``action`` and ``reward``; any type of number that can be converted
+without loss will do. Everything else is derived where it is missing, or left out with a line that
+says so.
+
 Converted (medium, expert, medium_replay): ``image``, ``action``, ``reward``, ``discount``,
 ``is_first``, ``is_last``, ``is_terminal``. Recorded by the collecting driver (walker and cheetah
 random): no ``discount``, and the proprioception of each observation under the suite's own keys,
-which becomes ``infos/state``. Older files lack ``is_terminal``; it is where the discount is 0. The
-length at the end of a name is 500 in one variant and 501 in the other for the same 501 rows, and is
-not read.
+which becomes ``infos/state`` where all of it is there (the driver that was published records less:
+cheetah's position without its velocity). Older files lack ``is_terminal``; it is where the discount
+is 0. The length at the end of a name is 500 in one variant and 501 in the other for the same 501
+rows, and is not read.
 
 Nothing is ever unpickled, and no array is allocated before its declared size was checked.
 """
@@ -28,8 +33,15 @@ from numpy.typing import NDArray
 from vd4rl_data.episode import validate
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, Vd4rlError
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream.checks import FLOATS, check_kind, check_rows, fail, first_true
-from vd4rl_data.upstream.rows import Expected, Piece, Rows, UpstreamEpisode, shifted
+from vd4rl_data.upstream.checks import check_kind, check_rows, exact, fail, first_true, real
+from vd4rl_data.upstream.rows import (
+    NO_DISCOUNT,
+    Expected,
+    Piece,
+    Rows,
+    UpstreamEpisode,
+    shifted,
+)
 
 MAX_MEMBER_BYTES: Final = 256 * 2**20
 """Largest array that is read: ten times the pixels of the largest episode of any suite."""
@@ -75,11 +87,16 @@ def read_npz(path: Path, expected: Expected) -> Piece:
         pass  # a missing or forbidden file is the caller's error, not a corrupt file
     arrays, unknown = _load(path, known)
     repairs = [f"left out the unknown array {key!r}" for key in unknown]
+    state = {key: arrays.pop(key) for key, _ in layout if key in arrays}
     rows = _check_data(where, arrays, expected)
     cut = _trim_flags(where, arrays, rows)
     if cut:
         repairs.append(cut)
     _check_flags(where, arrays)
+    if not {"discount", "is_terminal"} & arrays.keys():
+        repairs.append(NO_DISCOUNT)
+    found, left_out = _state(where, state, layout, rows)
+    repairs += left_out
     is_last = not cut and bool(arrays.get("is_last", np.ones(1, dtype=np.bool_))[-1])
     if not is_last and not cut:
         repairs.append("is_last is true nowhere: the episode is cut; marked as truncated")
@@ -88,7 +105,7 @@ def read_npz(path: Path, expected: Expected) -> Piece:
         actions=arrays["action"],
         rewards=arrays["reward"],
         discounts=_discounts(where, arrays, rows),
-        state=_state(where, arrays, layout),
+        state=found,
     )
     return Piece(content, start=0, is_first=True, is_last=is_last, repairs=tuple(repairs))
 
@@ -166,28 +183,30 @@ def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _check_data(where: str, arrays: dict[str, NDArray[Any]], expected: Expected) -> int:
-    """Check keys, dtypes and shapes of all but the flags; returns the number of rows."""
+    """Check keys, types and shapes, convert what is of another type; returns the number of rows."""
     for key in _DATA_KEYS:
         if key not in arrays:
             fail(where, key, f"the keys {', '.join(_DATA_KEYS)}", f"{sorted(arrays)}")
     rows = len(arrays["action"]) if arrays["action"].ndim else 0
-    rules: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
-        "image": (("uint8",), (expected.size, expected.size, 3)),
-        "action": (("float32",), (expected.action_size,)),
-        "reward": (FLOATS, ()),
-        "discount": (FLOATS, ()),
-        **dict.fromkeys(_FLAG_KEYS, (("bool",), ())),
-    }
-    for key, columns in expected.state_layout:
-        rules[key] = (("float32",), () if columns == 1 else (columns,))
+    check_rows(where, rows, expected)
+    frame = (expected.size, expected.size)
+    row_shapes = {"image": ((*frame, 3), (3, *frame)), "action": ((expected.action_size,),)}
+    types = {"image": "uint8", "action": "float32", **dict.fromkeys(_FLAG_KEYS, "bool")}
     for key, values in arrays.items():
-        dtypes, row_shape = rules[key]
-        check_kind(
-            where, key, dtype=values.dtype, shape=values.shape, dtypes=dtypes, row_shape=row_shape
+        row_shape = check_kind(
+            where,
+            key,
+            dtype=values.dtype,
+            shape=values.shape,
+            row_shapes=row_shapes.get(key, ((),)),
         )
         if key not in _FLAG_KEYS and len(values) != rows:
             fail(where, key, f"{rows} rows (as many as action)", f"{len(values)}")
-    check_rows(where, rows, expected)
+        shaped = values.reshape(len(values), *row_shape)
+        if row_shape == (3, *frame):
+            shaped = shaped.transpose(0, 2, 3, 1)
+        to = types.get(key)
+        arrays[key] = real(where, key, shaped) if to is None else exact(where, key, shaped, to)
     return rows
 
 
@@ -245,13 +264,29 @@ def _discounts(where: str, arrays: dict[str, NDArray[Any]], rows: int) -> NDArra
 
 
 def _state(
-    where: str, arrays: dict[str, NDArray[Any]], layout: tuple[tuple[str, int], ...]
-) -> NDArray[np.float32] | None:
-    """float32 (R, S): the proprioceptive arrays side by side, in the suite's order."""
-    present = [key for key, _ in layout if key in arrays]
-    if not present:
-        return None
+    where: str, arrays: dict[str, NDArray[Any]], layout: tuple[tuple[str, int], ...], rows: int
+) -> tuple[NDArray[np.float32] | None, list[str]]:
+    """float32 (R, S): the proprioceptive arrays side by side, in the suite's order.
+
+    A dataset does without. Unless all of them are there and fit, they are left out; the second
+    value says so.
+    """
     missing = [key for key, _ in layout if key not in arrays]
+    if not arrays:
+        return None, []
     if missing:
-        fail(where, ", ".join(missing), f"all of {[key for key, _ in layout]}", f"only {present}")
-    return np.concatenate([arrays[key].reshape(len(arrays[key]), -1) for key in present], axis=1)
+        return None, [
+            f"left out {', '.join(arrays)}: the state of this task is "
+            f"{', '.join(key for key, _ in layout)}, and the file has no {', '.join(missing)}"
+        ]
+    blocks: list[NDArray[np.float32]] = []
+    try:
+        for key, columns in layout:
+            values = arrays[key]
+            check_kind(where, key, dtype=values.dtype, shape=values.shape, row_shapes=((columns,),))
+            if len(values) != rows:
+                fail(where, key, f"{rows} rows (as many as action)", f"{len(values)}")
+            blocks.append(exact(where, key, values.reshape(rows, columns), "float32"))
+    except DatasetFormatError as error:
+        return None, [f"left out {', '.join(arrays)}: {str(error).removeprefix(f'{where}: ')}"]
+    return np.concatenate(blocks, axis=1), []

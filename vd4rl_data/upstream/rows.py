@@ -12,7 +12,7 @@ discount that *led to* it, so row 0 is a dummy (action and reward zero, discount
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.spec import DatasetSpec
+
+NO_DISCOUNT: Final = "no discount: taken for 1 throughout, so no episode terminates"
+"""What is said of a file that tells nothing of terminations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,11 +254,6 @@ class _Feed:
     def _add(
         self, path: Path, file: PlannedFile, size: int, sha256: str, known_from: KnownFrom
     ) -> None:
-        for other in self._conversion.sources:
-            if other["sha256"] == sha256:
-                raise DatasetFormatError(
-                    f"{file.path}: expected other episodes than in {other['name']}, got a copy"
-                )
         source: dict[str, Any] = {
             "name": file.name,
             "bytes": size,
