@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import operator
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any, Final, SupportsIndex, TypeAlias
 
@@ -127,6 +128,21 @@ def member_of(family: np.random.SeedSequence, number: int) -> np.random.Generato
     """The generator of one pass: a function of family and number alone."""
     key = (*family.spawn_key, number)
     return np.random.default_rng(np.random.SeedSequence(family.entropy, spawn_key=key))
+
+
+def family_state(family: np.random.SeedSequence) -> list[Any]:
+    """A family of streams in plain values; :func:`family_from` makes it again."""
+    return [family.entropy, list(family.spawn_key)]
+
+
+def family_from(state: Sequence[Any]) -> np.random.SeedSequence:
+    """The family that :func:`family_state` told.
+
+    Raises:
+        ValueError, TypeError: the state is none.
+    """
+    entropy, spawn_key = state
+    return np.random.SeedSequence(entropy, spawn_key=tuple(spawn_key))
 
 
 def _words(where: str, key: Key) -> list[int]:

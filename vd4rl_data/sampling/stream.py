@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from vd4rl_data.arguments import checked_count
-from vd4rl_data.seeding import family_of, member_of
+from vd4rl_data.seeding import family_from, family_of, family_state, member_of
 
 Rng: TypeAlias = np.random.Generator | int | None
 """A generator, a seed for one, or ``None`` for a generator seeded by the operating system."""
@@ -138,7 +138,7 @@ class PlanStream:
         begun = self._cursor < self._end
         return {
             **(self._before if begun else self._resumable()),
-            "family": [self._family.entropy, list(self._family.spawn_key)],
+            "family": family_state(self._family),
             "own": self._rng.bit_generator.state,
             "taken": self._cursor if begun else 0,
         }
@@ -150,8 +150,7 @@ class PlanStream:
             ValueError: the state is none, or of a stream of another size.
         """
         try:
-            entropy, spawn_key = state["family"]
-            self._family = np.random.SeedSequence(entropy, spawn_key=tuple(spawn_key))
+            self._family = family_from(state["family"])
             self._rng.bit_generator.state = state["own"]
             self.passes, self._epochs_left = int(state["passes"]), int(state["epochs_left"])
             self._pass_rng = self._rng
