@@ -175,7 +175,8 @@ class RunFolder:
             state: Any = torch.load(path, weights_only=True, map_location="cpu")
         except _UNREADABLE as error:
             raise CheckpointError(
-                f"{path} cannot be read ({error}); delete it to start this run anew"
+                f"{path} cannot be read: it is damaged, or no checkpoint; delete it to start this "
+                "run anew"
             ) from error
         made_by = state.get("algorithm") if isinstance(state, dict) else None
         if made_by != algorithm:

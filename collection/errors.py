@@ -33,5 +33,9 @@ class TierNotReachedError(Vd4rlError, ValueError):
     """A training run never got as far as a tier of behavior asks."""
 
 
+class RunFolderError(Vd4rlError, ValueError):
+    """A training run's folder is missing, damaged, or of another version."""
+
+
 class ReplayFileError(Vd4rlError, ValueError):
     """A replay's file is missing, damaged, or is none."""

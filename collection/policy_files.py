@@ -16,20 +16,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from collection.actor import Actor
 from collection.errors import PolicyFileError
+from collection.weight_files import SUFFIX, read_weights, weight_bytes
 from vd4rl_data.registry import get_task_spec
-from vd4rl_data.storage.atomic import atomic_path, write_text
+from vd4rl_data.storage.atomic import atomic_path
 
 FORMAT: Final = "vd4rl-data behavior policy"
 VERSION: Final = 1
 FOLDER: Final = Path(__file__).parent / "policies"
 """The policies that the repository ships."""
 
-_SUFFIX: Final = ".safetensors"
+DESCRIPTION_SUFFIX: Final = ".json"
+"""Of what lies beside the weights."""
+
 _MAX_BYTES: Final = 64 << 20
 
 
@@ -86,7 +86,7 @@ class PolicyFile:
 
 def shipped_policy(task: str, tier: str) -> Path | None:
     """The policy that comes with the repository; ``None`` if there is none."""
-    path = FOLDER / f"{task}-{tier}{_SUFFIX}"
+    path = FOLDER / f"{task}-{tier}{SUFFIX}"
     return path if path.is_file() else None
 
 
@@ -102,11 +102,34 @@ def write_policy(
     """Write a policy: the weights, then the description that makes them valid.
 
     Raises:
+        PolicyFileError: the actor is none, or its weights did not come back as they were written;
+            nothing was written.
         NoSpaceError: the disk is full.
     """
-    from safetensors.numpy import save
+    files = policy_contents(
+        path, actor, task=task, tier=tier, observations=observations, training=training
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for place, content in files.items():
+        with atomic_path(place) as temporary:
+            temporary.write_bytes(content)
 
-    content = save(actor.tensors())
+
+def policy_contents(
+    path: Path,
+    actor: Actor,
+    *,
+    task: str,
+    tier: str,
+    observations: tuple[tuple[str, int], ...],
+    training: Mapping[str, Any],
+) -> dict[Path, bytes]:
+    """The files of a policy and their bytes, in the order in which they are to be written.
+
+    Raises:
+        PolicyFileError: see :func:`write_policy`.
+    """
+    content = weight_bytes(actor)
     description = {
         "format": FORMAT,
         "version": VERSION,
@@ -117,10 +140,8 @@ def write_policy(
         "sha256": hashlib.sha256(content).hexdigest(),
         "training": dict(training),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-    write_text(description_path(path), json.dumps(description, indent=1) + "\n")
+    text = json.dumps(description, indent=1) + "\n"
+    return {path: content, description_path(path): text.encode()}
 
 
 def read_policy(path: Path) -> PolicyFile:
@@ -161,9 +182,9 @@ def description_path(path: Path) -> Path:
     Raises:
         PolicyFileError: the name is not that of a weights file.
     """
-    if path.suffix != _SUFFIX:
-        raise PolicyFileError(f"{path}: expected a name that ends in {_SUFFIX}")
-    return path.with_suffix(".json")
+    if path.suffix != SUFFIX:
+        raise PolicyFileError(f"{path}: expected a name that ends in {SUFFIX}")
+    return path.with_suffix(DESCRIPTION_SUFFIX)
 
 
 def _architecture(actor: Actor) -> Architecture:
@@ -197,19 +218,15 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise PolicyFileError(
-            f"{path}: cannot be read: {error.strerror}; a policy is a {_SUFFIX} file and a .json "
+            f"{path}: cannot be read: {error.strerror}; a policy is a {SUFFIX} file and a .json "
             "file of the same name beside it"
         ) from error
 
 
 def _read_actor(path: Path, content: bytes, stated: Mapping[str, Any]) -> Actor:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     try:
-        tensors: dict[str, NDArray[np.float32]] = load(content)
-        actor = Actor.from_tensors(tensors)
-    except (SafetensorError, KeyError, ValueError) as error:
+        actor = read_weights(content)
+    except ValueError as error:
         raise PolicyFileError(f"{path}: not the layers of a policy: {error}") from error
     found = json.loads(json.dumps(asdict(_architecture(actor))))
     if found != dict(stated):

@@ -9,6 +9,7 @@ walker and cheetah, and not for hopper, whose touch sensors feel the forces of t
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -144,6 +145,14 @@ def write_replay(
     Raises:
         NoSpaceError: the disk is full.
     """
+    content = replay_content(task, episodes, training)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def replay_content(task: str, episodes: Sequence[Trajectory], training: Mapping[str, Any]) -> bytes:
+    """The bytes of a replay's file, made in memory: HDF5 never meets a full disk."""
     arrays: dict[str, NDArray[Any]] = {
         name: np.concatenate([np.asarray(getattr(episode, name)) for episode in episodes])
         for name in ("physics_states", "actions", "rewards", _STATES)
@@ -152,8 +161,8 @@ def write_replay(
         del arrays[_STATES]
     arrays["lengths"] = np.array([len(episode.actions) for episode in episodes])
     arrays["terminated"] = np.array([episode.terminated for episode in episodes])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
         file.attrs.update(format=FORMAT, version=VERSION, task=task)
         file.attrs["training"] = json.dumps(training)
         for name, array in arrays.items():
@@ -168,6 +177,7 @@ def write_replay(
                 fletcher32=True,
                 track_times=False,
             )
+    return memory.getvalue()
 
 
 def open_replay(path: Path) -> ReplayFile:

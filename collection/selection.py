@@ -11,14 +11,16 @@ from typing import Any, Final
 
 from collection.errors import InvalidSettingError
 from collection.learning_curve import draw_learning_curve
-from collection.policy_files import write_policy
-from collection.replay_files import write_replay
+from collection.policy_files import DESCRIPTION_SUFFIX, policy_contents
+from collection.replay_files import replay_content
 from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.tiers import TIERS, Choice, choose, medium_level
-from vd4rl_data.registry import list_datasets
-from vd4rl_data.simulators import Simulation
+from collection.weight_files import SUFFIX
+from vd4rl_data.errors import OutputExistsError
+from vd4rl_data.registry import get_task_spec, list_datasets
+from vd4rl_data.storage.atomic import atomic_path
 
 REPLAY: Final = "medium_replay"
 
@@ -39,7 +41,12 @@ class Selected:
 
 
 def select_tiers(
-    run: RunFolder, out: Path, *, tiers: Sequence[str] = TIERS, level: float | None = None
+    run: RunFolder,
+    out: Path,
+    *,
+    tiers: Sequence[str] = TIERS,
+    level: float | None = None,
+    replace: bool = False,
 ) -> Selected:
     """Choose medium and expert by rule, and cut the replay.
 
@@ -55,10 +62,13 @@ def select_tiers(
             and ``learning_curves/<task>-seed<seed>.png``.
         tiers: which policies to choose; the replay comes with medium.
         level: deterministic return above which a policy is medium; the task's own by default.
+        replace: put policies and replay in the place of others that lie there.
 
     Raises:
         InvalidSettingError: there is a level, but no medium policy to choose by it.
         TierNotReachedError: the run never got so far.
+        RunFolderError, CorruptFileError: the run's folder is damaged.
+        OutputExistsError: another policy or replay lies there, and ``replace`` was not asked for.
         NoSpaceError: the disk is full.
     """
     if level is not None and "medium" not in tiers:
@@ -72,21 +82,42 @@ def select_tiers(
         level = medium_level(task) if "medium" in tiers else math.nan
     learned = [record for record in curve if record["time_steps"] > settings.actor_starts]
     choices = tuple(choose(tier, level, learned) for tier in tiers)
-    training, layout = _training(run, settings, curve), _state_layout(task)
-    files = [
-        _write_tier(run, task, choice, layout, training, out / "policies") for choice in choices
-    ]
+    training = _training(run, settings, curve)
+    contents: dict[Path, bytes] = {}
+    for choice in choices:
+        contents |= _tier_contents(run, task, choice, training, out / "policies")
     size = _replay_size(task)
     replay = [] if "medium" not in tiers else _cut(run, curve, size)
     if replay:
-        files.append(out / "replays" / f"{task}.h5")
         rule = f"all episodes of the first {size} time steps of training"
         medium = dataclasses.asdict(choices[tiers.index("medium")])
-        write_replay(files[-1], task, replay, {**training, "rule": rule, "medium": medium})
-    files.append(out / "learning_curves" / f"{task}-seed{settings.seed}.png")
-    draw_learning_curve(files[-1], task, curve, choices)
+        about = {**training, "rule": rule, "medium": medium}
+        contents[out / "replays" / f"{task}.h5"] = replay_content(task, replay, about)
+    _write(contents, replace=replace)
+    picture = out / "learning_curves" / f"{task}-seed{settings.seed}.png"
+    draw_learning_curve(picture, task, curve, choices)
+    files = [path for path in contents if path.suffix != DESCRIPTION_SUFFIX]
     returns = tuple(episode.episode_return for episode in replay)
-    return Selected(choices, tuple(files), returns)
+    return Selected(choices, (*files, picture), returns)
+
+
+def _write(contents: Mapping[Path, bytes], *, replace: bool) -> None:
+    """Write what is not there yet, once it is sure that nothing else is in the way."""
+    new = [path for path, content in contents.items() if not _holds(path, content)]
+    present = [] if replace else [path for path in new if path.exists()]
+    if present:
+        raise OutputExistsError(
+            f"{present[0]} holds something else than this selection; choose another folder (--out),"
+            " or put the new files in its place (--replace)"
+        )
+    for path in new:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(contents[path])
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
 
 
 def _training(
@@ -107,32 +138,17 @@ def _training(
     }
 
 
-def _write_tier(
-    run: RunFolder,
-    task: str,
-    choice: Choice,
-    layout: tuple[tuple[str, int], ...],
-    training: Mapping[str, Any],
-    folder: Path,
-) -> Path:
-    path = folder / f"{task}-{choice.tier}.safetensors"
-    write_policy(
-        path,
+def _tier_contents(
+    run: RunFolder, task: str, choice: Choice, training: Mapping[str, Any], folder: Path
+) -> dict[Path, bytes]:
+    return policy_contents(
+        folder / f"{task}-{choice.tier}{SUFFIX}",
         run.actor(choice.environment_steps),
         task=task,
         tier=choice.tier,
-        observations=layout,
+        observations=get_task_spec(task).state_layout,
         training={**training, "checkpoint": dataclasses.asdict(choice)},
     )
-    return path
-
-
-def _state_layout(task: str) -> tuple[tuple[str, int], ...]:
-    simulation = Simulation(task)
-    simulation.reset(0)
-    layout = simulation.state_layout
-    simulation.close()
-    return layout
 
 
 def _replay_size(task: str) -> int:

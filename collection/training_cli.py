@@ -34,7 +34,7 @@ class Train:
     task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
     """Task, e.g. walker_walk."""
     steps: Count = 1_000_000
-    """Environment steps in all."""
+    """Environment steps in all; the episodes under way then are played to their end."""
     seed: Count = 0
     """Seed of everything random."""
     out: Folder = None
@@ -72,10 +72,8 @@ class Train:
         from collection.learning_curve import draw_learning_curve
         from collection.sac.settings import TrainSettings
         from collection.sac.train import train
-        from vd4rl_data.pytorch.batches import checked_device
 
         check_least("threads", self.threads, 1)
-        checked_device(self.device)
         torch.set_num_threads(self.threads)
         start = None if self.start_from is None else read_policy(self.start_from)
         settings = TrainSettings(
@@ -94,14 +92,18 @@ class Train:
         )
         folder = self.out or data_dir() / "training" / f"{self.task}-seed{self.seed}"
         with StepBar(self.steps, title=self.task, show=not self.no_progress) as bar:
+            reached = list[int]()
 
             def report(steps: int, last_return: float) -> None:
+                reached.append(steps)
                 bar.move_to(steps, f"return {last_return:.0f}")
 
             run = train(settings, folder, self.device, report, start)
+        trained = reached[-1] > reached[0]
         curve = run.curve()
         picture = folder / "learning_curve.png"
-        draw_learning_curve(picture, self.task, curve)
+        if trained or not picture.is_file():
+            draw_learning_curve(picture, self.task, curve)
         last = curve[-1]
         print(f"returns   {last['evaluation_mean']:.1f} at {last['environment_steps']:,} steps")
         print(f"updates   {last['updates']:,} in {last['seconds']:,.0f} s")
@@ -121,6 +123,8 @@ class Select:
     """Which policies to choose; the replay comes with medium."""
     level: Annotated[float | None, tyro.conf.arg(metavar="X")] = None
     """Deterministic return above which a policy is medium; the task's own by default."""
+    replace: bool = False
+    """Put policies and replay in the place of others that lie there."""
 
     def run(self) -> None:
         """Run the command."""
@@ -130,7 +134,11 @@ class Select:
 
         run = RunFolder(self.run_folder)
         selected = select_tiers(
-            run, self.out or self.run_folder / "tiers", tiers=self.tiers, level=self.level
+            run,
+            self.out or self.run_folder / "tiers",
+            tiers=self.tiers,
+            level=self.level,
+            replace=self.replace,
         )
         for choice in selected.choices:
             print(

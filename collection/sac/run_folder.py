@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
-from safetensors.numpy import load_file, save_file
 
 from collection.actor import Actor
-from collection.errors import InvalidSettingError
+from collection.errors import InvalidSettingError, RunFolderError
 from collection.policy_files import PolicyFile
 from collection.sac.recording import read_recording, write_recording
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import Finished
 from collection.versions import installed_versions
+from collection.weight_files import SUFFIX, read_weights, write_weights
 from vd4rl_data.processor import find_processor
 from vd4rl_data.spec import TaskSpec
 from vd4rl_data.storage.atomic import atomic_path, write_text
@@ -28,7 +30,10 @@ _MACHINE: Final = "machine.json"
 _START: Final = "start.json"
 _CURVE: Final = "curve.json"
 _STATE: Final = "resume.pt"
+_ACTORS: Final = "actors"
+_REPLAY: Final = "replay"
 _EXTENSIBLE: Final = ("steps", "anneal_from")
+_UNREADABLE: Final = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,46 +46,69 @@ class RunFolder:
 
     path: Path
 
-    def claim(self, settings: TrainSettings) -> None:
-        """Make the folder, or check that it belongs to a run with these settings.
+    def check_settings(self, settings: TrainSettings) -> None:
+        """Check that a run with these settings may begin or go on here; nothing is written.
 
         A run may be prolonged: ``steps`` and ``anneal_from`` may differ as long as no annealing has
-        begun, neither as it was nor as it shall be.
+        begun, neither as it was nor as it shall be. It may end earlier than it was meant to, but
+        not before its last checkpoint.
 
         Raises:
             InvalidSettingError: it belongs to another run; the message says what differs.
+            RunFolderError: what lies there cannot be read.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and not self.path.is_dir():
+            raise InvalidSettingError(f"{self.path}: expected a folder, this is a file")
+        if not (self.path / _SETTINGS).is_file():
+            return
         wanted = _plain(settings)
+        # Older runs know fewer settings.
+        known = _plain(TrainSettings(task="", recipe_version=1))
+        found = {**known, **self._read_object(_SETTINGS)}
+        free = set() if self._has_annealed(found, wanted) else set(_EXTENSIBLE)
+        different = [
+            f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} asked for"
+            for name in sorted({*found, *wanted} - free)
+            if found.get(name) != wanted.get(name)
+        ]
+        if different:
+            raise InvalidSettingError(
+                f"{self.path} holds a run with other settings: {'; '.join(different)}. Give "
+                "the same ones to go on with it, or another folder to start anew"
+            )
+        reached = self.reached()
+        if wanted["steps"] < min(reached, found["steps"]):
+            raise InvalidSettingError(
+                f"steps: expected at least {reached:,}, which the run in {self.path} has reached, "
+                f"got {settings.steps:,}; give another folder to train a shorter one"
+            )
+
+    def claim(self, settings: TrainSettings) -> None:
+        """Make the folder that of this run, once nothing can refuse it any more.
+
+        Raises:
+            InvalidSettingError, RunFolderError: see :meth:`check_settings`.
+        """
+        self.check_settings(settings)
+        self.path.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(_plain(settings), indent=2) + "\n"
         path = self.path / _SETTINGS
-        if path.is_file():
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            # older runs know fewer settings
-            found = {**_plain(TrainSettings(task="", recipe_version=1)), **stored}
-            free = set() if self._has_annealed(found, wanted) else set(_EXTENSIBLE)
-            different = [
-                f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} asked for"
-                for name in sorted({*found, *wanted} - free)
-                if found.get(name) != wanted.get(name)
-            ]
-            if different:
-                raise InvalidSettingError(
-                    f"{self.path} holds a run with other settings: {'; '.join(different)}. Give "
-                    "the same ones to go on with it, or another folder to start anew"
-                )
-        write_text(path, json.dumps(wanted, indent=2) + "\n")
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+
+    def reached(self) -> int:
+        """Environment steps of the last checkpoint; 0 before the first."""
+        return int(self.curve()[-1]["environment_steps"]) if (self.path / _CURVE).is_file() else 0
 
     def _has_annealed(self, *settings: Mapping[str, Any]) -> bool:
         """Whether the run is past the beginning of an annealing."""
-        if not (self.path / _CURVE).is_file():
-            return False
-        reached = self.curve()[-1]["environment_steps"]
+        reached = self.reached()
         starts = [given.get("anneal_from") for given in settings]
         return any(start is not None and reached > start for start in starts)
 
     def machine(self) -> Mapping[str, Any]:
         """Versions, device and threads that the run began with."""
-        return json.loads((self.path / _MACHINE).read_text(encoding="utf-8"))
+        return self._read_object(_MACHINE)
 
     def note_machine(self, task: TaskSpec, device: torch.device) -> None:
         """Note, at the start of a run, what else decides its numbers."""
@@ -104,15 +132,22 @@ class RunFolder:
 
     def start(self) -> Mapping[str, Any] | None:
         """What is known of the policy that the run began with; ``None`` if it was drawn."""
-        path = self.path / _START
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return self._read_object(_START) if (self.path / _START).is_file() else None
 
     def settings(self) -> TrainSettings:
-        """The settings of the run that lies here."""
-        found: dict[str, Any] = {"recipe_version": 1}
-        found |= json.loads((self.path / _SETTINGS).read_text(encoding="utf-8"))
-        found["hidden"] = tuple(found["hidden"])
-        return TrainSettings(**found)
+        """The settings of the run that lies here.
+
+        Raises:
+            RunFolderError: none does, or one of another version.
+        """
+        found: dict[str, Any] = {"recipe_version": 1, **self._read_object(_SETTINGS)}
+        try:
+            found["hidden"] = tuple(found["hidden"])
+            return TrainSettings(**found)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunFolderError(
+                f"{self.path / _SETTINGS} is damaged or of another version of this package: {error}"
+            ) from error
 
     def save(
         self,
@@ -131,29 +166,64 @@ class RunFolder:
             curve: one record per checkpoint so far.
             state: tensors and plain numbers that the run goes on from.
         """
+        for folder in (_REPLAY, _ACTORS):
+            (self.path / folder).mkdir(exist_ok=True)
         write_recording(self._recording(step), episodes)
-        with atomic_path(self.actor_path(step)) as temporary:
-            save_file(actor.tensors(), temporary)
+        write_weights(self.actor_path(step), actor)
         write_text(self.path / _CURVE, json.dumps(list(curve), indent=1) + "\n")
         with atomic_path(self.path / _STATE) as temporary:
             torch.save({**state, "curve": list(curve)}, temporary)
 
     def load_state(self) -> Mapping[str, Any] | None:
-        """What :meth:`save` was given last, and the curve; ``None`` before the first checkpoint."""
+        """What :meth:`save` was given last, and the curve; ``None`` before the first checkpoint.
+
+        Raises:
+            RunFolderError: it is damaged.
+        """
         path = self.path / _STATE
-        return torch.load(path, weights_only=True) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            return torch.load(path, weights_only=True)
+        except _UNREADABLE as error:
+            raise RunFolderError(
+                f"{path} cannot be read: it is damaged, or no checkpoint; train into another folder"
+            ) from error
+
+    def state_mark(self) -> tuple[int, int] | None:
+        """Changes with every checkpoint: whoever read the state sees whether it is still that."""
+        path = self.path / _STATE
+        if not path.is_file():
+            return None
+        found = path.stat()
+        return found.st_mtime_ns, found.st_ino
 
     def curve(self) -> list[dict[str, Any]]:
-        """One record per checkpoint."""
-        return json.loads((self.path / _CURVE).read_text(encoding="utf-8"))
+        """One record per checkpoint.
+
+        Raises:
+            RunFolderError: there is none yet, or the file is damaged.
+        """
+        found = self._read_json(_CURVE)
+        if not isinstance(found, list) or not found:
+            raise RunFolderError(f"{self.path / _CURVE} is damaged: expected a list of checkpoints")
+        return cast("list[dict[str, Any]]", found)
 
     def actor_path(self, step: int) -> Path:
         """Where the actor of a checkpoint lies."""
-        return self._subfolder("actors") / f"{step:09d}.safetensors"
+        return self.path / _ACTORS / f"{step:09d}{SUFFIX}"
 
     def actor(self, step: int) -> Actor:
-        """The actor of a checkpoint."""
-        return Actor.from_tensors(load_file(self.actor_path(step)))
+        """The actor of a checkpoint.
+
+        Raises:
+            RunFolderError: it is missing or damaged.
+        """
+        path = self.actor_path(step)
+        try:
+            return read_weights(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{path} cannot be read: {error}") from error
 
     def episodes(self, steps: Sequence[int]) -> Iterator[Finished]:
         """The recorded episodes of these checkpoints, in order."""
@@ -161,12 +231,23 @@ class RunFolder:
             yield from read_recording(self._recording(step))
 
     def _recording(self, step: int) -> Path:
-        return self._subfolder("replay") / f"{step:09d}.npz"
+        return self.path / _REPLAY / f"{step:09d}.npz"
 
-    def _subfolder(self, name: str) -> Path:
-        folder = self.path / name
-        folder.mkdir(exist_ok=True)
-        return folder
+    def _read_object(self, name: str) -> dict[str, Any]:
+        found = self._read_json(name)
+        if not isinstance(found, dict):
+            raise RunFolderError(f"{self.path / name} is damaged: expected an object")
+        return cast("dict[str, Any]", found)
+
+    def _read_json(self, name: str) -> Any:
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunFolderError(
+                f"{path} cannot be read: {error}; expected the folder of a training run that has a "
+                "checkpoint"
+            ) from error
 
 
 def _plain(settings: TrainSettings) -> dict[str, Any]:

@@ -26,7 +26,8 @@ class TrainSettings:
     Attributes:
         task: name of the task.
         seed: decides initial weights, episodes, exploration, batches and noise.
-        steps: environment steps in all, those of the random warm-up included.
+        steps: environment steps in all, those of the random warm-up included; the episodes that are
+            under way then are played to their end.
         hidden: widths of the hidden layers of actor and critics.
         learning_rate: of actor, critics and temperature.
         batch_size: transitions per update.

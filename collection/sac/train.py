@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,9 @@ from collection.sac.simulations import Finished, Simulations
 from collection.sac.update import Batch, Hyperparameters, SACLearner
 from collection.sac.weights import initialize, load_actor
 from vd4rl_data import seeding
+from vd4rl_data.errors import DatasetLockedError
 from vd4rl_data.processor import warn_about_bfloat16
+from vd4rl_data.pytorch.batches import checked_device
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.seeding import Purpose
 from vd4rl_data.storage.atomic import write_lock
@@ -45,6 +48,8 @@ def train(
     On one machine and device, with the same versions and number of threads, the same settings give
     the same checkpoints, however often the run was interrupted.
 
+    Whatever refuses the run is found before anything is written.
+
     Args:
         settings: of the run.
         folder: where it is saved.
@@ -53,23 +58,44 @@ def train(
         start: the policy that ``settings.initial_policy`` names.
 
     Raises:
-        InvalidSettingError: the folder holds a run with other settings, or the policy to begin with
-            is another one, or of other sizes.
+        InvalidSettingError: the folder holds a run with other settings or a longer one, the policy
+            to begin with is another one, or of other sizes, or there is no such device.
+        RunFolderError, CorruptFileError: what lies in the folder is damaged.
         DatasetLockedError: another process trains into the folder.
         NoSpaceError: the disk is full; the run goes on from its last checkpoint.
     """
-    if settings.precision == "bfloat16" and torch.device(device).type == "cpu":
-        warn_about_bfloat16()
-    with write_lock(folder / "run"):
-        run = RunFolder(folder)
-        run.claim(settings)
-        run.note_machine(get_task_spec(settings.task), torch.device(device))
-        trainer = Trainer(settings, run, torch.device(device), start)
-        try:
+    run, where = RunFolder(folder), find_device(device)
+    run.check_settings(settings)
+    mark = run.state_mark()
+    with contextlib.closing(Trainer(settings, run, where, start)) as trainer:
+        if settings.precision == "bfloat16" and where.type == "cpu":
+            warn_about_bfloat16()
+        with write_lock(folder / "run"):
+            if run.state_mark() != mark:
+                raise DatasetLockedError(
+                    f"{folder}: another process went on with this run; give the command again"
+                )
+            run.claim(settings)
+            run.note_machine(get_task_spec(settings.task), where)
+            if start is not None and mark is None:
+                run.note_start(start)
             trainer.run(progress)
-        finally:
-            trainer.close()
     return run
+
+
+def find_device(name: str) -> torch.device:
+    """The device that torch knows by this name.
+
+    Raises:
+        InvalidSettingError: it is none, or not here.
+    """
+    try:
+        device = checked_device(name)
+    except ValueError as error:
+        raise InvalidSettingError(str(error)) from error
+    if device.type not in ("cpu", "cuda"):
+        raise InvalidSettingError(f"device: expected cpu or cuda, got {name!r}")
+    return device
 
 
 class Trainer:
@@ -82,7 +108,7 @@ class Trainer:
         device: torch.device,
         start: PolicyFile | None = None,
     ) -> None:
-        """Start a run, or restore it from its folder."""
+        """Start a run, or restore it from its folder, which is only read until :meth:`run`."""
         self._settings, self._folder, self._device = settings, folder, device
         self._task = get_task_spec(settings.task)
         self._time_steps = self._updates = self._episodes = 0
@@ -108,7 +134,9 @@ class Trainer:
         else:
             self._simulations.start(int(saved["episodes"]), int(saved["time_steps"]))
         state_size = self._simulations.states.shape[1]
-        capacity = -(-settings.steps // self._task.action_repeat) + settings.environments
+        # The episodes that are under way at the last step are played to their end.
+        capacity = -(-settings.steps // self._task.action_repeat)
+        capacity += settings.environments * self._task.time_steps
         if saved is not None:
             capacity = max(capacity, int(saved["time_steps"]))
         self._memory = ReplayMemory(capacity, state_size, self._task.action_size, device)
@@ -142,7 +170,6 @@ class Trainer:
             )
         if start is not None:
             load_actor(self._learner, start.actor)
-            self._folder.note_start(start)
 
     @property
     def environment_steps(self) -> int:
@@ -150,10 +177,12 @@ class Trainer:
         return self._time_steps * self._task.action_repeat
 
     def run(self, progress: Progress | None = None) -> None:
-        """Train to the end; progress hears first where the run stands."""
+        """Train to the end of the episodes in which the last step falls, so that nothing of them is
+        lost; progress hears first where the run stands.
+        """
         if progress is not None:
             progress(self.environment_steps, self._last_return())
-        while self.environment_steps < self._settings.steps:
+        while not self._is_over():
             started = time.perf_counter()
             self._step()
             self._seconds += time.perf_counter() - started
@@ -163,6 +192,11 @@ class Trainer:
                 self._checkpoint()
             if progress is not None:
                 progress(self.environment_steps, self._last_return())
+
+    def _is_over(self) -> bool:
+        beyond = self.environment_steps - self._settings.steps
+        longest = self._settings.environments * self._task.horizon
+        return beyond >= longest or (beyond >= 0 and self._simulations.all_fresh)
 
     def close(self) -> None:
         """Free the simulations."""

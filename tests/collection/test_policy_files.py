@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from collection.actor import Actor
 from collection.errors import PolicyFileError
 from collection.policy_files import description_path, read_policy, write_policy
+from tests.disk import snapshot
 
 LAYOUT = (("orientations", 14), ("height", 1), ("velocity", 9))
 P, A = 24, 6
@@ -144,7 +147,14 @@ def _odd(actor: Actor) -> Actor:
 def test_weights_that_are_no_policy(
     path: Path, spoil: Callable[[Actor], Actor], make_actor: MakeActor
 ) -> None:
-    _write(path, spoil(make_actor()))
+    """Neither written, nor read when somebody else wrote them."""
+    spoiled, before = spoil(make_actor()), snapshot(path.parent)
+    with pytest.raises(PolicyFileError, match="not the layers of a policy"):
+        _write(path, spoiled)
+    assert snapshot(path.parent) == before
+    content = save(spoiled.tensors())
+    path.write_bytes(content)
+    _edit(path, lambda d: d.update(sha256=hashlib.sha256(content).hexdigest()))
     with pytest.raises(PolicyFileError, match="not the layers of a policy"):
         read_policy(path)
 

@@ -163,7 +163,7 @@ torch.set_num_threads(1)
 task, settings, folder, writes = pickle.loads(Path(sys.argv[1]).read_bytes())
 register_task(task)
 left = writes
-for name in ("write_recording", "save_file", "write_text"):
+for name in ("write_recording", "write_weights", "write_text"):
     original = getattr(run_folder, name)
     def patched(*args, original=original, **kwargs):
         global left

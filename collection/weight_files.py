@@ -1,0 +1,86 @@
+"""The weights of a policy as safetensors, read back before anybody relies on them.
+
+safetensors 0.8.0 writes an array's memory in the order in which it lies there, and takes no notice
+of strides: a transposed view (kernels as JAX and Keras keep them) comes back scrambled, while its
+hash agrees. So arrays are made contiguous, and what was written is compared with what was meant.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collection.actor import Actor
+from collection.errors import PolicyFileError
+from vd4rl_data.storage.atomic import atomic_path
+
+SUFFIX: Final = ".safetensors"
+
+_STATES: Final = 4
+_TOLERANCE: Final = 1e-4
+"""Of actions: another layout in memory may round products otherwise."""
+
+
+def weight_bytes(actor: Actor) -> bytes:
+    """The bytes of a weights file that is known to hold this very policy.
+
+    Raises:
+        PolicyFileError: the arrays are not those of a policy, or did not come back as they were.
+    """
+    from safetensors.numpy import save
+
+    content = save({name: np.ascontiguousarray(array) for name, array in actor.tensors().items()})
+    try:
+        found = read_weights(content)
+    except ValueError as error:
+        raise PolicyFileError(f"these are not the layers of a policy: {error}") from error
+    different = [
+        name
+        for name, array in actor.tensors().items()
+        if not np.array_equal(found.tensors()[name], array)
+    ]
+    if different or not _acts_alike(actor, found):
+        raise PolicyFileError(
+            f"the weights did not come back as they were written ({', '.join(different) or 'acts'}"
+            " otherwise); nothing was written, try another version of safetensors"
+        )
+    return content
+
+
+def read_weights(content: bytes) -> Actor:
+    """The opposite of :func:`weight_bytes`.
+
+    Raises:
+        ValueError: these bytes are no weights of a policy.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors: dict[str, NDArray[np.float32]] = load(content)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    return Actor.from_tensors(tensors)
+
+
+def write_weights(path: Path, actor: Actor) -> None:
+    """Write a weights file; it appears whole or not at all.
+
+    Raises:
+        PolicyFileError: see :func:`weight_bytes`.
+        NoSpaceError: the disk is full.
+    """
+    content = weight_bytes(actor)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _acts_alike(first: Actor, second: Actor) -> bool:
+    """One forward pass at the same states."""
+    shape = (_STATES, first.state_size)
+    states = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    ours, theirs = first.mode(states), second.mode(states)
+    return np.allclose(ours, theirs, rtol=_TOLERANCE, atol=_TOLERANCE)
