@@ -185,6 +185,14 @@ class RunFolder:
             )
         return cast("dict[str, Any]", state)
 
+    def checkpoint_mark(self) -> tuple[int, int] | None:
+        """Changes with every checkpoint: whoever read one sees whether it is still the last."""
+        path = self.path / _CHECKPOINT
+        if not path.is_file():
+            return None
+        found = path.stat()
+        return found.st_mtime_ns, found.st_ino
+
     def curve(self) -> list[dict[str, Any]]:
         """One record per evaluation: ``step``, ``mean_return``, ``returns``."""
         path = self.path / _CURVE

@@ -26,6 +26,7 @@ from baselines.settings import MACHINE, Machine, RunSettings
 from baselines.stepping import Stepper
 from vd4rl_data import seeding
 from vd4rl_data.dataset import Dataset, load_dataset
+from vd4rl_data.errors import DatasetLockedError
 from vd4rl_data.pytorch.feeds import choose_storage
 from vd4rl_data.seeding import Purpose
 from vd4rl_data.spec import DatasetSpec
@@ -71,20 +72,26 @@ def train(
         WorkerError, NoSpaceError: a process that played episodes died; the disk is full.
     """
     run, precision = RunFolder(folder), settings.hyperparameters.precision
-    begun = check_run(settings, run, machine) is not None
+    mark = run.checkpoint_mark()
+    saved = check_run(settings, run, machine)
     episodes = settings.protocol.max_episodes
     dataset = load_dataset(settings.dataset, source=source, root=root, max_episodes=episodes)
-    if begun:
+    if saved is not None:
         check_data(settings, run, data_facts(dataset))
     if run.is_done(settings.hyperparameters.steps):
         return run
     device = machine.torch_device()
-    with write_lock(folder / "run"), memory_errors(), numerics(device, machine, precision):
-        saved = check_run(settings, run, machine)  # again, now that nobody else writes
-        run.claim(settings)
-        run.clear_failure()
-        Trainer(settings, run, dataset, machine, saved).run_and_close(progress)
-        make_result([run]).write(run.result_path, replace=True)
+    with memory_errors(), numerics(device, machine, precision):
+        trainer = Trainer(settings, run, dataset, machine, saved)
+        with write_lock(folder / "run"):
+            if run.checkpoint_mark() != mark:
+                raise DatasetLockedError(
+                    f"{folder}: another process went on with this run; give the command again"
+                )
+            run.claim(settings)
+            run.clear_failure()
+            trainer.run_and_close(progress)
+            make_result([run]).write(run.result_path, replace=True)
     return run
 
 
@@ -104,7 +111,7 @@ class Trainer:
         machine: Machine,
         saved: dict[str, Any] | None,
     ) -> None:
-        """Start a run, or restore it from a checkpoint that was checked."""
+        """Start a run, or restore it from a checkpoint that was checked; nothing is written yet."""
         self._settings, self._folder = settings, folder
         self._machine, self._hyper = machine, settings.hyperparameters
         device = self._device = machine.torch_device()
@@ -123,11 +130,13 @@ class Trainer:
             self.agent.compile()
         self._curve = [point for point in folder.curve() if point["step"] <= self.step]
         self._saved_step, self._saved_at = self.step, time.monotonic()
-        folder.note(self.step, session_facts(device), data_facts(dataset))
-        self._log = MetricsLog(folder, self.step, tensorboard=machine.tensorboard)
+        self._data = data_facts(dataset)
+        self._log: MetricsLog
 
     def run_and_close(self, progress: Progress | None = None) -> None:
         """Train to the end and close the logs; an error gets a note of where to go on from."""
+        self._folder.note(self.step, session_facts(self._device), self._data)
+        self._log = MetricsLog(self._folder, self.step, tensorboard=self._machine.tensorboard)
         try:
             self.run(progress)
         except BaseException as error:

@@ -151,7 +151,11 @@ REFUSED: dict[str, Case] = {
         "was begun on other data",
     ),
     "other data, done": (_nothing, lambda p: p.train(data=p.other_data), "begun on other data"),
-    "no such device": (_nothing, lambda p: p.train("--device", "cuda:99"), "no cuda:99 here"),
+    "no such device": (
+        _nothing,
+        lambda p: p.train("--device", "cuda:99"),
+        "'cuda:99' cannot be used",
+    ),
     "no such device, new": (
         _nothing,
         lambda p: p.train("--device", "tpu", name="new"),
@@ -174,6 +178,11 @@ REFUSED: dict[str, Case] = {
         lambda p: p.train("--dataset", "VD4RL/walker_walk-medium-64px-v0", name="new"),
         "walker_walk-medium-64px-v0",
     ),
+    "longer windows than episodes": (
+        _nothing,
+        lambda p: p.train("--algorithm", "drq_bc", "--n-step", "50", name="new"),
+        "50",
+    ),
     "damaged checkpoint": (_damage_checkpoint, lambda p: p.train("--steps", "8"), "delete it to"),
     "checkpoint of cuda": (_other_device, lambda p: p.train("--steps", "8"), "made on cuda"),
     "facts are gone": (_no_facts, lambda p: p.train("--steps", "8"), "facts.json is missing"),
@@ -194,7 +203,7 @@ REFUSED: dict[str, Case] = {
     "sweep, no such device": (
         _nothing,
         lambda p: p.sweep("--seeds", "1", "--device", "cuda:99"),
-        "no cuda:99 here",
+        "'cuda:99' cannot be used",
     ),
     "sweep, unknown algorithm": (
         _nothing,
