@@ -34,6 +34,10 @@ class CorruptFileError(DatasetFormatError):
     """A file's bytes are not those that were written: truncated, altered, or cut while writing."""
 
 
+class DatasetChangedError(Vd4rlError, RuntimeError):
+    """The file behind a pickled dataset, sampler or frame array holds something else by now."""
+
+
 class InvalidEpisodeError(Vd4rlError, ValueError):
     """An episode breaks an invariant of :class:`vd4rl_data.Episode`."""
 

@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, TypeAlias, cast, overload
+from typing import Any, Final, NoReturn, TypeAlias, cast, overload
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike, NDArray
 
-from vd4rl_data.errors import CorruptFileError, DatasetNotFoundError, LargeArrayWarning
+from vd4rl_data.errors import LargeArrayWarning
+from vd4rl_data.mapped import MappedRegion, is_mapped, mapped_region
+from vd4rl_data.reductions import BLOCKWISE, BlockReductions
+from vd4rl_data.rownumbers import ArrayRows, checked_rows, rows_of_index
 
 LARGE_ARRAY_BYTES: Final = 2**30
 """Copying more than this into memory at once warns."""
+
+SLICE_BYTES: Final = 2**28
+"""A slice of at most so many bytes is an array, a longer one stays lazy (256 MiB)."""
+
+_COPYING: Final = {"astype", "copy", "flatten", "repeat", "tobytes", "tolist"}
+_WRITING: Final = {"fill", "itemset", "partition", "put", "resize", "setfield", "setflags", "sort"}
+_OF_ONE_MEMORY: Final = {"base", "ctypes", "data", "flags", "strides"}
+
+_CPU: Final = (1, 0)  # DLPack's name of it
 
 _Frames: TypeAlias = NDArray[np.uint8]
 _Rows: TypeAlias = NDArray[np.int64]
 
 
-class FrameArray:
+class FrameArray(NDArrayOperatorsMixin):
     """Frames of one or several uint8 (n_i, H, W, 3) arrays, seen as one (N, H, W, 3) array.
 
     Nothing is copied until frames are asked for: the arrays may be memory-mapped files, and
     ``rows`` may pick, repeat and reorder frames, so that a composite dataset, a subset of episodes
     or "the next observations" costs eight bytes per frame.
 
-    Indexing follows numpy, on the first axis and on the ones behind it:
+    What comes out does not depend on where the frames lie:
 
-    * an integer, an integer array or a boolean mask gives an ``ndarray`` copy;
-    * a slice gives a zero-copy read-only ``ndarray`` view if its frames lie in one array, evenly
-      spaced; otherwise a lazy ``FrameArray``;
-    * further indices (``frames[3, :, :, 0]``, ``frames[rows, 2:5]``) apply to what the first gave,
-      which is then copied if it was lazy.
+    * Indexing follows numpy, on the first axis and on the ones behind it. It gives an ``ndarray``
+      of your own; only a slice of more than 256 MiB stays a lazy ``FrameArray``.
+    * ``np.asarray(frames)`` is a read-only ``ndarray``: without a copy if all frames lie in one
+      array. ``np.array(frames)`` is your own copy. Copies above 1 GiB warn with the size.
+    * ``sum``, ``mean``, ``var``, ``std``, ``min`` and ``max`` read block by block. Arithmetic and
+      everything else that numpy's functions and an array's methods read (``astype``, ``reshape``,
+      ``transpose``, …) works on ``np.asarray(frames)``, and what would write says so.
+    * ``torch.as_tensor``, ``torch.from_dlpack`` and the like get a copy in one go.
 
-    ``np.asarray(frames)`` works; it copies unless all frames lie in one array, and warns with the
-    size above 1 GiB. :meth:`take` is the fast way to fetch many frames.
+    :meth:`take` is the fast way to fetch many frames.
 
     Pickling stores the bytes of arrays in memory, but only path and place of arrays that are views
-    of a ``numpy.memmap``: they are mapped again from the same path on arrival.
+    of a ``numpy.memmap``: they are mapped again on arrival, if the file is still the same.
     """
 
     __slots__ = ("_bounds", "_parts", "_rows")
@@ -74,7 +87,7 @@ class FrameArray:
         self._bounds = np.cumsum([0, *(len(part) for part in self._parts)], dtype=np.int64)
         self._rows: _Rows | None = None
         if rows is not None:
-            self._rows = _checked_rows(rows, int(self._bounds[-1])).reshape(-1)
+            self._rows = checked_rows(rows, int(self._bounds[-1])).reshape(-1)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -93,6 +106,11 @@ class FrameArray:
         return 4
 
     @property
+    def size(self) -> int:
+        """The number of values, N * H * W * 3."""
+        return math.prod(self.shape)
+
+    @property
     def nbytes(self) -> int:
         """The bytes that a copy of all frames takes; the view itself takes almost none."""
         return math.prod(self.shape)
@@ -106,7 +124,7 @@ class FrameArray:
         return self._stored if self._rows is None else len(self._rows)
 
     def __repr__(self) -> str:
-        mapped = sum(_file_region(part) is not None for part in self._parts)
+        mapped = sum(is_mapped(part) for part in self._parts)
         return (
             f"FrameArray(shape={self.shape}, dtype=uint8, {self.nbytes / 1e9:.2f} GB in "
             f"{len(self._parts)} arrays, {mapped} memory-mapped)"
@@ -118,7 +136,7 @@ class FrameArray:
         Raises:
             IndexError: a row lies outside.
         """
-        wanted = _checked_rows(rows, len(self)).reshape(-1)
+        wanted = checked_rows(rows, len(self)).reshape(-1)
         return self._with_rows(wanted if self._rows is None else self._rows[wanted])
 
     def take(self, rows: ArrayRows, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
@@ -135,7 +153,7 @@ class FrameArray:
             IndexError: a row lies outside.
             ValueError: ``out`` has another shape or dtype, or is not C-contiguous.
         """
-        wanted = _checked_rows(rows, len(self))
+        wanted = checked_rows(rows, len(self))
         shape = wanted.shape + self.shape[1:]
         if out is None:
             out = np.empty(shape, np.uint8)
@@ -171,37 +189,98 @@ class FrameArray:
         if key is Ellipsis:
             return self
         if key is None or isinstance(key, (bool, np.bool_)):
-            return np.asarray(self)[cast("Any", key)]
-        return self.take(_index_array(key, len(self)))
+            return np.array(np.asarray(self)[cast("Any", key)])
+        return self.take(rows_of_index(key, len(self)))
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        _refuse_writing()
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        if len(self._parts) == 1 and self._rows is None:
-            return np.array(self._parts[0], dtype=dtype, copy=copy)
-        if copy is False:
+        in_one = len(self._parts) == 1 and self._rows is None
+        other = dtype is not None and np.dtype(dtype) != np.uint8
+        if copy is False and (other or not in_one):
             raise ValueError(
-                "FrameArray: its frames do not lie in one array: unable to avoid a copy"
+                "FrameArray: its frames do not lie in one uint8 array: unable to avoid a copy"
             )
-        if self.nbytes > LARGE_ARRAY_BYTES:
-            warnings.warn(
-                f"copying {self.nbytes / 1e9:.1f} GB of frames into memory; index the FrameArray "
-                "instead to fetch only what is needed",
-                LargeArrayWarning,
-                stacklevel=2,
+        if copy or other or not in_one:
+            self._warn_of_copies()
+        if other:
+            return self._plain().astype(dtype)
+        return self.take(np.arange(len(self))) if copy else self._plain()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if any(isinstance(out, FrameArray) for out in options.get("out", ())):
+            _refuse_writing()
+        self._warn_of_copies()
+        arrays = [one._plain() if isinstance(one, FrameArray) else one for one in inputs]
+        return getattr(ufunc, method)(*arrays, **options)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """A copy of all frames for another library: nobody may write to mapped files.
+
+        Args:
+            **options: of the protocol; what this numpy does not know is left out.
+
+        Raises:
+            BufferError: a copy, or a device other than the CPU, is not wanted.
+        """
+        if options.get("copy") is False or options.get("dl_device") not in (None, _CPU):
+            raise BufferError("FrameArray: frames are handed over as a copy on the CPU only")
+        return np.array(self).__dlpack__()
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The CPU."""
+        return _CPU
+
+    def __getattr__(self, name: str) -> Any:
+        """What else an array has.
+
+        Raises:
+            AttributeError: an array has no such attribute, or it would write, or look into a memory
+                that is not there; the message says what to do.
+        """
+        if name in BLOCKWISE:
+            blocks = BlockReductions(self.shape, lambda i, j: self.take(np.arange(i, j)))
+            return getattr(blocks, name)
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"'FrameArray' object has no attribute {name!r}")
+        if name in _WRITING | _OF_ONE_MEMORY:
+            raise AttributeError(
+                f"FrameArray: no {name!r}: frames are lazy and read-only; np.array(frames) makes "
+                f"an array of your own that has it ({self.nbytes / 1e9:.2f} GB)"
             )
-        frames = np.empty(self.shape, np.uint8)
-        self.fetch(np.arange(len(self)), frames)
-        return frames if dtype is None else frames.astype(dtype, copy=False)
+        if name in _COPYING:
+            self._warn_of_copies()
+            return getattr(self._plain(), name)
+        return getattr(np.asarray(self), name)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"parts": [_file_region(part) or part for part in self._parts], "rows": self._rows}
+        return {"parts": [mapped_region(part) or part for part in self._parts], "rows": self._rows}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        parts = [part.open() if isinstance(part, _FileRegion) else part for part in state["parts"]]
+        parts = [part.open() if isinstance(part, MappedRegion) else part for part in state["parts"]]
         self.__init__(parts, state["rows"])
 
     @property
     def _stored(self) -> int:
         return int(self._bounds[-1])
+
+    def _warn_of_copies(self) -> None:
+        if self.nbytes > LARGE_ARRAY_BYTES:
+            warnings.warn(
+                f"copying {self.nbytes / 1e9:.1f} GB of frames into memory; index the FrameArray "
+                "instead to fetch only what is needed",
+                LargeArrayWarning,
+                stacklevel=3,
+            )
+
+    def _plain(self) -> NDArray[np.uint8]:
+        """All frames, read-only; a copy unless they lie in one array."""
+        if len(self._parts) == 1 and self._rows is None:
+            return self._parts[0].view()
+        frames = self.take(np.arange(len(self)))
+        frames.flags.writeable = False
+        return frames
 
     def _with_rows(self, rows: _Rows) -> FrameArray:
         view = FrameArray(self._parts)
@@ -219,19 +298,18 @@ class FrameArray:
             self._parts[part].take(local[begin:end], 0, out[begin:end], "clip")
 
     def _slice(self, key: slice) -> NDArray[np.uint8] | FrameArray:
+        lazy = self._lazy_slice(key)
+        return lazy if lazy.nbytes > SLICE_BYTES else lazy.take(np.arange(len(lazy)))
+
+    def _lazy_slice(self, key: slice) -> FrameArray:
+        """The frames of a slice, in one array if they lie one after the other in one."""
         begin, end, step = key.indices(len(self))
-        chosen = range(begin, end, step)
-        if self._rows is not None:
-            return self._with_rows(self._rows[key])
-        if not chosen:
-            return self._parts[0][:0]
-        low, high = min(chosen[0], chosen[-1]), max(chosen[0], chosen[-1])
-        first, last = np.searchsorted(self._bounds, (low, high), side="right") - 1
-        if first == last:
-            offset = int(self._bounds[first])
-            stop = end - offset if end >= offset else None
-            return self._parts[first][begin - offset : stop : step]
-        return self._with_rows(np.arange(begin, end, step, dtype=np.int64))
+        if self._rows is None and step == 1 and begin < end:
+            first, last = np.searchsorted(self._bounds, (begin, end - 1), side="right") - 1
+            if first == last:
+                offset = int(self._bounds[first])
+                return FrameArray(self._parts[first][begin - offset : end - offset])
+        return self.select(np.arange(begin, end, step, dtype=np.int64))
 
     def _getitem_tuple(self, key: tuple[Any, ...]) -> Any:
         if not key:
@@ -240,55 +318,21 @@ class FrameArray:
         if first is Ellipsis and len(rest) < self.ndim:
             first, rest = slice(None), (Ellipsis, *rest)
         if first is None or first is Ellipsis or isinstance(first, (bool, np.bool_)):
-            return np.asarray(self)[cast("Any", key)]
+            return np.array(np.asarray(self)[cast("Any", key)])
         if not rest:
             return self[first]
         if isinstance(first, slice):
-            return np.asarray(self._slice(cast("slice[Any, Any, Any]", first)))[:, *rest]
-        rows = _index_array(first, len(self))
+            lazy = self._lazy_slice(cast("slice[Any, Any, Any]", first))
+            return np.array(np.asarray(lazy)[:, *rest])
+        rows = rows_of_index(first, len(self))
         # Positions for rows: numpy then pairs them with further index arrays as it always does.
         return self.take(rows.reshape(-1))[np.arange(rows.size).reshape(rows.shape), *rest]
 
 
-ArrayRows: TypeAlias = NDArray[np.integer[Any]] | Sequence[int]
-"""Row numbers: an integer array or a list."""
-
-
-@dataclass(frozen=True, slots=True)
-class _FileRegion:
-    """Where the bytes of a memory-mapped array lie: enough to map it again in another process."""
-
-    path: str
-    file_bytes: int
-    offset: int
-    shape: tuple[int, ...]
-
-    def open(self) -> NDArray[np.uint8]:
-        if not os.path.exists(self.path):
-            raise DatasetNotFoundError(
-                f"{self.path}: the file that pickled frames are mapped from is not here; load the "
-                "dataset on this machine instead"
-            )
-        found = os.path.getsize(self.path)
-        if found != self.file_bytes:
-            raise CorruptFileError(
-                f"{self.path}: expected {self.file_bytes} bytes, as when the frames were pickled, "
-                f"got {found}; the file was replaced: load the dataset again"
-            )
-        return np.memmap(self.path, np.uint8, "r", self.offset, self.shape)
-
-
-def _file_region(part: NDArray[np.uint8]) -> _FileRegion | None:
-    """The region of a file that ``part`` maps, or ``None`` if it views no ``numpy.memmap``."""
-    root: Any = part
-    while isinstance(root.base, np.ndarray):
-        root = root.base
-    if not isinstance(root, np.memmap) or root.filename is None or not part.size:
-        return None
-    mapping = cast("Any", root)
-    path = os.path.abspath(os.fspath(mapping.filename))
-    offset = int(mapping.offset) + part.ctypes.data - int(mapping.ctypes.data)
-    return _FileRegion(path, os.path.getsize(path), offset, part.shape)
+def _refuse_writing() -> NoReturn:
+    raise ValueError(
+        "FrameArray: frames are read-only: write to a copy of your own, np.array(frames)"
+    )
 
 
 def _readonly(part: object, number: int) -> _Frames:
@@ -304,37 +348,3 @@ def _readonly(part: object, number: int) -> _Frames:
         )
     view.flags.writeable = False
     return view
-
-
-def _checked_rows(rows: ArrayRows, count: int) -> _Rows:
-    wanted = np.asarray(rows)
-    if wanted.size == 0:
-        return np.zeros(wanted.shape, np.int64)
-    if wanted.dtype.kind not in "iu":
-        raise IndexError(f"FrameArray: expected integer rows, got dtype {wanted.dtype}")
-    wanted = wanted.astype(np.int64, copy=False)
-    # Negative rows are huge ones when read without a sign: one pass checks both bounds.
-    if wanted.view(np.uint64).max() >= count:
-        low, high = wanted.min(), wanted.max()
-        bad = low if low < 0 else high
-        raise IndexError(f"FrameArray: expected rows in [0, {count}), got {bad}")
-    return wanted
-
-
-def _index_array(key: Any, count: int) -> _Rows:
-    """Rows of an index: an integer or integers in [-N, N), or a boolean mask of shape (N,)."""
-    index = np.asarray(key)
-    if index.dtype == np.bool_:
-        if index.shape != (count,):
-            raise IndexError(f"FrameArray: expected a mask of shape ({count},), got {index.shape}")
-        return np.flatnonzero(index)
-    if index.size == 0:
-        return np.zeros(index.shape, np.int64)
-    if index.dtype.kind not in "iu":
-        raise IndexError(
-            f"FrameArray: expected integers, slices, masks or integer arrays, got {key!r}"
-        )
-    rows = index.astype(np.int64, copy=False)
-    if rows.min() < -count or rows.max() >= count:
-        raise IndexError(f"FrameArray: index {key!r} is out of bounds for {count} frames")
-    return np.where(rows < 0, rows + count, rows)

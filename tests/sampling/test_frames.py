@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vd4rl_data import frames as frames_module
-from vd4rl_data.errors import CorruptFileError, DatasetNotFoundError, LargeArrayWarning
+from vd4rl_data.errors import DatasetChangedError, DatasetNotFoundError, LargeArrayWarning
 from vd4rl_data.frames import FrameArray
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (23, 4, 5, 3), dtype=np.uint8)
@@ -89,27 +89,72 @@ def test_looks_like_an_array(layout: tuple[FrameArray, np.ndarray]) -> None:
     assert str(expected.shape) in repr(frames)
 
 
-def test_a_slice_inside_one_array_is_a_readonly_view() -> None:
-    frames, _ = LAYOUTS["parts"]
-    view = frames[9:15:2]
-    assert isinstance(view, np.ndarray)
-    assert np.shares_memory(view, FRAMES)
-    assert not view.flags.writeable
+KEYS = [
+    *(2, -1, np.int32(2), [1, 0, 1], [], np.array([[0, 2], [1, 1]]), True, None, ...),
+    *(slice(1, 4), slice(None), slice(None, None, -2), slice(4, 4), slice(2, 7)),
+    *(
+        (2, slice(1, 3)),
+        (slice(1, 3), ..., 0),
+        ([0, 1], 2),
+        (slice(None), 1, 1),
+        (None, 0),
+        (..., 1),
+    ),
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_what_indexing_gives_is_your_own_array(name: str, key: object) -> None:
+    """Of the same type and as writable, wherever the frames lie."""
+    frames, expected = LAYOUTS[name]
+    if key is Ellipsis:
+        assert frames[key] is frames
+        return
+    before = np.array(frames)
+    got = frames[key]
+    assert type(got) is np.ndarray
+    np.testing.assert_array_equal(got, expected[key])
+    got[...] = 7
+    np.testing.assert_array_equal(np.asarray(frames), before)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_long_slices_stay_lazy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames, expected = LAYOUTS[name]
+    monkeypatch.setattr(frames_module, "SLICE_BYTES", 2 * 60)
+    for chosen in (slice(0, 2), slice(2, 0, -1), slice(0, 3, 2), slice(0, 0)):
+        assert type(frames[chosen]) is np.ndarray
+    for chosen in (slice(0, 3), slice(None, None, -1), slice(None)):
+        lazy = frames[chosen]
+        assert isinstance(lazy, FrameArray)
+        np.testing.assert_array_equal(np.asarray(lazy), expected[chosen])
+    assert frames_module.LARGE_ARRAY_BYTES == 2**30
+    assert np.shares_memory(np.asarray(LAYOUTS["one"][0][2:20]), FRAMES)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_asarray_is_readonly_and_array_is_your_own(name: str) -> None:
+    frames, expected = LAYOUTS[name]
+    view = np.asarray(frames)
     with pytest.raises(ValueError, match="read-only"):
         view[0] = 0
-
-
-def test_a_slice_over_two_arrays_is_lazy() -> None:
-    frames, _ = LAYOUTS["parts"]
-    assert isinstance(frames[5:15], FrameArray)
+    for own in (np.array(frames), frames.copy(), np.asarray(frames, np.float32)):
+        own[...] = 0
+        np.testing.assert_array_equal(np.asarray(frames), expected)
+    assert np.asarray(frames, np.uint8).dtype == np.uint8
 
 
 def test_one_array_converts_without_a_copy() -> None:
     assert np.shares_memory(np.asarray(FrameArray(FRAMES)), FRAMES)
+    assert np.shares_memory(np.array(FrameArray(FRAMES), copy=False), FRAMES)
     copy = np.array(FrameArray(FRAMES))
     assert not np.shares_memory(copy, FRAMES)
-    with pytest.raises(ValueError, match="unable to avoid a copy"):
-        np.array(LAYOUTS["parts"][0], copy=False)
+    if np.lib.NumpyVersion(np.__version__) < "2.0.0":
+        return  # copy=False does not mean "never" there
+    for name, dtype in (("parts", None), ("rows", None), ("one", np.float32)):
+        with pytest.raises(ValueError, match="unable to avoid a copy"):
+            np.array(LAYOUTS[name][0], dtype=dtype, copy=False)
 
 
 def test_converting_many_bytes_warns_with_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,12 +242,52 @@ def test_mapped_frames_pickle_as_paths(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(pickle.loads(data)), expected)
 
 
-def test_mapped_frames_of_a_replaced_file_do_not_unpickle(tmp_path: Path) -> None:
+def test_mapped_frames_of_a_missing_or_shorter_file_do_not_unpickle(tmp_path: Path) -> None:
     path = tmp_path / "frames.bin"
     data = pickle.dumps(_mapped(path))
     path.unlink()
     with pytest.raises(DatasetNotFoundError, match=r"frames\.bin"):
         pickle.loads(data)
     path.write_bytes(b"shorter")
-    with pytest.raises(CorruptFileError, match="got 7"):
+    with pytest.raises(DatasetChangedError, match="got 7; the file was replaced"):
         pickle.loads(data)
+
+
+@pytest.mark.parametrize("place", [0, 3, 700, 1386])
+def test_mapped_frames_of_another_file_of_the_same_size_do_not_unpickle(
+    place: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "frames.bin"
+    data = pickle.dumps(_mapped(path))
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetChangedError, match=r"it was replaced: load the dataset again"):
+        pickle.loads(data)
+    content[place] ^= 1
+    path.write_bytes(content)
+    pickle.loads(data)
+
+
+def test_frames_are_known_by_what_is_mapped_and_not_by_what_lies_at_the_path(
+    tmp_path: Path,
+) -> None:
+    """A file that is put in the place of the mapped one before the frames are pickled."""
+    path = tmp_path / "frames.bin"
+    frames = _mapped(path)
+    other = tmp_path / "other.bin"
+    other.write_bytes(bytes(path.stat().st_size))
+    other.replace(path)
+    with pytest.raises(DatasetChangedError):
+        pickle.loads(pickle.dumps(frames))
+
+
+@pytest.mark.parametrize("offset", [0, 100, 5000, 70_000])
+def test_arrays_that_users_mapped_pickle_as_paths_too(offset: int, tmp_path: Path) -> None:
+    path = tmp_path / "frames.bin"
+    path.write_bytes(bytes(offset) + FRAMES.tobytes() + b"tail")
+    mapped = np.memmap(path, np.uint8, "r", offset, FRAMES.shape)
+    frames = FrameArray([mapped[2:], mapped[:5]])
+    assert "2 memory-mapped" in repr(frames)
+    copy = pickle.loads(pickle.dumps(frames))
+    np.testing.assert_array_equal(np.asarray(copy), np.concatenate([FRAMES[2:], FRAMES[:5]]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import operator
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from vd4rl_data.dataset.subset import Part, choose_episodes, parts_of
 from vd4rl_data.episode import Episode
+from vd4rl_data.errors import DatasetChangedError
 from vd4rl_data.frames import FrameArray
 from vd4rl_data.sampling import Columns, SequenceSampler, TransitionSampler
 from vd4rl_data.scores import normalized_score
@@ -30,7 +33,8 @@ Rng = np.random.Generator | int | None
 class Dataset:
     """An opened dataset. ``len(ds)`` counts episodes, ``ds[i]`` is an :class:`Episode`.
 
-    Picklable: a copy in another process maps the same files again.
+    Arrays that are attributes are read-only. Picklable: a copy in another process maps the same
+    files again, if they still hold the same.
     """
 
     def __init__(
@@ -93,13 +97,20 @@ class Dataset:
     @cached_property
     def lengths(self) -> Int64[np.ndarray, " E"]:
         """int64 (E,): transitions of each episode."""
-        return (np.diff(self._starts) - 1)[self._episodes]
+        return _readonly((np.diff(self._starts) - 1)[self._episodes])
 
     @cached_property
     def returns(self) -> Float64[np.ndarray, " E"]:
         """float64 (E,): undiscounted return of each episode."""
         rewards = self._joined("rewards").astype(np.float64)
-        return np.add.reduceat(rewards, self._starts[:-1])[self._episodes]
+        return _readonly(np.add.reduceat(rewards, self._starts[:-1])[self._episodes])
+
+    @property
+    def episode_starts(self) -> Int64[np.ndarray, " E1"]:
+        """int64 (E+1,): the first row of each selected episode in the arrays of
+        :func:`vd4rl_data.get_dataset`, and the number of their rows.
+        """
+        return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(self.lengths + 1)])
 
     @cached_property
     def columns(self) -> Columns:
@@ -124,7 +135,8 @@ class Dataset:
     def __getitem__(self, number: SupportsIndex | slice) -> Episode | list[Episode]:
         """One episode, or the list of those in a slice.
 
-        Pixels of a flat file are a read-only view of the mapped file.
+        Its observations are read-only, and those of a flat file a view of it; all other arrays are
+        your own.
 
         Raises:
             IndexError: there is no such episode.
@@ -147,7 +159,7 @@ class Dataset:
         stored = int(self._episodes[number])
         for part in self.stored:
             if stored < len(part):
-                return part.episode(stored)
+                return _with_own_arrays(part.episode(stored))
             stored -= len(part)
         raise IndexError(f"{self.id}: no stored episode {number}")
 
@@ -163,7 +175,7 @@ class Dataset:
 
     def __reduce__(self) -> tuple[Any, ...]:
         paths = tuple(path.absolute() for path in self.paths)
-        return _reopen, (self.spec, paths, self._subset)
+        return _reopen, (self.spec, paths, self._subset, [_digest(one) for one in self.manifests])
 
     def episode_numbers(self, split: str = "all") -> Int64[np.ndarray, " e"]:
         """Stored numbers of the selected episodes of a split, ascending.
@@ -177,7 +189,7 @@ class Dataset:
         if split not in SPLITS:
             raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
         if split == "all":
-            return self._episodes
+            return self._episodes.copy()
         held_out = np.isin(self._episodes, np.concatenate([p.validation for p in self._parts]))
         numbers = self._episodes[held_out if split == "validation" else ~held_out]
         if not numbers.size:
@@ -273,17 +285,48 @@ class Dataset:
     def _starts(self) -> Int64[np.ndarray, " E1"]:
         """int64 (E+1,): the first row of each episode of all parts, before any selection."""
         rows = [np.diff(part.starts) for part in self.stored]
-        return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.concatenate(rows))])
+        starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.concatenate(rows))])
+        return _readonly(starts)
 
     def _joined(self, key: str) -> NDArray[Any]:
-        """One array over all parts: mapped if there is one part, else concatenated in memory."""
+        """One read-only array over all parts: mapped if there is one part, else in memory."""
         arrays = [part.array(key) for part in self.stored]
-        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        return arrays[0] if len(arrays) == 1 else _readonly(np.concatenate(arrays))
+
+
+def _readonly(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def _with_own_arrays(episode: Episode) -> Episode:
+    """The episode with read-only pixels and small arrays of its own, whatever it was read from."""
+    small = {name: getattr(episode, name).copy() for name in ("actions", "rewards", "discounts")}
+    infos = {name: values.copy() for name, values in episode.infos.items()}
+    frames = _readonly(episode.observations.view())
+    return dataclasses.replace(episode, observations=frames, infos=infos, **small)
+
+
+def _digest(manifest: Manifest) -> str:
+    """Of the whole manifest, which names the content, the held-out episodes and where all of it
+    comes from.
+    """
+    return hashlib.sha256(manifest.to_json().encode()).hexdigest()
 
 
 def _reopen(
-    spec: DatasetSpec, paths: Sequence[Path], subset: tuple[int | None, float | None]
+    spec: DatasetSpec,
+    paths: Sequence[Path],
+    subset: tuple[int | None, float | None],
+    digests: Sequence[str],
 ) -> Dataset:
     max_episodes, fraction = subset
     stored = [open_dataset(path) for path in paths]
+    for part, digest in zip(stored, digests, strict=True):
+        found = _digest(part.manifest)
+        if found != digest:
+            raise DatasetChangedError(
+                f"{part.path}: expected the dataset that was pickled (manifest {digest[:12]}), got "
+                f"another one ({found[:12]}); the file was replaced: load the dataset again"
+            )
     return Dataset(spec, stored, max_episodes=max_episodes, fraction=fraction)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vd4rl_data.dataset.dataset import Dataset
 from vd4rl_data.dataset.loading import dataset_id_of, load_dataset
+
+LAYOUTS: Final = ("stored", "d4rl")
+"""What :func:`get_dataset` can arrange its rows in."""
 
 
 def get_dataset(
@@ -20,6 +24,7 @@ def get_dataset(
     max_episodes: int | None = None,
     fraction: float | None = None,
     materialize: bool = False,
+    layout: str = "stored",
 ) -> dict[str, Any]:
     """D4RL's dictionary of whole-dataset arrays; the pixels are mapped from the file, not copied.
 
@@ -31,17 +36,26 @@ def get_dataset(
         fraction: keep this share of the episodes.
         materialize: write a composite into one file first.
 
+        layout: ``"stored"``: N counts T + 1 rows per episode, as in the file. The last row of an
+            episode holds only its final observation, and is marked in ``timeouts``; a termination
+            is marked in ``terminals`` at its own transition. D4RL's ``qlearning_dataset`` reads
+            exactly the transitions from it. ``"d4rl"``: T rows per episode, one a transition, with
+            ``next_observations``; ``timeouts`` marks the last one of an episode that was truncated,
+            ``terminals`` that of one that terminated. Whatever cuts episodes where one of the two
+            is true, as D4RL's ``sequence_dataset`` does, reads exactly the episodes from it.
+
     Returns:
-        ``observations`` uint8 (N, H, W, 3), ``actions`` float32 (N, A), ``rewards`` and
-        ``discounts`` float32 (N,), ``terminals`` and ``timeouts`` bool (N,), each ``infos/...``
-        array, and ``episode_starts`` int64 (E+1,). N counts T + 1 rows per episode: the last row
-        of an episode holds only its final observation, and is marked in ``timeouts``.
-        ``observations`` is a read-only array, or a :class:`vd4rl_data.FrameArray` for composites
-        and subsets.
+        ``observations`` uint8 (N, H, W, 3), a lazy and read-only :class:`vd4rl_data.FrameArray`;
+        and arrays of your own: ``actions`` float32 (N, A), ``rewards`` and ``discounts`` float32
+        (N,), ``terminals`` and ``timeouts`` bool (N,), and each ``infos/...`` array that all parts
+        have, row t belonging to observation t. Every value has N rows.
+        :attr:`vd4rl_data.Dataset.episode_starts` says where episodes begin in the stored layout.
 
     Raises:
+        ValueError: unknown layout.
         As :func:`vd4rl_data.load_dataset`.
     """
+    _check_layout(layout)
     dataset = load_dataset(
         dataset_id_of(env_or_id),
         source=source,
@@ -50,28 +64,25 @@ def get_dataset(
         fraction=fraction,
         materialize=materialize,
     )
-    return dataset_arrays(dataset)
+    return dataset_arrays(dataset, layout)
 
 
-def dataset_arrays(dataset: Dataset) -> dict[str, Any]:
+def dataset_arrays(dataset: Dataset, layout: str = "stored") -> dict[str, Any]:
     """The arrays of :func:`get_dataset` for an opened dataset."""
-    rows = dataset.rows()
-    keys = [
-        key for key in dataset.stored[0].keys if all(key in part.keys for part in dataset.stored)
-    ]
-    if rows is not None:
-        frames: Any = dataset.columns.frames.select(rows)
-    elif len(dataset.stored) == 1:
-        frames = dataset.stored[0].array("observations")
-    else:
-        frames = dataset.columns.frames
-    arrays: dict[str, Any] = {"observations": frames}
-    for key in keys[1:]:
-        parts = [part.array(key) for part in dataset.stored]
-        joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        arrays[key] = joined if rows is None else joined[rows]
-    lengths = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(dataset.lengths + 1)])
-    return {**arrays, "episode_starts": lengths}
+    _check_layout(layout)
+    frames = dataset.columns.frames
+    rows = dataset.rows() if layout == "stored" else _transition_rows(dataset)
+    arrays: dict[str, Any] = {"observations": frames if rows is None else frames.select(rows)}
+    for key in dataset.stored[0].keys[1:]:
+        if all(key in part.keys for part in dataset.stored):
+            joined = np.concatenate([part.array(key) for part in dataset.stored])
+            arrays[key] = joined if rows is None else joined[rows]
+    if layout == "d4rl" and rows is not None:
+        last = np.cumsum(dataset.lengths) - 1
+        arrays["timeouts"] = np.zeros(len(rows), np.bool_)
+        arrays["timeouts"][last] = ~arrays["terminals"][last]
+        arrays["next_observations"] = frames.select(rows + 1)
+    return arrays
 
 
 def qlearning_dataset(env_or_id: Any, **options: Any) -> dict[str, Any]:
@@ -82,7 +93,7 @@ def qlearning_dataset(env_or_id: Any, **options: Any) -> dict[str, Any]:
 
     Args:
         env_or_id: as in :func:`get_dataset`; a :class:`Dataset` is taken too.
-        **options: passed to :func:`vd4rl_data.load_dataset`.
+        **options: passed to :func:`vd4rl_data.load_dataset`; none for a :class:`Dataset`.
 
     Returns:
         ``observations``, ``next_observations``: :class:`vd4rl_data.FrameArray` (M, H, W, 3);
@@ -91,9 +102,7 @@ def qlearning_dataset(env_or_id: Any, **options: Any) -> dict[str, Any]:
     """
     dataset = _opened(env_or_id, options)
     columns = dataset.columns
-    starts = columns.starts
-    spans = [np.arange(int(starts[n]), int(starts[n + 1]) - 1) for n in dataset.episode_numbers()]
-    rows = np.concatenate(spans)
+    rows = _transition_rows(dataset)
     return {
         "observations": columns.frames.select(rows),
         "actions": columns.actions[rows],
@@ -108,7 +117,7 @@ def sequence_dataset(env_or_id: Any, **options: Any) -> Iterator[dict[str, Any]]
 
     Args:
         env_or_id: as in :func:`get_dataset`; a :class:`Dataset` is taken too.
-        **options: passed to :func:`vd4rl_data.load_dataset`.
+        **options: passed to :func:`vd4rl_data.load_dataset`; none for a :class:`Dataset`.
 
     Yields:
         ``observations`` uint8 (T+1, H, W, 3), ``actions`` float32 (T, A), ``rewards`` and
@@ -129,7 +138,21 @@ def sequence_dataset(env_or_id: Any, **options: Any) -> Iterator[dict[str, Any]]
         }
 
 
+def _transition_rows(dataset: Dataset) -> NDArray[np.int64]:
+    """The row of each transition of the selected episodes within the dataset's columns."""
+    starts = dataset.columns.starts
+    spans = [np.arange(int(starts[n]), int(starts[n + 1]) - 1) for n in dataset.episode_numbers()]
+    return np.concatenate(spans)
+
+
+def _check_layout(layout: str) -> None:
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
+
+
 def _opened(env_or_id: Any, options: dict[str, Any]) -> Dataset:
-    if isinstance(env_or_id, Dataset):
-        return env_or_id
-    return load_dataset(dataset_id_of(env_or_id), **options)
+    if not isinstance(env_or_id, Dataset):
+        return load_dataset(dataset_id_of(env_or_id), **options)
+    if options:
+        raise TypeError(f"{', '.join(options)}: an opened dataset takes no options of load_dataset")
+    return env_or_id
