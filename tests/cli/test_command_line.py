@@ -117,7 +117,7 @@ def test_interrupting_is_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_verbose_says_where_data_is_taken_from(run: Run, tmp_path: Path) -> None:
-    arguments = ("preview", SAMPLE, "--out", tmp_path, "--format", "none")
+    arguments = ("preview", SAMPLE, "--out", tmp_path, "--format", "none", "--replace")
     assert run(*arguments).err == ""
     assert f"{SAMPLE}: sample copy: " in run(*arguments, "-v").err
     assert run(*arguments).err == ""
