@@ -72,6 +72,11 @@ class Benchmark:
     task: TaskSpec | None
     source: str
 
+    @property
+    def continuous(self) -> bool:
+        """Whether returns are sums of graded rewards, so that chance never repeats one."""
+        return self.metric == "return" and self.bounds == _DMC_RETURN
+
     def normalized(self, value: float, scale: Scale) -> float | None:
         """The score, 0 to 1, of a number on one of the papers' scales; ``None`` if it has none."""
         if scale == "normalized":

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from leaderboard.benchmarks import Benchmark, benchmarks
+from leaderboard.origins import Dataset, data_marks
 from leaderboard.sections import Section, section_of
 from leaderboard.store import Entry
-from vd4rl_data.results import EnvironmentRuns, PublishedNumber, Run
+from vd4rl_data.results import EnvironmentRuns, PublishedNumber, Run, RunResult
 from vd4rl_data.results.model import Environment
 from vd4rl_data.results.validate import mean_return
+from vd4rl_data.seeding import EVALUATION_PROTOCOL
 
 PAPER_SCALE = 100.0
 """Papers print a hundred times the normalized score."""
@@ -31,6 +33,7 @@ class Cell:
         run_scores: the score of each run, 0 to 1; empty for printed numbers.
         paper: who printed it; empty for raw returns.
         printed: the number as printed, with its scale; empty for raw returns.
+        marks: what a reader must know before comparing it, e.g. what data it was trained on.
     """
 
     entry: Entry
@@ -43,18 +46,33 @@ class Cell:
     run_scores: tuple[float, ...]
     paper: str = ""
     printed: str = ""
+    marks: tuple[str, ...] = ()
 
 
-def cells_of(entry: Entry) -> Iterator[Cell]:
-    """Every number of an entry that is ranked: one per environment."""
+def cells_of(entry: Entry, disputed: frozenset[Dataset] = frozenset()) -> Iterator[Cell]:
+    """Every number of an entry that is ranked: one per environment.
+
+    Args:
+        entry: whose.
+        disputed: datasets whose content the store's entries disagree about.
+    """
     benchmark = benchmarks()[entry.result.benchmark]
+    marks = (*data_marks(entry.result, benchmark, disputed), *protocol_marks(entry.result))
     for evaluation in entry.result.evaluations:
-        yield _raw_cell(entry, benchmark, evaluation)
+        yield _raw_cell(entry, benchmark, evaluation, marks)
     seen: set[Environment] = set()
     for number in entry.result.published:
         if number.environment not in seen:
             seen.add(number.environment)
             yield _printed_cell(entry, benchmark, number)
+
+
+def protocol_marks(result: RunResult) -> tuple[str, ...]:
+    """The evaluation protocol's version where it is not the newest; printed numbers follow none."""
+    version = result.protocol.version
+    if not result.evaluations or version == EVALUATION_PROTOCOL:
+        return ()
+    return (f"protocol {version}",)
 
 
 def run_score(run: Run, benchmark: Benchmark) -> float | None:
@@ -64,7 +82,9 @@ def run_score(run: Run, benchmark: Benchmark) -> float | None:
     return benchmark.normalized(mean_return(run), "return")
 
 
-def _raw_cell(entry: Entry, benchmark: Benchmark, evaluation: EnvironmentRuns) -> Cell:
+def _raw_cell(
+    entry: Entry, benchmark: Benchmark, evaluation: EnvironmentRuns, marks: tuple[str, ...]
+) -> Cell:
     section = section_of(entry.result, benchmark, evaluation.environment, "return")
     scores = [run_score(run, benchmark) for run in evaluation.runs]
     known = tuple(score for score in scores if score is not None)
@@ -80,6 +100,7 @@ def _raw_cell(entry: Entry, benchmark: Benchmark, evaluation: EnvironmentRuns) -
         spread=stdev(shown) if len(shown) > 1 else None,
         seeds=len(evaluation.runs),
         run_scores=known,
+        marks=marks,
     )
 
 

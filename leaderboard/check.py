@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from leaderboard.benchmarks import Benchmark, benchmarks
+from leaderboard.copies import find_copied_traces, find_copies
+from leaderboard.evidence import why_no_badge
+from leaderboard.known import Known, known_in
+from leaderboard.origins import find_data_notes, find_data_problems
+from leaderboard.plausibility import find_questions
+from leaderboard.receipts import read_receipt
 from leaderboard.replay import Replay, replay_traces
-from leaderboard.store import place_of
+from leaderboard.reproduced import find_false_claim
+from leaderboard.rules import find_broken_rules, find_notes
+from leaderboard.store import RESULTS, place_of
 from vd4rl_data.errors import InvalidResultError
-from vd4rl_data.results import Run, RunResult, parse_result
+from vd4rl_data.results import RunResult, parse_result
 from vd4rl_data.results.files import read_bounded, read_traces
 from vd4rl_data.results.text import MAX_BYTES
-from vd4rl_data.results.validate import mean_return
+from vd4rl_data.results.traces import unpack_actions
 
-LEAST_SEEDS: Final = 3
 _SEED_BADGES: Final = (10, 5)
-_ROUNDING: Final = 1e-3  # sums of rewards in [0, 1] may pass the bound by rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,23 @@ class Report:
         """What the page will say of it."""
         if self.result is None or not self.ok:
             return ()
-        return badges_of(self.result, replayed=self.replay is not None and self.replay.reproduced)
+        return badges_of(self.result, replayed=self.earned)
+
+    @property
+    def earned(self) -> bool:
+        """Whether the file earned the badge *replayed*, here and now."""
+        if self.result is None or self.replay is None or not self.ok:
+            return False
+        return self.replay.reproduced and why_no_badge(self.result) is None
 
 
-def check_file(path: Path, *, store: Path | None = None, replay: bool = True) -> Report:
+def check_file(path: Path, *, store: Path = RESULTS, replay: bool = True) -> Report:
     """Check a result file.
 
     Args:
         path: the file; its action traces are looked for beside it, under its own name.
-        store: if the file lies in this store, its place is checked, too.
+        store: other entries, which it is compared with; if the file lies in this store, its place
+            and its receipt are checked, too.
         replay: play its action traces again.
 
     Raises:
@@ -72,28 +85,27 @@ def check_file(path: Path, *, store: Path | None = None, replay: bool = True) ->
         result = parse_result(data, str(path))
     except InvalidResultError as error:
         return Report(path, None, list(error.problems))
-    report = Report(path, result, data=data)
-    report.problems.extend(find_problems(result))
-    report.warnings.extend(_warnings(result))
-    if store is not None and path.resolve().is_relative_to(store.resolve()):
-        place = place_of(result)
-        if path.resolve() != (store / place).resolve():
-            report.problems.append(f"in the store it belongs at {place.as_posix()}")
-    if result.traces is None or report.problems:
-        return report
-    return _with_traces(report, result, replay)
-
-
-def find_problems(result: RunResult) -> list[str]:
-    """Hold a valid result against its benchmark and against common sense."""
     benchmark = benchmarks().get(result.benchmark)
     if benchmark is None:
-        return [f"benchmark: {result.benchmark!r} is not registered (leaderboard/benchmarks.py)"]
-    return [
-        *_environments(result, benchmark),
-        *_returns(result, benchmark),
-        *_traced(result, benchmark),
+        unknown = f"benchmark: {result.benchmark!r} is not registered (leaderboard/benchmarks.py)"
+        return Report(path, result, [unknown])
+    known, place = known_in(store), place_of(result)
+    problems = list(_problems(result, benchmark, known, place))
+    if claim := find_false_claim(store, result, data):
+        problems.append(claim)
+    if path.resolve().is_relative_to(store.resolve()):
+        problems += _misplaced(path, store, data, result)
+    warnings = [
+        *find_data_notes(result, benchmark, known, place),
+        *find_notes(result, benchmark),
     ]
+    played = None
+    if result.traces is not None and not problems:
+        played, found = _play(path, result, replay=replay)
+        problems += found
+    questions = list(find_questions(result, benchmark, known, place))
+    asked, settled = _answered(result, benchmark, questions, played, replay=replay)
+    return Report(path, result, [*problems, *asked], [*warnings, *settled], played, data)
 
 
 def badges_of(result: RunResult, *, replayed: bool) -> tuple[str, ...]:
@@ -110,114 +122,62 @@ def badges_of(result: RunResult, *, replayed: bool) -> tuple[str, ...]:
     return tuple(badges)
 
 
-def _with_traces(report: Report, result: RunResult, replay: bool) -> Report:
+def _problems(result: RunResult, benchmark: Benchmark, known: Known, place: Path) -> Iterator[str]:
+    yield from find_broken_rules(result, benchmark)
+    yield from find_data_problems(result, benchmark, known, place)
+    others = (
+        run
+        for evaluation in result.evaluations
+        for other, runs in known.runs.get((result.benchmark, evaluation.environment), {}).items()
+        if other != place
+        for run in runs
+    )
+    learned = result.data is None or result.data.origin != "none"
+    yield from find_copies(result, benchmark, others if learned else ())
+
+
+def _misplaced(path: Path, store: Path, data: bytes, result: RunResult) -> Iterator[str]:
+    place = place_of(result)
+    if path.resolve() != (store / place).resolve():
+        yield f"in the store it belongs at {place.as_posix()}"
     try:
-        actions = read_traces(report.path, result)
-    except FileNotFoundError as error:
-        report.problems.append(f"traces: {error.filename} is missing")
-        return report
+        read_receipt(path, data, result)
     except InvalidResultError as error:
-        report.problems.extend(f"traces: {problem}" for problem in error.problems)
-        return report
-    if not replay:
-        return report
+        yield f"receipt: {'; '.join(error.problems)}; remove it, or earn one with check --record"
+
+
+def _play(path: Path, result: RunResult, *, replay: bool) -> tuple[Replay | None, list[str]]:
+    """The outcome of the action traces, and what is wrong with them."""
+    try:
+        actions = read_traces(path, result)
+    except FileNotFoundError as error:
+        return None, [f"traces: {error.filename} is missing"]
+    except InvalidResultError as error:
+        return None, [f"traces: {problem}" for problem in error.problems]
+    copied = [f"traces: {line}" for line in find_copied_traces(unpack_actions(result, actions))]
+    if copied or not replay:
+        return None, copied
     outcome = replay_traces(result, actions)
-    problems = [*report.problems, *(f"replay: {line}" for line in outcome.differences)]
-    return Report(report.path, result, problems, report.warnings, outcome, report.data)
+    return outcome, [f"replay: {line}" for line in outcome.differences]
 
 
-def _environments(result: RunResult, benchmark: Benchmark) -> Iterator[str]:
-    given = {evaluation.environment for evaluation in result.evaluations}
-    given |= {number.environment for number in result.published}
-    for environment in sorted(given - set(benchmark.environments)):
-        known = ", ".join(benchmark.environments)
-        yield f"environment {environment!r} does not belong to {result.benchmark}; it has {known}"
-
-
-def _returns(result: RunResult, benchmark: Benchmark) -> Iterator[str]:
-    for evaluation in result.evaluations:
-        where = evaluation.environment
-        if len(evaluation.runs) < LEAST_SEEDS:
-            runs = len(evaluation.runs)
-            yield f"{where}: expected {LEAST_SEEDS} training seeds or more, got {runs}"
-        yield from _suspicious(evaluation.runs, where)
-        for run in evaluation.runs:
-            yield from _bounds(run, benchmark, f"{where}, seed {run.seed}")
-    for i, number in enumerate(result.published):
-        score = benchmark.normalized(number.mean, number.scale)
-        if number.scale in ("return", "return/10") and score is not None:
-            episode_return = number.mean * (10 if number.scale == "return/10" else 1)
-            if not _within(episode_return, benchmark.bounds):
-                shown = f"{number.mean:g} ({number.scale})"
-                yield f"published[{i}]: {shown} is out of the task's bounds"
-
-
-def _suspicious(runs: tuple[Run, ...], where: str) -> Iterator[str]:
-    """Returns that no simulator gives. All zero is possible: a policy that never moves."""
-    values = {value for run in runs for value in run.returns}
-    if values == {0.0}:
-        return
-    if len(values) == 1 and sum(len(run.returns) for run in runs) > 1:
-        yield f"{where}: every return of every seed is {values.pop():g}"
-        return
-    seen: dict[tuple[float, ...], int] = {}
-    for run in runs:
-        if set(run.returns) != {0.0} and run.returns in seen:
-            yield f"{where}: seeds {seen[run.returns]} and {run.seed} have the very same returns"
-        seen.setdefault(run.returns, run.seed)
-
-
-def _bounds(run: Run, benchmark: Benchmark, where: str) -> Iterator[str]:
-    low, high = benchmark.bounds
-    outside = [value for value in run.returns if not _within(value, benchmark.bounds)]
-    if outside:
-        yield f"{where}: return {outside[0]:g} is out of the task's bounds, {low:g} to {high:g}"
-    for point in run.curve:
-        if not _within(point.mean_return, benchmark.bounds):
-            shown = f"{point.mean_return:g} at step {point.step}"
-            yield f"{where}: the curve's {shown} is out of bounds"
-            break
-    if benchmark.metric == "success" and run.successes is None:
-        yield f"{where}: this benchmark is scored by successes, and there are none"
-
-
-def _within(value: float, bounds: tuple[float, float]) -> bool:
-    return math.isfinite(value) and bounds[0] - _ROUNDING <= value <= bounds[1] + _ROUNDING
-
-
-def _traced(result: RunResult, benchmark: Benchmark) -> Iterator[str]:
-    task = benchmark.task
-    if (
-        result.traces is not None
-        and task is not None
-        and result.traces.action_size != task.action_size
-    ):
-        found = result.traces.action_size
-        yield f"traces: expected {task.action_size} action dimensions, got {found}"
-    for evaluation in result.evaluations:
-        for run in evaluation.runs:
-            where = f"{evaluation.environment}, seed {run.seed}"
-            seeds = run.episode_seeds or ()
-            if len(set(seeds)) != len(seeds):
-                yield f"{where}: an episode seed stands twice"
-            if task is not None and any(length > task.time_steps for length in run.lengths or ()):
-                yield f"{where}: an episode is longer than the task's {task.time_steps} time steps"
-
-
-def _warnings(result: RunResult) -> Iterator[str]:
-    if not result.evaluations:
-        return
-    if result.data is None or result.data.content_sha256 is None:
-        yield "data.content_sha256 is missing: which dataset file was it?"
-    if result.algorithm.code is None or result.algorithm.commit is None:
-        yield "algorithm.code or algorithm.commit is missing: nobody can run it again"
-    if not result.hyperparameters:
-        yield "hyperparameters are missing"
-    benchmark = benchmarks().get(result.benchmark)
-    if benchmark is None or benchmark.score is None:
-        return
-    for evaluation in result.evaluations:
-        for run in evaluation.runs:
-            score = benchmark.normalized(mean_return(run), "return")
-            if score is not None and score > 1.0:
-                yield f"{evaluation.environment}, seed {run.seed}: score {score:.2f} is above 1"
+def _answered(
+    result: RunResult,
+    benchmark: Benchmark,
+    questions: list[str],
+    played: Replay | None,
+    *,
+    replay: bool,
+) -> tuple[list[str], list[str]]:
+    """Questions that stand, which are problems, and notes on what became of the others."""
+    notes: list[str] = []
+    if played is not None and played.reproduced:
+        reason = why_no_badge(result)
+        return [], [] if reason is None else [f"the actions give these returns, but {reason}"]
+    if not questions:
+        return [], notes
+    if result.unusual is not None:
+        return [], [f"{question}. The submitter says: {result.unusual}" for question in questions]
+    if result.traces is not None and benchmark.task is not None and not replay:
+        return [], [f"{question}. Its actions were not played" for question in questions]
+    return questions, notes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +11,15 @@ from typing import Annotated, Final
 
 import tyro
 
+from leaderboard.adding import put_entry
 from leaderboard.check import Report, check_file
 from leaderboard.random_policy import random_policy
+from leaderboard.receipts import write_receipt
 from leaderboard.site import build_site
-from leaderboard.store import RESULTS, find_strays, place_of, write_receipt
+from leaderboard.store import RESULTS, find_strays, place_of
 from vd4rl_data.arguments import checked_count
 from vd4rl_data.flags import blames_the_user, flags_of, told
 from vd4rl_data.results import result_paths
-from vd4rl_data.results.traces import traces_path
 
 INVALID: Final = 1
 """Exit status if a file has a problem, or after an error."""
@@ -41,7 +41,7 @@ class Check:
     no_replay: bool = False
     """Do not play action traces again."""
     record: bool = False
-    """Write a receipt beside each file whose traces reproduce its returns: its badge."""
+    """Write a receipt beside each file that earned its badge now, by its actions."""
     store: StoreFolder = RESULTS
     """The store."""
 
@@ -53,7 +53,7 @@ class Check:
             report = check_file(path, store=self.store, replay=not self.no_replay)
             failed += not report.ok
             _print_report(report, quiet=not self.files)
-            if self.record and report.replay is not None and report.replay.reproduced:
+            if self.record and report.earned and report.replay is not None:
                 write_receipt(path, report.data, report.replay.versions)
         strays = [] if self.files else find_strays(self.store)
         for path in strays:
@@ -71,11 +71,13 @@ class Add:
     store: StoreFolder = RESULTS
     """The store."""
     replace: bool = False
-    """Take the place of an entry of the same name."""
+    """Take the place of an entry of the same name, whose actions and receipt go with it."""
+    reproduced: bool = False
+    """For maintainers: give the file the kind 'reproduced', and list its hash."""
 
     def run(self) -> int:
         """Run the command."""
-        report = check_file(self.file)
+        report = check_file(self.file, store=self.store)
         _print_report(report, quiet=False)
         if not report.ok or report.result is None:
             return INVALID
@@ -83,12 +85,7 @@ class Add:
         if target.exists() and not self.replace:
             print(f"error: {target} is there already; see --replace, or give a label")
             return INVALID
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(report.data)
-        if report.result.traces is not None:
-            shutil.copyfile(traces_path(self.file), traces_path(target))
-        if report.replay is not None and report.replay.reproduced:
-            write_receipt(target, report.data, report.replay.versions)
+        put_entry(report, self.store, reproduced=self.reproduced)
         print(f"added    {target}")
         return 0
 

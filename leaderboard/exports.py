@@ -35,7 +35,7 @@ def to_csv(table: dict[str, Any]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     header = ("algorithm", "label", "size", "provenance", "benchmark", "environment")
-    writer.writerow([*header, "value", "spread", "seeds"])
+    writer.writerow([*header, "value", "spread", "seeds", "marks"])
     for row in table["rows"]:
         sizes = " ".join(map(str, row["sizes"]))
         texts = [row["algorithm"], row["label"] or "", sizes, row["provenance"]]
@@ -45,7 +45,8 @@ def to_csv(table: dict[str, Any]) -> str:
             place = [column["benchmark"], column["environment"]]
             numbers = [cell["value"], cell["spread"], cell["seeds"]]
             shown = ["" if number is None else repr(number) for number in numbers]
-            writer.writerow([_no_formula(text) for text in [*texts, *place]] + shown)
+            marks = "; ".join(cell["marks"])
+            writer.writerow([_no_formula(text) for text in [*texts, *place]] + [*shown, marks])
     return out.getvalue()
 
 
@@ -112,7 +113,7 @@ def _grid(table: dict[str, Any], escape: Callable[[str], str]) -> tuple[Grid, se
         cells = [row["cells"][j] for row in rows]
         top = max(cell["value"] for cell in cells if cell is not None)
         for i, cell in enumerate(cells):
-            if cell is not None and cell["value"] == top and len(rows) > 1:
+            if cell is not None and cell["value"] == top and len(rows) > 1 and table["compared"]:
                 best.add((len(grid), i + 1))
         grid.append([escape(_column_name(column)), *(_number(cell, escape) for cell in cells)])
     if table["ranked"]:
@@ -124,7 +125,7 @@ def _grid(table: dict[str, Any], escape: Callable[[str], str]) -> tuple[Grid, se
 
 def _row_name(row: dict[str, Any]) -> str:
     sizes = ", ".join(f"{size} px" for size in row["sizes"])
-    notes = [note for note in (row["label"], sizes) if note]
+    notes = [note for note in (row["label"], sizes, *row["marks"]) if note]
     return row["algorithm"] + (f" ({'; '.join(notes)})" if notes else "")
 
 

@@ -11,11 +11,15 @@ import numpy as np
 from leaderboard import statistics, words
 from leaderboard.cells import Cell, cells_of
 from leaderboard.check import badges_of
+from leaderboard.origins import MARKS, disputed
 from leaderboard.sections import SUITES
 from leaderboard.statistics import Interval
 from leaderboard.store import Entry
 from leaderboard.tables import Column, Row, Table, make_tables, scaled
+from vd4rl_data.results import RunResult
 from vd4rl_data.results.decode import encode
+from vd4rl_data.results.episodes import follows_protocol
+from vd4rl_data.seeding import EVALUATION_PROTOCOL
 
 PRINTED: Final = Path(__file__).parent / "printed.json"
 """Numbers of the papers' tables that are no result of an algorithm on a benchmark."""
@@ -30,7 +34,8 @@ _DIGITS: Final = 4
 
 def make_payload(entries: list[Entry]) -> dict[str, Any]:
     """Everything that the page and its exports need."""
-    cells = [cell for entry in entries for cell in cells_of(entry)]
+    unclear = disputed(entry.result for entry in entries)
+    cells = [cell for entry in entries for cell in cells_of(entry, unclear)]
     tables = make_tables(cells)
     by_entry: dict[str, list[Cell]] = {}
     for cell in cells:
@@ -40,7 +45,12 @@ def make_payload(entries: list[Entry]) -> dict[str, Any]:
         "tables": [table_payload(table) for table in tables],
         "entries": [_entry(entry, by_entry[entry.key]) for entry in entries],
         "printed": json.loads(PRINTED.read_text(encoding="utf-8")),
-        "words": {"environments": words.ENVIRONMENTS, "scales": words.SCALES},
+        "words": {
+            "environments": words.ENVIRONMENTS,
+            "scales": words.SCALES,
+            "marks": MARKS,
+            "protocol": EVALUATION_PROTOCOL,
+        },
     }
 
 
@@ -54,6 +64,7 @@ def table_payload(table: Table) -> dict[str, Any]:
         "about": section.about,
         "by_benchmark": section.by_benchmark,
         "ranked": section.ranked,
+        "compared": section.compared,
         "unit": section.unit,
         "columns": [_column(column) for column in table.columns],
         "rows": [_row(row) for row in table.rows],
@@ -88,6 +99,7 @@ def _row(row: Row) -> dict[str, Any]:
         "intervals": {
             name: _interval(scaled(interval)) for name, interval in row.intervals.items()
         },
+        "marks": list(row.marks),
         "covered": sum(cell is not None for cell in row.cells),
         "cells": [None if cell is None else _cell(cell) for cell in row.cells],
     }
@@ -98,6 +110,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "value": _rounded(cell.value),
         "spread": _rounded(cell.spread),
         "seeds": cell.seeds,
+        "marks": list(cell.marks),
         "entry": cell.entry.key,
     }
 
@@ -158,9 +171,22 @@ def _entry(entry: Entry, cells: list[Cell]) -> dict[str, Any]:
         "kind": result.kind,
         "badges": list(badges_of(result, replayed=entry.replayed is not None)),
         "replayed": entry.replayed,
+        "episode_seeds": _episode_seeds(result),
+        "marks": list(first.marks),
         "scores": [_score(cell) for cell in cells],
         "content": content,
     }
+
+
+def _episode_seeds(result: RunResult) -> str | None:
+    """Who chose the episodes."""
+    runs = [run for evaluation in result.evaluations for run in evaluation.runs]
+    if not runs:
+        return None
+    if any(run.episode_seeds is None for run in runs):
+        return "not given"
+    followed = all(follows_protocol(run, result.protocol.version) for run in runs)
+    return "the protocol's" if followed else "the submitter's own"
 
 
 def _score(cell: Cell) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from leaderboard.benchmarks import benchmarks
-from vd4rl_data import seeding
 from vd4rl_data.errors import UnknownDatasetError
-from vd4rl_data.evaluation import ActionTrace, episode_seed
+from vd4rl_data.evaluation import ActionTrace
 from vd4rl_data.results import Algorithm, Data, Protocol, Submission, make_submission
+from vd4rl_data.results.episodes import protocol_seeds
+from vd4rl_data.seeding import EVALUATION_PROTOCOL, Purpose, generator
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import TaskSpec
 
@@ -52,7 +53,6 @@ def random_policy(benchmark: str, seeds: int, episodes: int) -> Submission:
         str(row.id.at(row.sizes[0])),
         runs,
         Protocol(checkpoint="last", online_evaluations=0, hyperparameters_shared="all"),
-        kind="reproduced",
         data=Data(origin="none"),
         hyperparameters={"low": -1.0, "high": 1.0},
         note="Learns nothing and uses no data: the floor of the table.",
@@ -63,9 +63,9 @@ def play_randomly(simulation: Simulation, task: TaskSpec, seed: int, episodes: i
     """Episodes of uniformly random actions, physics only; a function of the seed alone."""
     returns: list[float] = []
     traces: list[ActionTrace] = []
-    for episode in range(episodes):
-        reset_seed = episode_seed(seed, episode)
-        rng = seeding.generator(seeding.Purpose.RANDOM_POLICY, seed, episode)
+    reset_seeds = protocol_seeds(EVALUATION_PROTOCOL, seed, episodes)
+    for episode, reset_seed in enumerate(reset_seeds):
+        rng = generator(Purpose.RANDOM_POLICY, seed, episode)
         shape = (task.time_steps, task.action_size)
         actions = rng.uniform(-1.0, 1.0, shape).astype(np.float32)
         simulation.reset(reset_seed)

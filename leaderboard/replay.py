@@ -41,7 +41,7 @@ class Replay:
 
     @property
     def reproduced(self) -> bool:
-        """Whether the result earns its badge."""
+        """Whether all returns of the result are those of its actions."""
         return self.complete and self.episodes > 0 and not self.differences
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leaderboard.benchmarks import Benchmark
+from leaderboard.origins import is_the_benchmarks_data
 from vd4rl_data.results import RunResult
 from vd4rl_data.results.model import Environment, Scale
 
@@ -31,6 +32,7 @@ class Section:
             and few algorithms.
         unit: what a cell shows.
         ranked: whether averages and ranks over its columns mean anything.
+        compared: whether the best of a column means anything.
         sizes_by_task: the paper fixed an image size per task, so that a row holds several.
     """
 
@@ -41,6 +43,7 @@ class Section:
     by_benchmark: bool = False
     unit: str = "normalized score, times 100"
     ranked: bool = True
+    compared: bool = True
     sizes_by_task: bool = False
 
 
@@ -50,6 +53,20 @@ _FAMILIES: Final = {
     ("VD4RL", "distracting"): "distractions",
     ("VD4RL", "multitask"): "bodies",
 }
+
+
+def _other_data(suite: str) -> Section:
+    return Section(
+        f"{suite.lower()}_data",
+        suite,
+        "Other data",
+        "Trained on data that are not the authors' files, or not all of them, or that are not"
+        " stated: collected anew, at another size, cut. Each row says which. Rows of different data"
+        " are not compared, here or elsewhere.",
+        ranked=False,
+        compared=False,
+    )
+
 
 SECTIONS: Final = (
     Section(
@@ -88,6 +105,7 @@ SECTIONS: Final = (
         "Best checkpoint chosen online, or a protocol that cannot be placed: never ranked beside"
         " the main table.",
     ),
+    _other_data("VD4RL"),
     Section(
         "lqvd4rl_main",
         "LQVD4RL",
@@ -156,24 +174,28 @@ SECTIONS: Final = (
         "Other protocols",
         "Best checkpoint chosen online, or a protocol that cannot be placed.",
     ),
+    _other_data("LQVD4RL"),
     Section(
         "lompo_other",
         "LOMPO",
         "Other protocols",
         "Best checkpoint chosen online, or a protocol that cannot be placed.",
     ),
+    _other_data("LOMPO"),
     Section(
         "kitchen_other",
         "Kitchen",
         "Other protocols",
         "Best checkpoint chosen online, or a protocol that cannot be placed.",
     ),
+    _other_data("Kitchen"),
     Section(
         "metaworld_other",
         "MetaWorld",
         "Other protocols",
         "Best checkpoint chosen online, or a protocol that cannot be placed.",
     ),
+    _other_data("MetaWorld"),
 )
 """Every table. Those without entries are left out, but for each suite's first."""
 
@@ -184,21 +206,28 @@ def section_of(
     result: RunResult, benchmark: Benchmark, environment: Environment, scale: Scale
 ) -> Section:
     """The table that a number belongs into."""
-    suite = benchmark.id.suite
-    prefix = suite.lower()
-    online = result.protocol.track == "offline_to_online"
-    if online and f"{prefix}_online" in _BY_KEY and _comparable(result):
-        return _BY_KEY[f"{prefix}_online"]
-    if online or not _comparable(result):
+    prefix = benchmark.id.suite.lower()
+    whole = is_the_benchmarks_data(result, benchmark)
+    if result.protocol.track == "offline_to_online":
+        own = f"{prefix}_online"
+        fits = own in _BY_KEY and _comparable(result) and whole
+        return _BY_KEY[own if fits else f"{prefix}_other"]
+    if not _comparable(result):
         return _BY_KEY[f"{prefix}_other"]
+    if not whole:
+        return _BY_KEY[f"{prefix}_data"]
+    return _BY_KEY[_offline(benchmark, environment, scale)]
+
+
+def _offline(benchmark: Benchmark, environment: Environment, scale: Scale) -> str:
+    suite = benchmark.id.suite
     if environment == "rgb_video":
-        return _BY_KEY["lqvd4rl_rgb"]
+        return "lqvd4rl_rgb"
     if suite == "LOMPO" and scale == "lompo_0_100":
-        return _BY_KEY["lompo_own_scale"]
+        return "lompo_own_scale"
     if suite == "LOMPO" and benchmark.score is None:
-        return _BY_KEY["lompo_robots"]
-    family = _FAMILIES.get((suite, benchmark.family), "main")
-    return _BY_KEY[f"{prefix}_{family}"]
+        return "lompo_robots"
+    return f"{suite.lower()}_{_FAMILIES.get((suite, benchmark.family), 'main')}"
 
 
 def _comparable(result: RunResult) -> bool:

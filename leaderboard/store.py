@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from leaderboard.receipts import read_receipt, receipt_path
 from vd4rl_data.errors import InvalidResultError
 from vd4rl_data.ids import parse_benchmark
-from vd4rl_data.results import RunResult, parse_result, result_paths
-from vd4rl_data.results.files import RECEIPT_SUFFIX, read_bounded, result_sha256
+from vd4rl_data.results import RunResult, parse_result, read_result, result_paths
+from vd4rl_data.results.files import read_bounded
 from vd4rl_data.results.text import MAX_BYTES
-from vd4rl_data.results.traces import SUFFIX
+from vd4rl_data.results.traces import traces_path
 
 RESULTS: Final = Path(__file__).parent / "results"
 """The store that ships with the clone."""
@@ -76,45 +76,40 @@ def _entries(store: Path) -> Iterator[Entry]:
             key=place.with_suffix("").as_posix(),
             path=path,
             result=result,
-            replayed=read_receipt(path, data),
+            replayed=_replayed(path, data, result),
         )
 
 
-def receipt_path(path: Path) -> Path:
-    """Where the receipt of a result lies."""
-    return path.with_name(path.stem + RECEIPT_SUFFIX)
-
-
-def read_receipt(path: Path, data: bytes) -> dict[str, str] | None:
-    """The simulator versions of a replay of exactly these bytes; ``None`` without one.
-
-    A receipt carries the result's hash, which covers the hash of the actions: it lapses with any
-    change of either.
-    """
-    receipt = receipt_path(path)
-    if not receipt.is_file():
+def _replayed(path: Path, data: bytes, result: RunResult) -> dict[str, str] | None:
+    """What a receipt says; one that cannot be true is ignored here, and refused by the checker."""
+    try:
+        return read_receipt(path, data, result)
+    except InvalidResultError:
         return None
-    content: dict[str, Any] = json.loads(read_bounded(receipt, MAX_BYTES))
-    if content.get("result_sha256") != result_sha256(data):
-        return None
-    return {str(name): str(version) for name, version in content["versions"].items()}
 
 
-def write_receipt(path: Path, data: bytes, versions: dict[str, str]) -> Path:
-    """Note that a result was replayed; returns the receipt."""
-    receipt = receipt_path(path)
-    content = {"result_sha256": result_sha256(data), "versions": dict(sorted(versions.items()))}
-    receipt.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return receipt
+def evidence_paths(path: Path) -> tuple[Path, Path]:
+    """Where the actions and the receipt of a result lie, if it has any."""
+    return traces_path(path), receipt_path(path)
 
 
 def find_strays(store: Path) -> list[Path]:
-    """What belongs to no result: other files, links, and traces or receipts left behind."""
-    known = set(result_paths(store))
-    for path in list(known):
-        known |= {path.with_suffix(SUFFIX), receipt_path(path)}
+    """What belongs to no result: other files, links, and evidence of a result that names none."""
+    known: set[Path] = set()
+    for path in result_paths(store):
+        known.add(path)
+        if _names_traces(path):
+            known |= set(evidence_paths(path))
     return sorted(
         path
         for path in store.rglob("*")
         if path.is_symlink() or (path.is_file() and path not in known)
     )
+
+
+def _names_traces(path: Path) -> bool:
+    """Whether a result says that it has action traces; one that cannot be read might."""
+    try:
+        return read_result(path).traces is not None
+    except InvalidResultError:
+        return True

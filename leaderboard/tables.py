@@ -69,6 +69,12 @@ class Row:
         return tuple(sorted(size for size in found if size is not None))
 
     @property
+    def marks(self) -> tuple[str, ...]:
+        """What its cells are marked with, each once."""
+        found = [mark for cell in self.cells if cell is not None for mark in cell.marks]
+        return tuple(dict.fromkeys(found))
+
+    @property
     def run_scores(self) -> statistics.Scores | None:
         """(R, N) scores of its runs; ``None`` where any column lacks them."""
         return _run_scores(self.cells)

@@ -145,6 +145,21 @@ def family_from(state: Sequence[Any]) -> np.random.SeedSequence:
     return np.random.SeedSequence(entropy, spawn_key=tuple(spawn_key))
 
 
+def evaluation_seed(protocol: int, seed: int, episode: int) -> int:
+    """What an episode of an evaluation is reset with, in [0, 2**32).
+
+    Args:
+        protocol: version of the evaluation protocol, 1 to :data:`EVALUATION_PROTOCOL`; what was
+            recorded under an earlier one can still be told from episodes that somebody chose.
+        seed: of the evaluation.
+        episode: its number.
+    """
+    if protocol == 1:
+        sequence = np.random.SeedSequence(seed, spawn_key=(episode,))
+        return int(sequence.generate_state(1, np.uint32)[0])
+    return word(Purpose.EVALUATION_EPISODE, seed, episode)
+
+
 def _words(where: str, key: Key) -> list[int]:
     """Four words: an integer's own bits, or the first 128 of a name's SHA-256."""
     if isinstance(key, str):

@@ -41,6 +41,14 @@ board.explain = {
   "one setting": "One setting of all hyperparameters for the whole suite",
 };
 
+for (const [mark, meaning] of Object.entries(board.data.words.marks)) board.explain[mark] = meaning;
+
+// What must be known before a result is compared: its data, or an older evaluation protocol.
+board.marks = (marks) => marks.map((mark) => {
+  const older = `Evaluated by version ${mark.split(" ")[1]} of the evaluation protocol; the newest is ${board.data.words.protocol}`;
+  return board.h("span", { className: "badge mark", title: board.explain[mark] ?? older }, mark);
+});
+
 board.badge = (name) =>
   board.h("span", { className: `badge ${name}`, title: board.explain[name] ?? "" }, name);
 

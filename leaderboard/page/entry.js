@@ -36,14 +36,18 @@
       ["Training seeds", show(p.seeds)],
       ["Episodes per seed", show(p.episodes)],
       ["Gradient steps", p.train_steps && p.train_steps.toLocaleString("en")],
+      ["Evaluation protocol", entry.episode_seeds && `version ${p.version}`],
+      ["Episode seeds", entry.episode_seeds],
       ["Frames at once", p.frame_stack && String(p.frame_stack)],
       ["Image size", entry.size ? `${entry.size} × ${entry.size}` : "not stated"],
       ["Not ranked because", p.not_comparable],
+      ["Unusual returns", entry.content.unusual],
     ]));
   };
 
   const provenance = (entry) => {
     const { algorithm, data, compute, submitter, date, license, note, traces } = entry.content;
+    const hashes = [data?.content_sha256, ...(data?.part_sha256s ?? [])].filter(Boolean);
     const versions = entry.replayed && Object.entries(entry.replayed).map(([name, version]) => `${name} ${version}`).join(", ");
     return card("Provenance", facts([
       ["Kind", board.explain[entry.kind]],
@@ -52,7 +56,7 @@
       ["Code", algorithm.code && board.link(algorithm.code, algorithm.code.slice(8))],
       ["Commit", algorithm.commit && h("code", {}, algorithm.commit)],
       ["Data", data && [data.origin, data.transitions ? `${data.transitions.toLocaleString("en")} transitions` : null].filter(Boolean).join(", ")],
-      ["Content SHA-256", data?.content_sha256 && h("code", {}, data.content_sha256)],
+      ["Content SHA-256", hashes.length ? h("code", {}, hashes.join(" ")) : null],
       ["Actions SHA-256", traces && h("code", {}, traces.sha256)],
       ["Hardware", compute?.hardware],
       ["Wall clock", compute?.wall_clock_seconds && `${(compute.wall_clock_seconds / 3600).toFixed(1)} h`],
@@ -110,7 +114,7 @@
     return h("div", {},
       h("p", { className: "crumbs" }, h("a", { href: `#/${entry.suite}` }, suite.title), " / ", entry.benchmark),
       h("h1", {}, `${name} on ${entry.task}, ${entry.dataset}`),
-      h("div", { className: "badges" }, entry.badges.map(board.badge), entry.size ? h("span", { className: "badge" }, `${entry.size} px`) : null),
+      h("div", { className: "badges" }, entry.badges.map(board.badge), board.marks(entry.marks), entry.size ? h("span", { className: "badge" }, `${entry.size} px`) : null),
       h("div", { className: "cards" }, scores(entry), protocol(entry), provenance(entry), settings(entry), printed(entry), raw(entry)),
       h("details", {}, h("summary", {}, "The entry as JSON"), h("pre", {}, h("code", {}, JSON.stringify(entry.content, null, 2)))));
   };

@@ -34,7 +34,7 @@
     { title: "Size", data: null, type: "num", render: node((row) => text(row.size ?? "–"), (row) => row.size ?? 0) },
     { title: "Score", className: "strong", data: null, type: "num", orderSequence: ["desc", "asc", ""], render: node((row) => h("span", {}, number(row.score.value), row.score.spread === null ? null : h("span", { className: "label" }, `± ${number(row.score.spread)}`)), (row) => row.score.value) },
     { title: "Seeds", data: null, type: "num", render: node((row) => text(row.score.seeds ?? "–"), (row) => row.score.seeds ?? 0) },
-    { title: "Provenance", className: "text", data: null, render: node((row) => board.badge(row.provenance), (row) => row.provenance) },
+    { title: "Provenance", className: "text", data: null, render: node((row) => h("span", {}, board.badge(row.provenance), board.marks(row.entry.marks)), (row) => row.provenance) },
   ];
 
   // Filters by exact values and by words; each change redraws one page of rows.

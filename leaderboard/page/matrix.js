@@ -40,9 +40,11 @@
 
   const cellLink = (cell, column, row) => {
     const spread = cell.spread === null ? null : h("span", { className: "spread" }, `± ${number(cell.spread)}`);
-    const link = h("a", { href: board.entryAddress(cell.entry) }, number(cell.value), spread);
+    const some = cell.marks.length && row.cells.some((other) => other && !other.marks.length);
+    const dagger = some ? h("sup", {}, "†") : null;
+    const link = h("a", { href: board.entryAddress(cell.entry), title: cell.marks.join(", ") }, number(cell.value), dagger, spread);
     link.style.setProperty("--v", Math.max(0, Math.min(100, cell.value)));
-    link.setAttribute("aria-label", `${row}, ${column.task} ${column.dataset}: ${number(cell.value)}`);
+    link.setAttribute("aria-label", [`${row.algorithm}, ${column.task} ${column.dataset}: ${number(cell.value)}`, ...cell.marks].join(", "));
     return link;
   };
 
@@ -98,7 +100,7 @@
 
   const nameField = field(
     (row) => h("div", {}, row.algorithm, row.label ? h("span", { className: "label" }, row.label) : null,
-      h("span", { className: "under" }, board.badge(row.provenance))),
+      h("span", { className: "under" }, board.badge(row.provenance), board.marks(row.marks))),
     (row) => row.algorithm.toLowerCase(), "",
     { type: "string", cellType: "th", orderSequence: ["asc", "desc", ""], createdCell: (cell) => cell.setAttribute("scope", "row") });
 
@@ -112,7 +114,7 @@
   }, (row) => summary.of(row) ?? -1e9, summary.strong ? "strong" : "");
 
   const cellField = (column, best) => field(
-    (row) => (row.cells[column.index] ? cellLink(row.cells[column.index], column, row.algorithm) : empty()),
+    (row) => (row.cells[column.index] ? cellLink(row.cells[column.index], column, row) : empty()),
     (row) => row.cells[column.index]?.value ?? -1e9,
     column.first ? "cell first" : "cell",
     { createdCell: (cell, _, row) => cell.classList.toggle("best", row.cells[column.index]?.value === best) });
@@ -127,7 +129,7 @@
       h("caption", { className: "visually-hidden" }, `${table.title}: ${table.unit}`),
       head(table, columns, extra.map(({ title }) => title)));
     const fields = [nameField, sizeField, ...extra.map(summaryField),
-      ...columns.map((column) => cellField(column, rows.length > 1 ? bestOf(rows, column) : Infinity))];
+      ...columns.map((column) => cellField(column, rows.length > 1 && table.compared ? bestOf(rows, column) : Infinity))];
     const several = rows.length > most;
     const start = () => new DataTable(element, {
       ...quiet, data: rows, columns: fields.map((one) => ({ orderSequence: ["desc", "asc", ""], ...one })),
@@ -150,7 +152,7 @@
           const column = columns.find((c) => c.dataset === dataset && c.environment === environment);
           const cell = row.cells[column?.index];
           return h("td", { className: j === 0 ? "cell first" : "cell", "data-order": cell?.value ?? -1e9 },
-            cell ? cellLink(cell, column, row.algorithm) : empty());
+            cell ? cellLink(cell, column, row) : empty());
         }))));
     const element = h("table", { className: "matrix" },
       h("caption", {}, `${task}, ${columns[0].behavior}`),
@@ -189,7 +191,7 @@
       : [wide(table, columns, rows, filtered)];
     section.append(h("div", { className: "side-by-side" }, tables.map(({ element }) =>
       h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `${table.title}, scrolls sideways` }, element))));
-    section.append(h("p", { className: "note" }, `Unit: ${table.unit}. ± is one standard deviation over training seeds${table.by_benchmark ? "" : "; bold is the best of a column"}.`));
+    section.append(h("p", { className: "note" }, `Unit: ${table.unit}. ± is one standard deviation over training seeds${table.by_benchmark || !table.compared ? "" : "; bold is the best of a column"}.`));
     const figures = board.tableFigures(table, columns, rows);
     if (figures) section.append(figures);
     return { section, count: rows.length, start: () => tables.forEach((one) => one.start()) };

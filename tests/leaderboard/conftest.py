@@ -11,7 +11,7 @@ import pytest
 
 from leaderboard.site import build_site
 from leaderboard.store import RESULTS
-from tests.leaderboard.making import make_store
+from tests.leaderboard.making import grow, make_store
 
 Open = Callable[..., Any]
 MAIN = "#vd4rl_main table.matrix"
@@ -22,6 +22,30 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of the store that ships."""
     return build_site(RESULTS, tmp_path_factory.mktemp("site")).folder
+
+
+@pytest.fixture(scope="session")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped store after honest pull requests."""
+    return grow(tmp_path_factory.mktemp("grown"))
+
+
+@pytest.fixture(scope="session")
+def grown_site(grown: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its site."""
+    return build_site(grown, tmp_path_factory.mktemp("grown_site")).folder
+
+
+@pytest.fixture(scope="session", params=["shipped", "grown"])
+def store(request: pytest.FixtureRequest) -> Path:
+    """The store that ships, and what becomes of it: every check of it must pass on both."""
+    return RESULTS if request.param == "shipped" else request.getfixturevalue("grown")
+
+
+@pytest.fixture(scope="session")
+def store_site(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of either store."""
+    return build_site(store, tmp_path_factory.mktemp("store_site")).folder
 
 
 @pytest.fixture(scope="session")

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
+import hashlib
+import importlib.util
 import json
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from leaderboard.adding import put_entry
 from leaderboard.benchmarks import benchmarks
+from leaderboard.check import check_file
+from leaderboard.random_policy import play_randomly
+from leaderboard.reproduced import list_path
+from leaderboard.store import RESULTS
 from vd4rl_data.ids import parse_benchmark
-from vd4rl_data.results import Algorithm, Data, Protocol, RunResult, format_result, make_submission
+from vd4rl_data.results import (
+    Algorithm,
+    Data,
+    EnvironmentRuns,
+    Protocol,
+    PublishedNumber,
+    Run,
+    RunResult,
+    Source,
+    format_result,
+    make_submission,
+    write_result,
+)
+from vd4rl_data.simulators import Simulation
 
 MAIN = tuple(
     name for name in benchmarks() if name.startswith("VD4RL/") and not parse_benchmark(name).variant
 )
+KITCHEN = "Kitchen/microwave_kettle_light_slide-demos-v0"
 SEEDS = 5
 STEPS = (1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000)
 
@@ -36,11 +61,16 @@ def make_entry(algorithm: Algorithm, benchmark: str, size: int, skill: float) ->
         protocol,
         curves={seed: _curve(returns) for seed, returns in runs.items()},
         hyperparameters={"learning_rate": 1e-4, "batch_size": 256, "encoder": "cnn"},
-        data=Data(origin="official", content_sha256="ab" * 32),
+        data=Data(origin="official", content_sha256=content_hash(benchmark, size)),
         hardware="one GPU",
         submitter="somebody",
         date="2026-01-02",
     ).result
+
+
+def content_hash(benchmark: str, size: int) -> str:
+    """Of made-up data: one per dataset."""
+    return hashlib.sha256(f"{benchmark} {size}".encode()).hexdigest()
 
 
 def make_store(folder: Path, entries: int) -> Path:
@@ -58,6 +88,7 @@ def make_store(folder: Path, entries: int) -> Path:
         document = copy.deepcopy(template)
         document["algorithm"]["name"] = f"Algorithm {number:03d}"
         document["benchmark"], document["image_size"] = benchmark, size
+        document["data"]["content_sha256"] = content_hash(benchmark, size)
         returns = _returns(benchmark, size, skill=(number * 37 % 100) / 110 + 0.05)
         for run in document["evaluations"][0]["runs"]:
             run["returns"] = returns[run["seed"]].tolist()
@@ -80,3 +111,79 @@ def _curve(returns: np.ndarray) -> list[tuple[int, float]]:
     final = float(returns.mean())
     rising = [round(final * (i + 1) / len(STEPS), 3) for i in range(len(STEPS) - 1)]
     return list(zip(STEPS, [*rising, final], strict=True))
+
+
+def grow(folder: Path) -> Path:
+    """A copy of the shipped store that honest pull requests have grown, through ``add``.
+
+    One entry whose actions are replayed; an algorithm that is better than all on every main
+    dataset; results on other data, on other suites, and a paper's new number.
+    """
+    store = folder / "results"
+    shutil.copytree(RESULTS, store)
+    shutil.copy(list_path(RESULTS), list_path(store))
+    best = Algorithm(name="Best of all", code="https://example.org/code")
+    for benchmark in MAIN:
+        _add(store, make_entry(best, benchmark, 84, 0.97))
+    again = Data(origin="regenerated", content_sha256=hashlib.sha256(b"again").hexdigest())
+    made = make_entry(Algorithm(name="Mine"), MAIN[2], 64, 0.5)
+    _add(store, dataclasses.replace(made, data=again))
+    for benchmark, top in (("LQVD4RL/walker_walk-medium-v0", 598), (KITCHEN, 800)):
+        _add(store, _of_other_suite(benchmark, top))
+    _add(store, _printed())
+    if importlib.util.find_spec("dm_control") is not None:
+        _add(store, *_played())
+    return store
+
+
+def _add(store: Path, result: RunResult, actions: bytes | None = None) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_result(Path(folder) / "mine.json", result, actions)
+        report = check_file(path, store=store)
+        assert report.ok, report.problems
+        put_entry(report, store)
+
+
+def _of_other_suite(benchmark: str, top: float) -> RunResult:
+    rng = np.random.default_rng(0)
+    runs = {seed: rng.uniform(top / 2, top, 4) for seed in range(SEEDS)}
+    made = make_entry(Algorithm(name="Mine"), MAIN[0], 64, 0.5)
+    evaluated = EnvironmentRuns(
+        environment="original",
+        runs=tuple(
+            Run(seed=seed, returns=tuple(runs[seed].tolist()), successes=(0.5, 1.0, 0.75, 1.0))
+            for seed in runs
+        ),
+    )
+    data = Data(origin="imported", content_sha256=content_hash(benchmark, 64), transitions=1000)
+    return dataclasses.replace(made, benchmark=benchmark, evaluations=(evaluated,), data=data)
+
+
+def _printed() -> RunResult:
+    number = PublishedNumber(
+        environment="original",
+        mean=93.0,
+        scale="return/10",
+        source=Source(paper="A new paper", table="Table 1"),
+    )
+    protocol = Protocol(
+        checkpoint="unstated", online_evaluations=None, hyperparameters_shared="unstated"
+    )
+    return RunResult(
+        algorithm=Algorithm(name="New"),
+        benchmark="VD4RL/walker_walk-expert-v0",
+        image_size=84,
+        kind="published",
+        protocol=protocol,
+        published=(number,),
+    )
+
+
+def _played() -> tuple[RunResult, bytes | None]:
+    with contextlib.closing(Simulation("cheetah_run")) as simulation:
+        runs = {seed: play_randomly(simulation, simulation.task, seed, 2) for seed in (7, 8, 9)}
+    protocol = Protocol(checkpoint="last", online_evaluations=0, hyperparameters_shared="all")
+    made = make_submission(
+        "Also random", "VD4RL/cheetah_run-random-64px-v0", runs, protocol, data=Data(origin="none")
+    )
+    return made.result, made.actions

@@ -11,29 +11,23 @@ from typing import Any
 import pytest
 
 from leaderboard.benchmarks import CAR_RACING_PRINTED_MIN, benchmarks
-from leaderboard.check import check_file
-from leaderboard.store import RESULTS, Entry, find_strays, read_store
-from vd4rl_data.results import result_paths
+from leaderboard.store import Entry, read_store
 
 LINES = (Path(__file__).parent / "printed_numbers.tsv").read_text(encoding="utf-8").splitlines()
 ROWS = list(csv.DictReader(LINES, delimiter="\t"))
 
 
 @pytest.fixture(scope="module")
-def entries() -> list[Entry]:
-    return read_store()
+def entries(store: Path) -> list[Entry]:
+    return read_store(store)
 
 
 @pytest.fixture(scope="module")
-def payload(site: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((site / "leaderboard.json").read_text(encoding="utf-8"))
+def payload(store_site: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(
+        (store_site / "leaderboard.json").read_text(encoding="utf-8")
+    )
     return content
-
-
-def test_the_store_holds_nothing_that_the_checker_refuses() -> None:
-    reports = [check_file(path, store=RESULTS, replay=False) for path in result_paths(RESULTS)]
-    assert [problem for report in reports for problem in report.problems] == []
-    assert find_strays(RESULTS) == []
 
 
 def test_the_papers_tables_are_all_here() -> None:
@@ -128,7 +122,8 @@ def benchmark_name(dataset: str) -> str:
 
 def test_every_printed_number_is_shown_with_its_source(payload: dict[str, Any]) -> None:
     """One to one: a number that stands twice in a table must be shown twice."""
-    shown = mentions(payload)
+    papers = {row["paper"] for row in ROWS}
+    shown = [mention for mention in mentions(payload) if mention[0] in papers]
     for row in ROWS:
         table = f"Table {row['table']}" if row["table"].isdigit() else row["table"]
         if (row["paper"], row["table"]) == ("V-D4RL", "4") and "average" not in row["quantity"]:
@@ -147,14 +142,22 @@ def test_every_printed_number_is_shown_with_its_source(payload: dict[str, Any]) 
     assert shown == []
 
 
+IN_TABLE_1 = ("DrQ+BC", "BC", "Offline DV2", "CQL", "LOMPO")
+
+
 def test_average_ranks_are_the_papers(payload: dict[str, Any]) -> None:
     table = next(table for table in payload["tables"] if table["key"] == "vd4rl_main")
     ranks = {
         row["algorithm"]: round(row["paper_rank"], 2)
         for row in table["rows"]
-        if row["paper_rank"] is not None
+        if row["paper_rank"] is not None and row["algorithm"] in IN_TABLE_1
     }
     assert ranks == {"DrQ+BC": 2.37, "BC": 2.43, "Offline DV2": 3.3, "CQL": 3.4, "LOMPO": 3.5}
+
+
+def _is_of(entry: Entry, paper: str) -> bool:
+    numbers = entry.result.published
+    return bool(numbers) and numbers[0].source.paper.split(" (")[0] == paper
 
 
 def first_numbers(entries: list[Entry], suffix: str = "") -> dict[tuple[str, str], Any]:
@@ -190,7 +193,7 @@ def test_semopos_table_1_follows_from_its_table_5(entries: list[Entry]) -> None:
     """All 105 means, with the minimum really used for car racing; ours differ there."""
     ours_differ = 0
     for entry in entries:
-        if entry.result.benchmark.split("/")[0] != "LQVD4RL":
+        if entry.result.benchmark.split("/")[0] != "LQVD4RL" or not _is_of(entry, "SeMOPO"):
             continue
         row = benchmarks()[entry.result.benchmark]
         returned, normalized = entry.result.published[:2]
@@ -211,7 +214,7 @@ def test_quotations_that_differ_are_the_three_known_ones(entries: list[Entry]) -
         (entry.result.benchmark, entry.result.algorithm.name)
         for entry in entries
         for number in entry.result.published
-        if number.source.quoted_from is not None
+        if number.source.quoted_from is not None and _is_of(entry, "V-D4RL")
         if (number.mean, number.scale)
         not in {
             (round(other.mean * factor), scale)
@@ -261,7 +264,9 @@ def test_published_rows_have_no_intervals(payload: dict[str, Any]) -> None:
         for row in table["rows"]:
             if row["provenance"] == "published":
                 assert row["intervals"] == {}
-        assert all("low" not in one for one in table["profiles"])
+        for one in table["profiles"]:
+            printed = table["rows"][one["row"]]["provenance"] == "published"
+            assert ("low" in one) != printed
     for entry in payload["entries"]:
         for score in entry["scores"]:
-            assert (score["interval"] is None) == (entry["kind"] == "published")
+            assert entry["kind"] != "published" or score["interval"] is None

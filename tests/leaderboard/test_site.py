@@ -121,6 +121,7 @@ TABLE: dict[str, Any] = {
     "about": "About.",
     "unit": "score",
     "ranked": True,
+    "compared": True,
     "columns": [
         {"benchmark": "VD4RL/a_b-random-v0", "task": "a b", "dataset": "random", "environment": e}
         for e in ("original", "distracted_test")
@@ -131,22 +132,32 @@ TABLE: dict[str, Any] = {
             "label": None,
             "sizes": [64],
             "provenance": "published",
+            "marks": marks,
             "rank": 1.5,
             "mean": value,
-            "cells": [{"value": value, "spread": 0.25, "seeds": 6, "entry": "x"}, None],
+            "cells": [
+                {"value": value, "spread": 0.25, "seeds": 6, "entry": "x", "marks": marks},
+                None,
+            ],
         }
-        for name, value in (("=SUM(A1)", 10.0), ("A_1 & <b>|$", 20.04))
+        for name, value, marks in (
+            ("=SUM(A1)", 10.0, []),
+            ("A_1 & <b>|$", 20.04, ["regenerated", "protocol 1"]),
+        )
     ],
 }
 TABLE["columns"][1]["dataset"] = "x"
-TABLE["rows"][1]["cells"][1] = {"value": -1.5, "spread": None, "seeds": None, "entry": "y"}
+TABLE["rows"][1]["cells"][1] = {
+    "value": -1.5, "spread": None, "seeds": None, "entry": "y", "marks": ["regenerated"],
+}  # fmt: skip
 
 
 def test_csv_is_long_and_runs_nothing() -> None:
     rows = list(csv.reader(io.StringIO(to_csv(TABLE))))
     assert rows[1] == ["'=SUM(A1)", "", "64", "published", "VD4RL/a_b-random-v0", "original",
-                       "10.0", "0.25", "6"]  # fmt: skip
-    assert rows[3][5:] == ["distracted_test", "-1.5", "", ""]
+                       "10.0", "0.25", "6", ""]  # fmt: skip
+    assert rows[2][-1] == "regenerated; protocol 1"
+    assert rows[3][5:] == ["distracted_test", "-1.5", "", "", "regenerated"]
     assert len(rows) == 4
 
 
@@ -155,7 +166,8 @@ def test_latex_is_escaped_and_marks_the_best() -> None:
         r"% A \& B; score; needs booktabs",
         r"\begin{tabular}{lrr}",
         r"\toprule",
-        r"Dataset & =SUM(A1) (64 px) & A\_1 \& \textless{}b\textgreater{}|\$ (64 px) \\",
+        r"Dataset & =SUM(A1) (64 px) & A\_1 \& \textless{}b\textgreater{}|\$"
+        r" (64 px; regenerated; protocol 1) \\",
         r"\midrule",
         r"a b, random & 10.0 $\pm$ 0.2 & \textbf{20.0 $\pm$ 0.2} \\",
         r"a b, x: distracted test &  & \textbf{-1.5} \\",
@@ -166,10 +178,19 @@ def test_latex_is_escaped_and_marks_the_best() -> None:
     ]
 
 
+def test_nothing_is_the_best_where_rows_cannot_be_compared() -> None:
+    table = TABLE | {"compared": False}
+    assert "**" not in to_markdown(table)
+    assert r"\textbf" not in to_latex(table)
+
+
 def test_markdown_is_escaped_and_marks_the_best() -> None:
     lines = to_markdown(TABLE).splitlines()
     assert lines[0] == "# A &amp; B"
-    assert lines[4] == r"| Dataset | =SUM\(A1\) \(64 px\) | A\_1 &amp; &lt;b&gt;\|$ \(64 px\) |"
+    assert lines[4] == (
+        r"| Dataset | =SUM\(A1\) \(64 px\) |"
+        r" A\_1 &amp; &lt;b&gt;\|$ \(64 px; regenerated; protocol 1\) |"
+    )
     assert lines[6] == "| a b, random | 10.0 ± 0.2 | **20.0 ± 0.2** |"
 
 

@@ -194,6 +194,8 @@ def _decode_object(shape: Object, value: dict[str, Any], path: str, problems: Pr
             decoded[name] = _decode(field.shape, value[name], prefix + name, problems)
         elif field.required:
             problems.add(path, f"the field {name!r} is missing")
+        else:
+            decoded |= field.absent
     return _INVALID if problems else shape.type(**decoded)
 
 

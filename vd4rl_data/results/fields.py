@@ -8,6 +8,9 @@ from typing import Annotated, Final
 LARGEST_INTEGER: Final = 2**53 - 1
 """JavaScript and every other reader of JSON still gets integers up to here right."""
 
+ABSENT: Final = "absent"
+"""Metadata of a field: what a file means that leaves it out, where that is not the default."""
+
 # Control characters, invisible and direction-changing ones, and halves of surrogate pairs: nothing
 # that a reviewer cannot see may stand in a field.
 _HIDDEN = (

@@ -5,10 +5,13 @@ The field names are the keys of the JSON; ``docs/leaderboard.md`` shows a file.
 
 from __future__ import annotations
 
+import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 from vd4rl_data.results.fields import (
+    ABSENT,
     LARGEST_INTEGER,
     BenchmarkName,
     Count,
@@ -27,12 +30,12 @@ from vd4rl_data.results.fields import (
     Text,
     Url,
 )
+from vd4rl_data.seeding import EVALUATION_PROTOCOL
 
 SCHEMA: Final = "vd4rl-result"
 SCHEMA_VERSION: Final = 1
-PROTOCOL_VERSION: Final = 1
-"""How episodes are played: pixels only, the task's action repeat and horizon, undiscounted return
-of whole episodes, no learning in between. A change that shifts scores bumps it."""
+FIRST_PROTOCOL: Final = 1
+"""The evaluation protocol of files that name none."""
 
 Environment = Literal[
     "original",
@@ -49,6 +52,8 @@ Scale = Literal["return", "return/10", "normalized", "lompo_0_100", "success_per
 """What a printed number measures: undiscounted return; that divided by ten; the paper's own
 normalized score from 0 to 1; LOMPO's 0 to 100, whose constants were never published; percent of
 episodes or subtasks solved."""
+
+_ORIGINS: Final = ("official", "imported", "regenerated")
 
 Setting = (
     Annotated[str, Text(500, 0)]
@@ -158,7 +163,10 @@ class Protocol:
     """How the numbers came about; ``None`` and ``unstated`` are for papers that do not say.
 
     Attributes:
-        version: see :data:`PROTOCOL_VERSION`.
+        version: of the evaluation protocol, by which episodes are chosen and played (pixels only,
+            the task's action repeat and horizon, undiscounted return of whole episodes); see
+            :data:`vd4rl_data.seeding.EVALUATION_PROTOCOL`, the newest. A file without it is of
+            version 1. Printed numbers say nothing by it.
         track: ``offline`` trains on the dataset alone.
         checkpoint: which weights were evaluated.
         online_evaluations: how many evaluations in the environment informed any choice
@@ -171,7 +179,9 @@ class Protocol:
         not_comparable: why the result must not be ranked beside the others, if so.
     """
 
-    version: Annotated[int, Range(1, 1)] = PROTOCOL_VERSION
+    version: Annotated[int, Range(1, EVALUATION_PROTOCOL)] = field(
+        default=EVALUATION_PROTOCOL, metadata={ABSENT: FIRST_PROTOCOL}
+    )
     track: Literal["offline", "offline_to_online"] = "offline"
     checkpoint: Literal["last", "offline_selected", "best_online", "unstated"]
     online_evaluations: Natural | None
@@ -183,13 +193,72 @@ class Protocol:
     not_comparable: Prose | None = None
 
 
+@typing.runtime_checkable
+class DescribedContent(typing.Protocol):
+    """The part of :class:`vd4rl_data.storage.Manifest` that says what data are."""
+
+    @property
+    def origin(self) -> str:
+        """Where they came from."""
+        ...
+
+    @property
+    def content_sha256(self) -> str:
+        """Hash of all arrays."""
+        ...
+
+
+@typing.runtime_checkable
+class TrainedOn(typing.Protocol):
+    """The part of :class:`vd4rl_data.Dataset` that says what was trained on."""
+
+    @property
+    def manifests(self) -> Sequence[DescribedContent]:
+        """One per stored part."""
+        ...
+
+    @property
+    def num_transitions(self) -> int:
+        """Transitions of all its episodes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """The dataset that was trained on; ``content_sha256`` is the one of its manifest."""
+    """The dataset that was trained on; :meth:`of` reads it from a loaded one.
+
+    Attributes:
+        origin: ``official`` (the authors' own files, their hashes known), ``imported`` (converted
+            from files that the user had), ``regenerated`` (collected anew), ``other``, or ``none``
+            for what learns from no data.
+        content_sha256: the one of the dataset's manifest.
+        part_sha256s: in its place for a composite dataset (``medium_expert``): its parts', in
+            order.
+        transitions: how many were trained on.
+    """
 
     origin: Literal["official", "imported", "regenerated", "other", "none"]
     content_sha256: Sha256 | None = None
+    part_sha256s: Annotated[tuple[Sha256, ...], Count(16)] = ()
     transitions: Positive | None = None
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """What the content is known by; empty where nothing is said."""
+        return self.part_sha256s if self.content_sha256 is None else (self.content_sha256,)
+
+    @classmethod
+    def of(cls, dataset: TrainedOn) -> Data:
+        """What is to be said of a dataset that :func:`vd4rl_data.load_dataset` returned."""
+        origins = {manifest.origin for manifest in dataset.manifests}
+        origin = origins.pop() if len(origins) == 1 else "other"
+        hashes = tuple(manifest.content_sha256 for manifest in dataset.manifests)
+        return cls(
+            origin=cast("Any", origin) if origin in _ORIGINS else "other",
+            content_sha256=hashes[0] if len(hashes) == 1 else None,
+            part_sha256s=hashes if len(hashes) > 1 else (),
+            transitions=dataset.num_transitions,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +300,8 @@ class RunResult:
         data, compute: provenance.
         hyperparameters: flat: a name and a value, or a list of values.
         traces: actions to replay.
+        unusual: why returns that look like numbers on another scale are right after all, in the
+            submitter's words; the leaderboard asks where no action traces can prove it.
         submitter, date, license, note: free.
     """
 
@@ -249,6 +320,7 @@ class RunResult:
         dict[Name, Setting | Annotated[tuple[Setting, ...], Count(64)]], Count(200)
     ] = field(default_factory=dict[str, "Setting | tuple[Setting, ...]"])
     traces: Traces | None = None
+    unusual: Prose | None = None
     submitter: Line | None = None
     date: Date | None = None
     license: Line | None = None

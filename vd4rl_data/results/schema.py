@@ -11,6 +11,7 @@ from vd4rl_data.results.shapes import (
     Boolean,
     Choice,
     Either,
+    Field,
     List,
     Mapping,
     Null,
@@ -57,9 +58,15 @@ def _object(shape: Object, definitions: dict[str, Any]) -> dict[str, Any]:
         "additionalProperties": False,
         "required": [name for name, field in shape.fields.items() if field.required],
         "properties": {
-            name: _schema(field.shape, definitions) for name, field in shape.fields.items()
+            name: _schema(field.shape, definitions) | _default(field)
+            for name, field in shape.fields.items()
         },
     }
+
+
+def _default(field: Field) -> dict[str, Any]:
+    """What a file means that leaves the field out, where readers cannot know it."""
+    return {"default": value for value in field.absent.values()}  # noqa: B035 - one at most
 
 
 def _schema(shape: Shape, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
-from vd4rl_data.results.fields import Count, Range, Text
+from vd4rl_data.results.fields import ABSENT, Count, Range, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,17 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A key of an object."""
+    """A key of an object.
+
+    Attributes:
+        shape: of its value.
+        required: whether it must be there.
+        absent: keywords for the dataclass that stand for a missing key; empty for its default.
+    """
 
     shape: Shape
     required: bool
+    absent: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ def object_shape(dataclass_type: type[Any]) -> Object:
     """The shape of a dataclass whose annotations carry constraints."""
     hints = get_type_hints(dataclass_type, include_extras=True)
     fields = {
-        field.name: Field(_shape(hints[field.name]), required=_required(field))
+        field.name: Field(_shape(hints[field.name]), _required(field), _absent(field))
         for field in dataclasses.fields(dataclass_type)
     }
     return Object(dataclass_type, fields)
@@ -100,6 +107,10 @@ def object_shape(dataclass_type: type[Any]) -> Object:
 def _required(field: dataclasses.Field[Any]) -> bool:
     missing = dataclasses.MISSING
     return field.default is missing and field.default_factory is missing
+
+
+def _absent(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    return {field.name: field.metadata[ABSENT]} if ABSENT in field.metadata else {}
 
 
 def _shape(annotation: Any, constraint: object = None) -> Shape:

@@ -25,6 +25,7 @@ from vd4rl_data.results.model import (
     RunResult,
     Setting,
     Traces,
+    TrainedOn,
 )
 from vd4rl_data.results.model import Protocol as RunProtocol
 from vd4rl_data.results.traces import pack_actions
@@ -78,7 +79,7 @@ def make_submission(
     environment: Environment = "original",
     curves: Mapping[int, Sequence[tuple[int, float]]] | None = None,
     kind: Literal["submitted", "reproduced"] = "submitted",
-    data: Data | None = None,
+    data: Data | TrainedOn | None = None,
     hardware: str | None = None,
     wall_clock_seconds: float | None = None,
     hyperparameters: Mapping[str, Setting | tuple[Setting, ...]] | None = None,
@@ -95,7 +96,8 @@ def make_submission(
         environment: where.
         curves: training seed → (gradient step, mean return) pairs.
         kind: ``reproduced`` is for this project's reference implementations.
-        data: the dataset file that was trained on.
+        data: what was trained on: what :func:`vd4rl_data.load_dataset` returned, whose manifest
+            holds origin and content hash, or a :class:`Data`.
         hardware: in words.
         wall_clock_seconds: of all runs together.
         hyperparameters: flat.
@@ -118,7 +120,7 @@ def make_submission(
             protocol, seeds=len(made), episodes=len(made[0][0].returns) if made else None
         ),
         evaluations=(EnvironmentRuns(environment=environment, runs=tuple(run for run, _ in made)),),
-        data=data,
+        data=data if data is None or isinstance(data, Data) else Data.of(data),
         compute=Compute(
             hardware=hardware,
             wall_clock_seconds=wall_clock_seconds,

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from vd4rl_data.errors import InvalidIdError
 from vd4rl_data.ids import parse_benchmark
-from vd4rl_data.results.model import EnvironmentRuns, Run, RunResult
+from vd4rl_data.results.model import Data, EnvironmentRuns, Run, RunResult
+
+HOW_TO_SAY_DATA: Final = (
+    "make_submission(..., data=dataset), with what load_dataset returned, reads origin and content"
+    " hash from the dataset's manifest; `vd4rl info ID` shows both"
+)
+"""How to give :class:`vd4rl_data.results.Data`, for messages."""
 
 _TOLERANCE = 1e-6
+_NOTHING: Final = hashlib.sha256().hexdigest()
 
 
 def find_contradictions(result: RunResult) -> list[str]:
     """Check a result against itself; an empty list is a consistent one."""
-    return [*_identity(result), *_published(result), *_raw(result), *_traces(result)]
+    return [
+        *_identity(result),
+        *_published(result),
+        *_data(result.data),
+        *_raw(result),
+        *_traces(result),
+    ]
 
 
 def mean_return(run: Run) -> float:
@@ -31,6 +46,22 @@ def _identity(result: RunResult) -> Iterator[str]:
         yield "expected either evaluations (raw returns) or published (printed numbers), not both"
     if (result.kind == "published") != bool(result.published):
         yield f"kind: {result.kind!r} does not fit; 'published' is for printed numbers, and only it"
+
+
+def is_placeholder(sha256: str) -> bool:
+    """Whether a text of 64 digits repeats a shorter one, zeros for example, as no hash does."""
+    return sha256 in (sha256 + sha256)[1:-1] or sha256 == _NOTHING
+
+
+def _data(data: Data | None) -> Iterator[str]:
+    if data is None:
+        return
+    if data.content_sha256 is not None and data.part_sha256s:
+        yield "data: content_sha256 or part_sha256s (of a composite dataset), not both"
+    if data.origin == "none" and data.hashes:
+        yield "data: origin 'none' is for what learns from no data; it has no content hash"
+    for sha256 in filter(is_placeholder, data.hashes):
+        yield f"data: {sha256[:8]}... is no hash of data but a placeholder; {HOW_TO_SAY_DATA}"
 
 
 def _published(result: RunResult) -> Iterator[str]:
