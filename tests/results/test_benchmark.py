@@ -10,10 +10,12 @@ from vd4rl_data.errors import InvalidIdError
 from vd4rl_data.ids import (
     BEHAVIORS,
     BenchmarkId,
+    Variant,
     benchmark_of,
     format_id,
     parse_benchmark,
     parse_id,
+    parse_variant,
 )
 from vd4rl_data.registry import DATASETS
 
@@ -28,13 +30,16 @@ def test_every_dataset_has_a_benchmark(name: str) -> None:
     assert f"{benchmark.suite}/{benchmark.dataset}" == str(benchmark)
 
 
-@given(WORDS, st.sampled_from(BEHAVIORS), st.none() | WORDS, st.integers(0, 10**6))
+VARIANTS = [spec.id.variant for spec in DATASETS.values()] + [
+    parse_variant(text) for text in ("500k", "multitask", "distracting_easy_50", "multitask_20k")
+]
+
+
+@given(WORDS, st.sampled_from(BEHAVIORS), st.sampled_from(VARIANTS), st.integers(0, 10**6))
 def test_parse_and_format_are_inverses(
-    task: str, behavior: str, variant: str | None, version: int
+    task: str, behavior: str, variant: Variant | None, version: int
 ) -> None:
     benchmark = BenchmarkId("Suite", task, behavior, variant, version)
-    if variant is not None and variant.endswith("px") and variant[:-2].isdecimal():
-        return
     assert parse_benchmark(str(benchmark)) == benchmark
 
 
