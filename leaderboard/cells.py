@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from leaderboard.benchmarks import Benchmark, benchmarks
+from leaderboard.benchmarks import benchmarks, normalized
 from leaderboard.origins import Dataset, data_marks
 from leaderboard.sections import Section, section_of
 from leaderboard.store import Entry
@@ -14,6 +14,7 @@ from vd4rl_data.results import EnvironmentRuns, PublishedNumber, Run, RunResult
 from vd4rl_data.results.model import Environment
 from vd4rl_data.results.validate import mean_return
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
+from vd4rl_data.suite import Benchmark
 
 PAPER_SCALE = 100.0
 """Papers print a hundred times the normalized score."""
@@ -79,7 +80,7 @@ def run_score(run: Run, benchmark: Benchmark) -> float | None:
     """The score of a run, 0 to 1; ``None`` where the benchmark has no score."""
     if benchmark.metric == "success":
         return fmean(run.successes or ())
-    return benchmark.normalized(mean_return(run), "return")
+    return normalized(benchmark, mean_return(run), "return")
 
 
 def _raw_cell(
@@ -107,10 +108,10 @@ def _raw_cell(
 def _printed_cell(entry: Entry, benchmark: Benchmark, number: PublishedNumber) -> Cell:
     section = section_of(entry.result, benchmark, number.environment, number.scale)
     value, spread = number.mean, number.spread
-    score = benchmark.normalized(number.mean, number.scale)
+    score = normalized(benchmark, number.mean, number.scale)
     if score is not None:
         value = score * PAPER_SCALE
-        above = benchmark.normalized(number.mean + (spread or 0.0), number.scale)
+        above = normalized(benchmark, number.mean + (spread or 0.0), number.scale)
         spread = None if spread is None or above is None else (above - score) * PAPER_SCALE
     printed = f"{number.mean:g}" + ("" if number.spread is None else f" ± {number.spread:g}")
     return Cell(

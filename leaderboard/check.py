@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from leaderboard.benchmarks import Benchmark, benchmarks
+from leaderboard.benchmarks import benchmarks
 from leaderboard.copies import find_copied_traces, find_copies
 from leaderboard.evidence import why_no_badge
 from leaderboard.known import Known, known_in
@@ -23,6 +23,7 @@ from vd4rl_data.results import RunResult, parse_result
 from vd4rl_data.results.files import read_bounded, read_traces
 from vd4rl_data.results.text import MAX_BYTES
 from vd4rl_data.results.traces import unpack_actions
+from vd4rl_data.suite import Benchmark
 
 _SEED_BADGES: Final = (10, 5)
 

@@ -12,9 +12,10 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float64
 
-from leaderboard.benchmarks import Benchmark
+from leaderboard.benchmarks import is_continuous
 from vd4rl_data.results import EnvironmentRuns, RunResult
 from vd4rl_data.results.traces import EpisodeTrace
+from vd4rl_data.suite import Benchmark
 
 CHANCE: Final = 1e-6
 """Two runs are near-copies if chance makes so small differences less often than this."""
@@ -64,20 +65,20 @@ def find_copies(
         benchmark: its row.
         others: runs of other entries.
     """
-    least = 1 if benchmark.continuous else _SEVERAL
+    least = 1 if is_continuous(benchmark) else _SEVERAL
     others = _telling(others, least)
     runs = [
         run for evaluation in result.evaluations for run in _telling(evidence_of(evaluation), least)
     ]
     pairs = [*combinations(runs, 2), *product(runs, others)]
     for one, two in pairs:
-        chance = CHANCE / len(pairs) if benchmark.continuous else 0.0
+        chance = CHANCE / len(pairs) if is_continuous(benchmark) else 0.0
         if words := _alike(one, two, chance):
             yield (
                 f"{one.where} and {two.where} {words}: the same episodes stand twice; every seed"
                 " needs a training run and episodes of its own"
             )
-    if benchmark.continuous:
+    if is_continuous(benchmark):
         yield from _repeated(runs, others)
 
 

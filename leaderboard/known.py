@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final
 
-from leaderboard.benchmarks import Benchmark, benchmarks
+from leaderboard.benchmarks import benchmarks
 from leaderboard.copies import Evidence, evidence_of
 from leaderboard.random_policy import NAME as RANDOM
 from leaderboard.store import place_of
@@ -18,6 +18,7 @@ from vd4rl_data.errors import InvalidResultError
 from vd4rl_data.results import RunResult, read_result, result_paths
 from vd4rl_data.results.model import Environment
 from vd4rl_data.results.validate import mean_return
+from vd4rl_data.suite import Benchmark
 
 _TO_RETURN: Final = {"return": 1.0, "return/10": 10.0}
 Column = tuple[str, Environment]

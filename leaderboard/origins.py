@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from leaderboard.benchmarks import Benchmark
 from leaderboard.known import Known
 from vd4rl_data.download.public_files import public_source
 from vd4rl_data.registry import DATASETS
 from vd4rl_data.results import Data, RunResult
 from vd4rl_data.results.validate import HOW_TO_SAY_DATA
+from vd4rl_data.suite import Benchmark
 
 THE_AUTHORS: Final = ("official", "imported")
 """Origins of data that are those of the papers."""

@@ -12,7 +12,7 @@ from leaderboard import statistics, words
 from leaderboard.cells import Cell, cells_of
 from leaderboard.check import badges_of
 from leaderboard.origins import MARKS, disputed
-from leaderboard.sections import SUITES
+from leaderboard.sections import suites
 from leaderboard.statistics import Interval
 from leaderboard.store import Entry
 from leaderboard.tables import Column, Row, Table, make_tables, scaled
@@ -41,7 +41,7 @@ def make_payload(entries: list[Entry]) -> dict[str, Any]:
     for cell in cells:
         by_entry.setdefault(cell.entry.key, []).append(cell)
     return {
-        "suites": [{"key": key, "title": title} for key, title in SUITES.items()],
+        "suites": [{"key": key, "title": title} for key, title in suites().items()],
         "tables": [table_payload(table) for table in tables],
         "entries": [_entry(entry, by_entry[entry.key]) for entry in entries],
         "printed": json.loads(PRINTED.read_text(encoding="utf-8")),

@@ -8,10 +8,11 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Final
 
-from leaderboard.benchmarks import Benchmark
+from leaderboard.benchmarks import is_continuous
 from leaderboard.known import Known
 from vd4rl_data.results import EnvironmentRuns, RunResult
 from vd4rl_data.results.validate import mean_return
+from vd4rl_data.suite import Benchmark
 
 FACTORS: Final = (10.0, 100.0, 1000.0)
 """What papers and tables divide returns by."""
@@ -55,7 +56,7 @@ def find_questions(
         return
     for evaluation in result.evaluations:
         value = fmean(map(mean_return, evaluation.runs))
-        low, high = benchmark.bounds
+        low, high = benchmark.return_range
         for reference in _references(benchmark, evaluation, known, place):
             factor = _missing_factor(value, reference)
             if factor is not None:
@@ -84,9 +85,9 @@ def _references(
     others = known.returns.get((str(benchmark.id), evaluation.environment), {})
     returns = [value for other, value in others.items() if other != place]
     floor = known.floors.get(benchmark.id.task)
-    if floor is not None and evaluation.environment in _SAME_TASK and benchmark.continuous:
+    if floor is not None and evaluation.environment in _SAME_TASK and is_continuous(benchmark):
         words = f"uniformly random actions get {floor:.4g}"
-        yield _Reference(_CLEARLY * floor, (floor, benchmark.bounds[1]), words)
+        yield _Reference(_CLEARLY * floor, (floor, benchmark.return_range[1]), words)
     if returns and max(returns) > 0:
         usual, best = median(returns), max(returns)
         words = f"known results are {usual:.4g} in the middle ({len(returns)} of them)"

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-from leaderboard.benchmarks import Benchmark
+from leaderboard.benchmarks import normalized
 from vd4rl_data.results import Run, RunResult
 from vd4rl_data.results.validate import mean_return
+from vd4rl_data.suite import Benchmark
 
 LEAST_SEEDS: Final = 3
 _ROUNDING: Final = 1e-3  # sums of rewards in [0, 1] may pass the bound by rounding
@@ -31,7 +32,7 @@ def find_notes(result: RunResult, benchmark: Benchmark) -> Iterator[str]:
         yield "hyperparameters are missing"
     for evaluation in result.evaluations:
         for run in evaluation.runs:
-            score = benchmark.normalized(mean_return(run), "return")
+            score = normalized(benchmark, mean_return(run), "return")
             if score is not None and score > 1.0:
                 yield f"{evaluation.environment}, seed {run.seed}: score {score:.2f} is above 1"
 
@@ -55,10 +56,10 @@ def _returns(result: RunResult, benchmark: Benchmark) -> Iterator[str]:
         for run in evaluation.runs:
             yield from _bounds(run, benchmark, f"{where}, seed {run.seed}")
     for i, number in enumerate(result.published):
-        score = benchmark.normalized(number.mean, number.scale)
+        score = normalized(benchmark, number.mean, number.scale)
         if number.scale in ("return", "return/10") and score is not None:
             episode_return = number.mean * (10 if number.scale == "return/10" else 1)
-            if not _within(episode_return, benchmark.bounds):
+            if not _within(episode_return, benchmark.return_range):
                 shown = f"{number.mean:g} ({number.scale})"
                 yield f"published[{i}]: {shown} is out of the task's bounds"
 
@@ -71,12 +72,12 @@ def _constant(runs: tuple[Run, ...], where: str) -> Iterator[str]:
 
 
 def _bounds(run: Run, benchmark: Benchmark, where: str) -> Iterator[str]:
-    low, high = benchmark.bounds
-    outside = [value for value in run.returns if not _within(value, benchmark.bounds)]
+    low, high = benchmark.return_range
+    outside = [value for value in run.returns if not _within(value, benchmark.return_range)]
     if outside:
         yield f"{where}: return {outside[0]:g} is out of the task's bounds, {low:g} to {high:g}"
     for point in run.curve:
-        if not _within(point.mean_return, benchmark.bounds):
+        if not _within(point.mean_return, benchmark.return_range):
             shown = f"{point.mean_return:g} at step {point.step}"
             yield f"{where}: the curve's {shown} is out of bounds"
             break

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from leaderboard import statistics
-from leaderboard.benchmarks import Benchmark, benchmarks
+from leaderboard.benchmarks import benchmarks
 from leaderboard.cells import PAPER_SCALE, Cell
-from leaderboard.sections import SECTIONS, SUITES, Section
+from leaderboard.sections import Section, sections, suites
 from leaderboard.statistics import Interval
+from vd4rl_data.suite import Benchmark
 
 COHORT: int = 3
 """Fewest algorithms of one paper whose ranks among themselves are shown."""
@@ -99,19 +100,15 @@ def make_tables(cells: Iterable[Cell]) -> list[Table]:
         grouped[cell.section.key].append(cell)
     tables = {
         section.key: _table(section, grouped[section.key])
-        for section in SECTIONS
+        for section in sections()
         if section.key in grouped
     }
-    for suite in SUITES:
+    for suite in suites():
         if not any(table.section.suite == suite for table in tables.values()):
-            first = next(section for section in SECTIONS if section.suite == suite)
+            first = next(section for section in sections() if section.suite == suite)
             tables[first.key] = Table(first, (), ())
-    suites = list(SUITES)
-    order = [section.key for section in SECTIONS]
-    return sorted(
-        tables.values(),
-        key=lambda table: (suites.index(table.section.suite), order.index(table.section.key)),
-    )
+    order = [section.key for section in sections()]
+    return sorted(tables.values(), key=lambda table: order.index(table.section.key))
 
 
 def _table(section: Section, cells: Sequence[Cell]) -> Table:

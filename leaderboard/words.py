@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vd4rl_data.ids import BenchmarkId
+from vd4rl_data.registry import BENCHMARKS
 
 BEHAVIORS: Final = {
     "random": "random",
@@ -31,6 +32,9 @@ SCALES: Final = {
     "lompo_0_100": "LOMPO's score, 0 to 100",
     "success_percent": "success, percent",
 }
+_VIDEO: Final = "rgb_video"
+"""An evaluation that only suites with video backgrounds have."""
+
 _LEVELS: Final = {"easy": "low", "medium": "moderate", "hard": "high"}
 
 
@@ -67,7 +71,8 @@ def short_words(benchmark: BenchmarkId) -> str:
 
 def distraction_kind(benchmark: BenchmarkId) -> str:
     """What the filter for distraction says: none, video, or the level."""
-    if benchmark.suite == "LQVD4RL":
+    row = BENCHMARKS.get(str(benchmark))
+    if row is not None and _VIDEO in row.environments:
         return "video"
     shifted = distraction(benchmark)
     return "none" if shifted is None else shifted[0]

@@ -118,6 +118,8 @@ class TaskSpec:
         horizon: environment steps per episode.
         action_size: dimensions of the action, each in [-1, 1].
         reward_range: the least and the largest reward of an environment step.
+        graded: whether rewards are graded, so that chance never gives one return twice; ``False``
+            where they are counts.
         state_layout: names and sizes of what the proprioceptive state is made of, in order; empty
             where it is unknown or there is none.
         body: how the robot differs from the simulator's own; ``None`` if it does not.
@@ -131,6 +133,7 @@ class TaskSpec:
     horizon: int
     action_size: int
     reward_range: tuple[float, float] = (0.0, 1.0)
+    graded: bool = True
     state_layout: tuple[tuple[str, int], ...] = ()
     body: Body | None = None
 

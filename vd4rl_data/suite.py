@@ -26,6 +26,7 @@ class Benchmark:
         task: what replays are played in; ``None`` where the library cannot simulate it.
         source: of these figures.
         printed_low: another lower end of the score that a paper's own table used.
+        graded: whether returns are sums of graded rewards, so that chance never repeats one.
     """
 
     id: BenchmarkId
@@ -38,6 +39,7 @@ class Benchmark:
     task: TaskSpec | None
     source: str
     printed_low: float | None = None
+    graded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import vd4rl_data
 from leaderboard.benchmarks import benchmarks
 from leaderboard.check import check_file
 from leaderboard.origins import MARKS
-from leaderboard.sections import SUITES
+from leaderboard.sections import suites
 from leaderboard.site import build_site
 from leaderboard.store import place_of
 from tests.leaderboard.making import content_hash, make_entry
@@ -103,7 +103,7 @@ def test_origin_and_amount_decide_the_table_and_the_marks(name: str, tmp_path: P
     assert own == (table != "vd4rl_main")
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("suite", suites())
 def test_every_suite_keeps_other_data_apart(suite: str, tmp_path: Path) -> None:
     """Over the registry of benchmarks: one of each suite, trained on regenerated data."""
     name = next(name for name, row in benchmarks().items() if row.id.suite == suite)

@@ -37,6 +37,7 @@ def _benchmarks() -> Iterator[Benchmark]:
                 score=None if in_dmc is None else RETURN_OVER_1000,
                 task=None,
                 source="LOMPO, section 5, Table 1",
+                graded=in_dmc is not None,
             )
 
 

@@ -47,6 +47,7 @@ def _benchmarks() -> Iterator[Benchmark]:
                 ),
                 task=None,
                 source=_TABLE_3,
+                graded=in_dmc is not None,
                 printed_low=_CAR_RACING_PRINTED_LOW if task == "car_racing" else None,
             )
 

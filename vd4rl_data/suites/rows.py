@@ -69,6 +69,7 @@ def benchmark_of_datasets(spec: DatasetSpec, family: str, sizes: tuple[int, ...]
         score=spec.score,
         task=spec.task,
         source=spec.source,
+        graded=metric == "return" and spec.task.graded,
     )
 
 

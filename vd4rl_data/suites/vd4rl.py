@@ -181,6 +181,7 @@ def _benchmark(
         score=RETURN_OVER_1000,
         task=task,
         source=source,
+        graded=True,
     )
 
 
