@@ -137,12 +137,12 @@ def _find_finished(path: Path, files: Files, *, skip_broken: bool) -> Imported |
     if held != files.identities():
         raise OutputExistsError(
             f"{path} is already there ({manifest.origin}, {manifest.num_episodes} episodes) and "
-            "was not made of these files; remove it, or write elsewhere with --out"
+            "was not made of these files; remove it, or write elsewhere with root="
         )
     if left_out and not skip_broken:
         raise OutputExistsError(
             f"{path} is already there, made of these files without {_names(left_out)}, which could "
-            "not be read; mend them and remove it, or write elsewhere with --out"
+            "not be read; mend them and remove it, or write elsewhere with root="
         )
     # The sidecar is put in place last, while the parts are still there.
     return Imported(path, manifest, found=True) if sidecar_path(path).is_file() else None
