@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.strides import strided
 from vd4rl_data import export
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import InvalidEpisodeError, NoSpaceError, OutputExistsError
@@ -69,6 +70,20 @@ def test_read_inverts_export(kind: Any, spec: DatasetSpec, tmp_path: Path) -> No
     for item, episode in zip(found, episodes, strict=True):
         check_equal(item.episode, episode)
         assert not item.episode.infos
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("layout", ["transposed", "every second", "backwards", "inner part"])
+def test_arrays_may_lie_in_memory_as_they_like(
+    kind: Any, layout: str, spec: DatasetSpec, tmp_path: Path
+) -> None:
+    episodes = some_episodes()
+    names = ("observations", "actions", "rewards", "discounts")
+    arrays = [{name: strided(getattr(e, name), layout) for name in names} for e in episodes]
+    given = [dataclasses.replace(e, **a) for e, a in zip(episodes, arrays, strict=True)]
+    export_dataset(given, tmp_path, kind, episodes_per_shard=2)
+    for item, episode in zip(read_folder(tmp_path, spec), episodes, strict=True):
+        check_equal(item.episode, episode)
 
 
 def test_the_recorded_variant_keeps_the_state(spec: DatasetSpec, tmp_path: Path) -> None:
