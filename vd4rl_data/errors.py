@@ -134,14 +134,6 @@ class NoScoreError(Vd4rlError, ValueError):
     """A dataset has no score, or it is made of something that is not known here."""
 
 
-class UnsafeNameError(Vd4rlError, ValueError):
-    """A remote file has a name that must not be written to a disk."""
-
-
-class MirrorError(Vd4rlError, OSError):
-    """A mirror cannot serve its folder: it is not there, or holds something that is not valid."""
-
-
 class InvalidSourceError(Vd4rlError, ValueError):
     """A ``source`` does not say where data comes from in a way that is understood."""
 

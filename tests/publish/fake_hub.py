@@ -12,7 +12,6 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -94,15 +93,6 @@ class FakeHub:
             path: self.objects[key] if kind == "lfs" else self.blobs[key]
             for path, (kind, key) in self.repos[repo_id].head.files.items()
         }
-
-    def checkout(self, repo_id: str, root: Path) -> None:
-        """Write the newest commit where a mirror of ``root`` serves it, at that commit."""
-        folder = root / "datasets" / repo_id
-        for path, content in self.content(repo_id).items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-        pin = {"revision": self.repos[repo_id].head.sha}
-        (folder / ".mirror.json").write_text(json.dumps(pin))
 
     def commit(self, repo_id: str, files: dict[str, bytes], message: str = "by hand") -> str:
         """Somebody else's commit: small files on top of what is there."""

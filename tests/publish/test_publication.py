@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.download.static_server import put, serving
 from tests.publish.conftest import REPO_ID
 from tests.publish.fake_hub import FakeHub
 from tests.storage import tiny
 from vd4rl_data.cli import main
 from vd4rl_data.download.published import acquire_published
 from vd4rl_data.errors import CorruptFileError, DatasetNotFoundError, PublishError
-from vd4rl_data.hub.mirror import MirrorServer
 from vd4rl_data.publish import find_datasets, publish
 from vd4rl_data.storage import PartStore, pack
 
@@ -28,12 +28,12 @@ NAME = tiny.SPEC.name
 def test_there_and_back(
     hub: FakeHub, flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Published with the hub's client, served by a mirror, loaded by its commit: the same file."""
+    """Published with the hub's client, put behind a file server, loaded by its commit: the same."""
     done = publish([flat], REPO_ID, folder=tmp_path / "upload")
     assert done.commit is not None
-    hub.checkout(REPO_ID, tmp_path / "mirror")
-    with MirrorServer(tmp_path / "mirror") as mirror:
-        monkeypatch.setenv("HF_ENDPOINT", mirror.url)
+    put(tmp_path / "served", REPO_ID, done.commit.revision, hub.content(REPO_ID))
+    with serving(tmp_path / "served") as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
         loaded = acquire_published(done.commit.source, NAME, tmp_path / "root", progress=False)
     assert loaded.read_bytes() == flat.read_bytes()
     assert done.commit.revision in loaded.parts

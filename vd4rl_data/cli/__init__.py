@@ -39,7 +39,6 @@ COMMANDS: Final = {
     "unpack": ("unpack", "make shards one flat file, for training"),
     "result": ("result", "check a result file for the leaderboard"),
     "publish": ("publish", "put datasets into a repository of your own on the Hub"),
-    "mirror": ("mirror", "serve a folder of datasets to the machines around you"),
 }
 """Command → its module in this package, and one line about it."""
 

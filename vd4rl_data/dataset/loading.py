@@ -164,7 +164,7 @@ def _fetched(spec: DatasetSpec, source: str, root: Path | None, search: Search) 
     """The authors' public files of a dataset that is not here."""
     if source != "auto" or public_source(spec) is None:
         raise DatasetNotFoundError(not_found_message(spec, root, search.passed_over))
-    from vd4rl_data.download.acquire import acquire_dataset
+    from vd4rl_data.download.authors import acquire_dataset
 
     _LOGGER.info("%s: not here; asking for the authors' public files", spec.name)
     try:

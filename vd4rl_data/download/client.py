@@ -1,21 +1,27 @@
-"""The hub's own client, asked patiently; its errors in our own words."""
+"""Requests on the session of the Hub's own client, and what comes of them in our own words.
+
+Proxies, certificates and ``huggingface_hub.set_client_factory`` are the session's, so they hold for
+every request alike. Which HTTP library it is depends on the client's version.
+"""
 
 from __future__ import annotations
 
+import email.utils
+import functools
 import hashlib
 import json
 import os
-import queue
 import re
-import threading
+import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
+from urllib.parse import quote, urlsplit
 
 from vd4rl_data.errors import (
     OfflineError,
-    PublishError,
     RemoteAccessError,
     RemoteFileNotFoundError,
     TransferError,
@@ -28,205 +34,100 @@ REPO_ID: Final = re.compile(
 )
 COMMIT: Final = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
-_PATHS_AT_ONCE: Final = 100
 _TRUE: Final = frozenset({"1", "ON", "YES", "TRUE"})
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CONFLICT: Final = frozenset({409, 412})
-_PLAIN: Final = re.compile(r"[^\x20-\x7e]+")
+_ABSENT: Final = frozenset({404, 410})
+_FORBIDDEN: Final = frozenset({401, 403, 407, 451})
+_PERMANENT: Final = frozenset({"UnsupportedProtocol", "TooManyRedirects", "LocalProtocolError"})
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]+")
+_QUOTA_RESET: Final = re.compile(r";\s*r=0\s*;\s*t=(\d{1,9})")
+_CONNECT_SECONDS: Final = 10.0
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How often a request that may work in a moment is repeated.
+class Endpoint:
+    """A hub, or a file server laid out like one, and the secret that it alone may see.
 
     Attributes:
-        attempts: requests in all.
-        first_delay: seconds before the second; each further pause is twice as long.
-        seconds: how long to wait for one answer, where the client itself would wait for ever.
+        url: where its addresses start, without a slash at the end.
+        token: sent to this scheme, host and port, and to no other.
     """
 
-    attempts: int = 4
-    first_delay: float = 1.0
-    seconds: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteEntry:
-    """One file as the hub lists it.
-
-    Attributes:
-        path: in the repository.
-        size: bytes.
-        sha256: of a file in the hub's store for large files, else ``None``.
-        git_id: 40 hexadecimal digits; for a small file, git's own hash of its content.
-    """
-
-    path: str
-    size: int
-    sha256: str | None
-    git_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RepositoryState:
-    """A repository at one commit; ``private`` is ``None`` where the server does not say."""
-
-    commit: str
-    private: bool | None
-
-
-@dataclass(frozen=True)
-class Hub:
-    """A hub: where it is, and who asks.
-
-    Attributes:
-        endpoint: address; ``None`` takes the client's own setting (``HF_ENDPOINT``).
-        token: the secret; ``None`` takes the client's own (``HF_TOKEN``, or the one that was
-            saved at login), but only for the client's own endpoint: it is sent nowhere else.
-        patience: with a server that is busy.
-    """
-
-    endpoint: str | None = None
+    url: str
     token: str | None = field(default=None, repr=False)
-    patience: Patience = Patience()
 
-    @property
-    def url(self) -> str:
-        """The endpoint, without a slash at its end."""
-        return (self.endpoint or own_endpoint()).rstrip("/")
 
-    @property
-    def secret(self) -> str | None:
-        """The token that this endpoint may see."""
-        if self.token is not None or self.url != own_endpoint():
-            return self.token
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to put up with a server that is busy or silent. Times are in seconds.
+
+    Attributes:
+        attempts: failures in a row, without one new byte, after which it is given up.
+        first_delay: pause after the first failure; it doubles with each.
+        longest_delay: where the doubling stops.
+        longest_wait: the longest pause that a server may ask for.
+        silence: after which a connection counts as cut.
+    """
+
+    attempts: int = 6
+    first_delay: float = 0.5
+    longest_delay: float = 30.0
+    longest_wait: float = 600.0
+    silence: float = 30.0
+
+    def delay(self, failures: int) -> float:
+        """The pause after so many failures in a row."""
+        return min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
+
+
+class BusyError(Exception):
+    """It may work in a moment: a cut connection, a busy server, a broken answer.
+
+    Attributes:
+        pause: seconds that the server asks to wait, if it does.
+    """
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        """Keep what went wrong."""
+        super().__init__(reason)
+        self.pause = pause
+
+
+@functools.cache
+def headers_with(token: str | None) -> Mapping[str, str]:
+    """What every request says of us, and the token."""
+    from huggingface_hub.utils import build_hf_headers
+
+    return build_hf_headers(
+        token=token or False, library_name="vd4rl-data", library_version=__version__
+    )
+
+
+class UnexpectedStatusError(TransferError):
+    """A server answers with a status that makes no sense, or does not know what is asked of it."""
+
+
+def own_endpoint() -> str:
+    """The client's own endpoint, without a slash at its end (``HF_ENDPOINT``)."""
+    from huggingface_hub import constants
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def endpoint_of(url: str | None = None, token: str | None = None) -> Endpoint:
+    """The endpoint at an address, by default the client's own.
+
+    The client's own token (``HF_TOKEN``, or the one saved at login) is for its own endpoint alone.
+    """
+    own = own_endpoint()
+    address = (url or own).rstrip("/")
+    if token is None and address == own:
         from huggingface_hub import get_token
 
-        return get_token()
-
-    def api(self) -> Any:
-        """The client."""
-        from huggingface_hub import HfApi
-
-        return HfApi(
-            endpoint=self.url,
-            token=self.secret or False,
-            library_name="vd4rl-data",
-            library_version=__version__,
-        )
-
-    def state(self, repo_id: str, revision: str) -> RepositoryState:
-        """What commit a revision is.
-
-        Raises:
-            RemoteFileNotFoundError, RemoteAccessError, OfflineError, TransferError: as in
-                :meth:`ask`.
-        """
-        what = f"the dataset repository {repo_id} at revision {revision}"
-        info = self.ask(what, self.api().dataset_info, repo_id, revision=revision)
-        if not COMMIT.fullmatch(str(info.sha)):
-            raise TransferError(f"{self.url}: {what}: expected a commit, got {info.sha!r}")
-        return RepositoryState(str(info.sha), cast("bool | None", info.private))
-
-    def tree(self, repo_id: str, commit: str) -> dict[str, RemoteEntry]:
-        """Every file of a commit, by its path.
-
-        Raises:
-            RemoteFileNotFoundError, RemoteAccessError, OfflineError, TransferError: as in
-                :meth:`ask`.
-        """
-
-        def listed() -> list[Any]:
-            return list(
-                self.api().list_repo_tree(
-                    repo_id, repo_type="dataset", revision=commit, recursive=True
-                )
-            )
-
-        what = f"the files of the dataset repository {repo_id} at {commit}"
-        return {entry.path: entry for entry in _entries(self.ask(what, listed))}
-
-    def entries(self, repo_id: str, commit: str, paths: Sequence[str]) -> dict[str, RemoteEntry]:
-        """Those of the paths that are files of a commit.
-
-        Raises:
-            RemoteFileNotFoundError, RemoteAccessError, OfflineError, TransferError: as in
-                :meth:`ask`.
-        """
-        what = f"{len(paths)} files of the dataset repository {repo_id} at {commit}"
-        listed: list[Any] = []
-        for first in range(0, len(paths), _PATHS_AT_ONCE):
-            listed += self.ask(
-                what,
-                _within,
-                self.patience.seconds,
-                self.api().get_paths_info,
-                repo_id,
-                list(paths[first : first + _PATHS_AT_ONCE]),
-                repo_type="dataset",
-                revision=commit,
-            )
-        wanted = set(paths)
-        return {entry.path: entry for entry in _entries(listed) if entry.path in wanted}
-
-    def ask(self, what: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
-        """Call the client, again if the server is busy.
-
-        Args:
-            what: what the call is about, for messages.
-            function: of the client.
-            *arguments: for the function.
-            **options: for the function.
-
-        Raises:
-            RemoteAccessError: the token is missing, wrong, or has no such right.
-            RemoteFileNotFoundError: the repository, revision or file is not there.
-            PublishError: the server refuses what is sent, or it changed meanwhile.
-            OfflineError: the client is set to be offline.
-            TransferError: the network or the server fails for too long.
-        """
-        for attempt in range(self.patience.attempts):
-            try:
-                return function(*arguments, **options)
-            except Vd4rlError:
-                raise
-            except _client_errors() as error:
-                if getattr(error, "filename", None) is not None:
-                    raise  # about a file of this machine
-                last = attempt + 1 == self.patience.attempts
-                if last or not _is_transient(error):
-                    raise self._translated(what, error) from error
-            time.sleep(self.patience.first_delay * 2**attempt)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _translated(self, what: str, error: Exception) -> Vd4rlError:
-        where = f"{self.url}: {what}"
-        response = _response(error)
-        if response is None:
-            return _without_response(where, error)
-        status, said = int(response.status_code), _said(error)
-        if status in {401, 403}:
-            return RemoteAccessError(
-                f"{where}: status {status}{said}: it is not there, or needs a token with access to "
-                "it (and to write, one with that right); give one as token= or in HF_TOKEN"
-            )
-        if status in {404, 410}:
-            return RemoteFileNotFoundError(f"{where}: status {status}: it is not there{said}")
-        if status in _CONFLICT:
-            return PublishError(
-                f"{where}: status {status}: it was changed by someone else meanwhile{said}; look "
-                "at what changed, then run the same again: what was uploaded is not sent twice"
-            )
-        if status in _BUSY:
-            return TransferError(f"{where}: status {status} again and again{said}; try later")
-        return PublishError(f"{where}: status {status}: the hub refuses it{said}")
-
-
-def git_id(content: bytes) -> str:
-    """What git calls a file of this content: 40 hexadecimal digits."""
-    return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
+        token = get_token()
+    return Endpoint(address, token)
 
 
 def is_offline() -> bool:
@@ -238,94 +139,202 @@ def is_offline() -> bool:
     return constants.HF_HUB_OFFLINE
 
 
-def own_endpoint() -> str:
-    """The client's own endpoint, without a slash at its end (``HF_ENDPOINT``)."""
-    from huggingface_hub import constants
+@contextmanager
+def opened(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    patience: Patience,
+    *,
+    redirected: bool = False,
+    **options: Any,
+) -> Generator[Any]:
+    """Ask once, follow redirects, and yield the response before its body is read.
 
-    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-
-
-def _within(seconds: float, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
-    """Call a function of the client that has no limit of time.
+    Args:
+        method: of HTTP.
+        url: the address.
+        headers: the request's own.
+        patience: with a server that is silent.
+        redirected: the address is one that a redirect led to before.
+        **options: for the session, such as a body.
 
     Raises:
-        TimeoutError: it takes too long; its thread is left to itself.
+        BusyError: it may work in a moment.
+        RemoteFileNotFoundError, RemoteAccessError, OfflineError, TransferError: it will not.
     """
-    answers: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
+    from huggingface_hub.utils import get_session
 
-    def call() -> None:
+    times = (_CONNECT_SECONDS, patience.silence, patience.silence, None)
+    with ExitStack() as stack:
+        with network_errors(url):
+            response: Any = stack.enter_context(
+                get_session().stream(
+                    method, url, headers=headers, timeout=times, follow_redirects=True, **options
+                )
+            )
+        landing = str(response.url)
+        if url.startswith("https:") and not landing.startswith("https:"):
+            raise TransferError(f"{url} redirects to the insecure {landing[:300]}")
+        check_status(url, response, redirected=redirected or bool(response.history))
+        yield response
+
+
+def ask(
+    endpoint: Endpoint, path: str, patience: Patience, *, method: str = "GET", **options: Any
+) -> Any:
+    """What the endpoint's interface says at a path below ``/api``, as JSON; patiently.
+
+    Raises:
+        RemoteFileNotFoundError, RemoteAccessError, OfflineError: as :func:`opened`.
+        TransferError: it refuses, or it failed too often.
+    """
+    url = f"{endpoint.url}/api/{path}"
+
+    def once() -> Any:
+        with opened(method, url, headers_with(endpoint.token), patience, **options) as response:
+            with network_errors(url):
+                text = response.read()
+            try:
+                return json.loads(text)
+            except ValueError as error:  # a gateway answered in its place
+                raise BusyError("the answer is not JSON") from error
+
+    return retried(once, url, patience)
+
+
+def retried(function: Callable[[], _T], where: str, patience: Patience) -> _T:
+    """Call a function, again if it raises a :class:`BusyError`.
+
+    Raises:
+        TransferError: it did so too often, or the pause asked for is too long.
+    """
+    for failures in range(1, patience.attempts + 1):
         try:
-            answers.put((function(*arguments, **options), None))
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-            answers.put((None, error))
+            return function()
+        except BusyError as error:
+            pause = max(patience.delay(failures), error.pause or 0.0)
+            if failures == patience.attempts or pause > patience.longest_wait:
+                wait = f", asks to wait for {pause:,.0f} s" if error.pause else ""
+                raise TransferError(
+                    f"{where}: {error}; gave up after {failures} failures in a row{wait}"
+                ) from error
+        time.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
 
-    threading.Thread(target=call, name="hub client", daemon=True).start()
+
+@contextmanager
+def network_errors(where: str) -> Generator[None]:
+    """Turn what the client's session raises into a :class:`BusyError` or one of our errors."""
     try:
-        answer, error = answers.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {seconds:g} seconds") from None
-    if error is not None:
-        raise error
-    return cast("_T", answer)
+        yield
+    except (Vd4rlError, BusyError):
+        raise
+    except session_errors() as error:
+        raise translated(where, error) from error
 
 
-def _entries(listed: list[Any]) -> Iterator[RemoteEntry]:
-    for item in listed:
-        if hasattr(item, "blob_id"):  # a folder has none
-            sha256 = None if item.lfs is None else str(item.lfs.sha256)
-            yield RemoteEntry(str(item.path), int(item.size), sha256, str(item.blob_id))
-
-
-def _client_errors() -> tuple[type[Exception], ...]:
-    """Everything that the client raises for a request that failed.
-
-    Which HTTP library it uses depends on its version; its own error derives from that library's.
-    """
+@functools.cache
+def session_errors() -> tuple[type[Exception], ...]:
+    """Everything that the session raises for a request that failed."""
     from huggingface_hub.errors import HfHubHTTPError
 
     roots = (base for base in HfHubHTTPError.__mro__ if base.__module__.startswith("http"))
-    return (*cast("Iterator[type[Exception]]", roots), OSError, RuntimeError, ValueError)
+    found = cast("Iterator[type[Exception]]", roots)
+    return (*found, OSError, ImportError, RuntimeError, ValueError)
 
 
-def _is_transient(error: Exception) -> bool:
+def translated(where: str, error: Exception) -> Vd4rlError | BusyError:
+    """An error of the session without a response, in our own words."""
     from huggingface_hub.errors import OfflineModeIsEnabled
 
-    response = _response(error)
-    if response is not None:
-        return int(response.status_code) in _BUSY
-    if isinstance(error, json.JSONDecodeError):
-        return True  # a gateway answered in place of the hub
-    return not isinstance(error, OfflineModeIsEnabled | PermissionError | RuntimeError | ValueError)
+    links = list(chain(error))
+    if any(isinstance(link, OfflineModeIsEnabled) for link in links):
+        return OfflineError(f"{where}: the network must not be used: HF_HUB_OFFLINE is set")
+    text = printable(": ".join(dict.fromkeys(str(link) for link in links)))
+    text = f"{type(error).__name__}: {text}"
+    if any(isinstance(link, ssl.SSLCertVerificationError) for link in links):
+        return RemoteAccessError(f"{where}: its certificate is not trusted: {text}")
+    permanent = isinstance(error, ImportError | ValueError)
+    if permanent or type(error).__name__ in _PERMANENT:
+        return TransferError(f"{where}: {text}")
+    return BusyError(text)
 
 
-def _response(error: Exception) -> Any:
-    """The HTTP response behind an error, or behind what caused it."""
-    responses = (getattr(link, "response", None) for link in _chain(error))
-    return next((response for response in responses if response is not None), None)
+def check_status(url: str, response: Any, *, redirected: bool = False) -> None:
+    """Turn a status that is none of success, or of a range that is not there, into an error.
+
+    Args:
+        url: what was asked for, for messages.
+        response: of the session.
+        redirected: the refusal comes from behind a redirect: links that a hub hands out expire.
+
+    Raises:
+        BusyError, RemoteFileNotFoundError, RemoteAccessError, TransferError: as :func:`opened`.
+    """
+    status = int(response.status_code)
+    if 200 <= status < 300 or status == 416:
+        return
+    words = (response.headers.get(name) for name in ("X-Error-Code", "X-Error-Message"))
+    said = ": ".join([f"status {status}", *(printable(word, 200) for word in words if word)])
+    if status in _BUSY:
+        raise BusyError(said, _pause(response))
+    if status in _FORBIDDEN and redirected:
+        raise BusyError(f"behind a redirect, {said}")
+    if status in _ABSENT:
+        raise RemoteFileNotFoundError(f"{url} does not exist ({said})")
+    if status in _FORBIDDEN:
+        raise RemoteAccessError(
+            f"{url} does not exist, or needs a token with access to it (to write, one with that "
+            f"right); give one as token= or in HF_TOKEN ({said})"
+        )
+    raise UnexpectedStatusError(f"{url} cannot be had ({said})")
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def printable(text: str, length: int = 400) -> str:
+    """Text from elsewhere, made fit for a terminal."""
+    return _UNPRINTABLE.sub(" ", text)[:length]
+
+
+def file_address(endpoint: str, repo_id: str, revision: str, path: str) -> str:
+    """Where a hub, or a file server laid out like one, has a file of a dataset repository."""
+    base = f"{endpoint.rstrip('/')}/datasets/{repo_id}/resolve"
+    return f"{base}/{quote(revision, safe='')}/{quote(path)}"
+
+
+def git_id(content: bytes) -> str:
+    """What git calls a file of this content: 40 hexadecimal digits."""
+    return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
+
+
+def check_address(url: str) -> None:
+    """Refuse what is no address of a server.
+
+    Raises:
+        ValueError: it is no ``http`` or ``https`` URL with a host.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or _UNPRINTABLE.search(url):
+        raise ValueError(f"expected an http or https URL with a host, got {url[:300]!r}")
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
     """An error, what caused it, and so on."""
     while error is not None:
         yield error
-        error = error.__cause__
+        error = error.__cause__ or error.__context__
 
 
-def _without_response(where: str, error: Exception) -> Vd4rlError:
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
-    text = _PLAIN.sub(" ", ": ".join(str(link) for link in _chain(error)))[:400]
-    if isinstance(error, OfflineModeIsEnabled):
-        return OfflineError(f"{where}: the network must not be used: HF_HUB_OFFLINE is set")
-    if isinstance(error, PermissionError):
-        return RemoteAccessError(f"{where}: the hub's store for large files refuses it: {text}")
-    if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError):
-        return PublishError(f"{where}: the hub's client refuses it: {text}")
-    return TransferError(f"{where}: {type(error).__name__}: {text}")
-
-
-def _said(error: Exception) -> str:
-    """What the server says, made fit for a terminal."""
-    messages = (getattr(link, "server_message", None) for link in _chain(error))
-    message = next((message for message in messages if message), None)
-    return f" ({_PLAIN.sub(' ', str(message))[:300]})" if message else ""
+def _pause(response: Any) -> float | None:
+    """Seconds that a server asks to wait: a number, a date, or when its quota starts anew."""
+    text = str(response.headers.get("Retry-After", "")).strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    reset = _QUOTA_RESET.search(response.headers.get("RateLimit", ""))
+    if reset is not None:
+        return float(reset[1])
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - time.time())

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Final
-from urllib.parse import quote
 
+from vd4rl_data.download.client import file_address
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.manifest import Manifest
@@ -77,9 +77,8 @@ class PublicSource:
         return sum(sizes) if len(sizes) == len(self.files) else None
 
     def url(self, endpoint: str, path: str) -> str:
-        """Where a hub, or a mirror of one, at ``endpoint`` serves a file of this source."""
-        base = endpoint.rstrip("/")
-        return f"{base}/datasets/{self.repo_id}/resolve/{self.revision}/{quote(path)}"
+        """Where a hub, or a file server laid out like one, has a file of this source."""
+        return file_address(endpoint, self.repo_id, self.revision, path)
 
 
 def public_source(spec: DatasetSpec) -> PublicSource | None:

@@ -1,7 +1,7 @@
 """Dataset files → a repository of your own on the hub: prepare a folder, look at it, upload it."""
 
-from vd4rl_data.download.client import Hub as Hub
 from vd4rl_data.download.client import Patience as Patience
+from vd4rl_data.publish.hub import Hub as Hub
 from vd4rl_data.publish.model import CommitInfo as CommitInfo
 from vd4rl_data.publish.model import PreparedDataset as PreparedDataset
 from vd4rl_data.publish.model import PreparedFile as PreparedFile

@@ -72,16 +72,25 @@ def read(path: Path) -> Sidecar | None:
     """The sidecar of a dataset, or ``None`` if there is none.
 
     Raises:
-        DatasetFormatError: it is not what :func:`replaced` writes.
+        DatasetFormatError: as :func:`parse`.
     """
     sidecar = sidecar_path(path)
     if not sidecar.exists():
         return None
+    return parse(sidecar.read_text(encoding="utf-8", errors="replace"), str(sidecar))
+
+
+def parse(text: str, where: str) -> Sidecar:
+    """What the text of a sidecar says; ``where`` it comes from, for messages.
+
+    Raises:
+        DatasetFormatError: it is not what :func:`replaced` writes.
+    """
     try:
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
+        content = json.loads(text)
         files = tuple(FileRecord(**record) for record in content["files"])
         return Sidecar(canonical_json(content["manifest"]), files)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DatasetFormatError(
-            f"{sidecar}: expected JSON with the manifest and the files of the dataset; {error!r}"
+            f"{where}: expected JSON with the manifest and the files of the dataset; {error!r}"
         ) from error

@@ -1,4 +1,4 @@
-"""A published tiny dataset, served by a real mirror."""
+"""A published tiny dataset, served by a real hub."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub.constants
 import pytest
 
 from tests.storage import tiny
@@ -20,7 +19,7 @@ NAME = tiny.SPEC.name
 SOURCE = f"hf://{REPO_ID}"
 SIDECAR = f"{NAME}.packed.manifest.json"
 SHARDS = [f"{NAME}.packed-0000{number}-of-00002.h5" for number in range(2)]
-MakeMirror = Callable[..., Any]
+MakeHub = Callable[..., Any]
 
 
 def acquire(root: Path, source: str = SOURCE, name: str = NAME, **options: Any) -> Path:
@@ -39,15 +38,6 @@ def tiny_specs(monkeypatch: pytest.MonkeyPatch) -> None:
     for spec in tiny.SPECS:
         monkeypatch.setitem(DATASETS, spec.name, spec)
     monkeypatch.setattr(shards, "_RAW_BYTES", (700,))
-
-
-@pytest.fixture(autouse=True)
-def online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No token and no setting of the person who runs the tests."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_ENDPOINT"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -81,10 +71,8 @@ def files(prepared: PreparedRepository) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def mirror(
-    make_mirror: MakeMirror, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> Any:
-    """A mirror that serves it, and that the client takes for the hub."""
-    running = make_mirror(files, REPO_ID)
+def hub(make_hub: MakeHub, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A hub that serves it, and that the client takes for the hub."""
+    running = make_hub(files, REPO_ID)
     monkeypatch.setenv("HF_ENDPOINT", running.url)
     return running

@@ -15,12 +15,12 @@ from tests.download.published.conftest import (
     REPO_ID,
     SHARDS,
     SIDECAR,
-    MakeMirror,
+    MakeHub,
     acquire,
     installed,
 )
 from tests.storage import tiny
-from vd4rl_data.errors import CorruptFileError
+from vd4rl_data.errors import CorruptFileError, RemoteFileNotFoundError
 from vd4rl_data.registry import DATASETS
 from vd4rl_data.storage import pack
 
@@ -45,36 +45,37 @@ def _altered(files: dict[str, bytes], change: Callable[[dict[str, Any]], None]) 
 )
 def test_sidecar_that_does_not_fit(
     change: Callable[[dict[str, Any]], None],
-    make_mirror: MakeMirror,
+    make_hub: MakeHub,
     files: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    mirror = make_mirror(_altered(files, change), REPO_ID)
+    hub = make_hub(_altered(files, change), REPO_ID)
     with pytest.raises(CorruptFileError, match=r"manifest\.json|sidecar"):
-        acquire(tmp_path, endpoint=mirror.url)
-    assert not mirror.requests(".h5", "GET"), "refused before any data is fetched"
+        acquire(tmp_path, endpoint=hub.url)
+    assert not installed(tmp_path)
 
 
 def test_manifest_that_is_not_the_files_own(
-    make_mirror: MakeMirror, files: dict[str, bytes], tmp_path: Path
+    make_hub: MakeHub, files: dict[str, bytes], tmp_path: Path
 ) -> None:
     def embellish(content: dict[str, Any]) -> None:
         content["manifest"]["provenance"]["origin"] = "official"
 
-    mirror = make_mirror(_altered(files, embellish), REPO_ID)
+    hub = make_hub(_altered(files, embellish), REPO_ID)
     with pytest.raises(CorruptFileError, match="not the one in its sidecar"):
-        acquire(tmp_path, endpoint=mirror.url)
+        acquire(tmp_path, endpoint=hub.url)
     assert not installed(tmp_path)
 
 
-def test_shard_is_missing(make_mirror: MakeMirror, files: dict[str, bytes], tmp_path: Path) -> None:
+def test_shard_is_missing(make_hub: MakeHub, files: dict[str, bytes], tmp_path: Path) -> None:
     del files[SHARDS[1]]
-    mirror = make_mirror(files, REPO_ID)
-    with pytest.raises(CorruptFileError, match="publish it again"):
-        acquire(tmp_path, endpoint=mirror.url)
+    hub = make_hub(files, REPO_ID)
+    with pytest.raises(RemoteFileNotFoundError, match=SHARDS[1]):
+        acquire(tmp_path, endpoint=hub.url)
+    assert not installed(tmp_path)
 
 
-def test_files_of_another_dataset(make_mirror: MakeMirror, tmp_path: Path) -> None:
+def test_files_of_another_dataset(make_hub: MakeHub, tmp_path: Path) -> None:
     """Whole and well-formed, but another dataset's, under the name and sidecar of the one asked."""
     path = tmp_path / "a" / f"{tiny.EXPERT.name}.h5"
     tiny.write(path, tiny.episodes_of((3, 3, 3)), spec=tiny.EXPERT)
@@ -85,21 +86,19 @@ def test_files_of_another_dataset(make_mirror: MakeMirror, tmp_path: Path) -> No
         f"{NAME}.packed-00000-of-00001.h5": shard.read_bytes(),
         SIDECAR: sidecar.replace(Path(tiny.EXPERT.name).name, new).encode(),
     }
-    mirror = make_mirror(files, REPO_ID)
+    hub = make_hub(files, REPO_ID)
     with pytest.raises(CorruptFileError, match="fails verification"):
-        acquire(tmp_path / "root", endpoint=mirror.url)
+        acquire(tmp_path / "root", endpoint=hub.url)
     assert not installed(tmp_path / "root")
 
 
-def test_false_figures(
-    make_mirror: MakeMirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_false_figures(make_hub: MakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that says it is complete, and holds three of four episodes."""
     path = tmp_path / "a" / f"{NAME}.h5"
     tiny.write(path)
     shards = pack(path)
     files = {f"Tiny/{item.name}": item.read_bytes() for item in shards[0].parent.iterdir()}
     monkeypatch.setitem(DATASETS, NAME, dataclasses.replace(tiny.SPEC, num_episodes=4))
-    mirror = make_mirror(files, REPO_ID)
+    hub = make_hub(files, REPO_ID)
     with pytest.raises(CorruptFileError, match="complete"):
-        acquire(tmp_path / "root", endpoint=mirror.url)
+        acquire(tmp_path / "root", endpoint=hub.url)

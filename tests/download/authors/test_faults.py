@@ -1,0 +1,254 @@
+"""Every fault of a server, through the whole path: the right data, or a clear error and nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.download.authors import miniature
+from tests.download.authors.conftest import IN_FLIGHT, QUICK, Acquire
+from tests.download.authors.miniature import MEDIUM, REVISION, SHARDS
+from tests.download.local_hub import Response
+from vd4rl_data.download.client import Endpoint
+from vd4rl_data.errors import (
+    CorruptFileError,
+    RemoteAccessError,
+    RemoteFileNotFoundError,
+    TransferError,
+)
+
+Fault = Callable[[Any, str], None]
+KINDS = {MEDIUM: "npz", SHARDS: "hdf5"}
+LIST = f"/paths-info/{REVISION}"
+
+MENDED: dict[str, Fault] = {
+    "cut": lambda server, end: server.cut(end, 700, times=3),
+    "cut at once": lambda server, end: server.drop(end, times=3),
+    "wrong bytes": lambda server, end: server.corrupt(end, at=100),
+    "429": lambda server, end: server.status(end, 429, times=2, Retry_After="0"),
+    "500": lambda server, end: server.status(end, 500, times=3),
+    "no ranges": lambda server, end: server.refuse_ranges(end),
+    "list 500": lambda server, end: server.status(LIST, 500),
+    "list cut": lambda server, end: server.drop(LIST),
+}
+
+FATAL: dict[str, tuple[Fault, type[Exception]]] = {
+    "wrong bytes": (
+        lambda server, end: server.corrupt(end, at=100, times=None),
+        CorruptFileError,
+    ),
+    "404": (lambda server, end: server.status(end, 404, times=None), RemoteFileNotFoundError),
+    "403": (lambda server, end: server.status(end, 403, times=None), RemoteAccessError),
+    "500": (lambda server, end: server.status(end, 500, times=None), TransferError),
+    "429": (
+        lambda server, end: server.status(end, 429, times=None, Retry_After="86400"),
+        TransferError,
+    ),
+}
+
+
+def _sent(acquire: Acquire, server: Any, name: str) -> tuple[int, int]:
+    """Bytes of data that were sent, and bytes of the files."""
+    files = acquire.files.sources[name].files
+    return server.bytes_sent(KINDS[name]), sum(len(acquire.files.files[f.path]) for f in files)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"), [*((MEDIUM, fault) for fault in MENDED), (SHARDS, "cut"), (SHARDS, "500")]
+)
+def test_what_mends_itself_gives_the_right_data(
+    acquire: Acquire, server: Any, name: str, fault: str
+) -> None:
+    MENDED[fault](server, KINDS[name])
+    acquire(name, server.url)
+    assert acquire.stored(name).manifest.origin == "official"
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"), [*((MEDIUM, fault) for fault in FATAL), (SHARDS, "wrong bytes")]
+)
+def test_what_does_not_is_an_error_and_the_next_call_goes_on(
+    acquire: Acquire, server: Any, name: str, fault: str
+) -> None:
+    act, kind = FATAL[fault]
+    last = acquire.files.sources[name].files[-1].path
+    act(server, last)
+    with pytest.raises(kind) as caught:
+        acquire(name, server.url)
+    assert type(caught.value) is kind
+    assert (server.url if fault == "429" else Path(last).name) in str(caught.value)
+    acquire.assert_nothing(name)
+    server.mend()
+    acquire(name, server.url)
+    acquire.stored(name)
+    sent, total = _sent(acquire, server, name)
+    again = 2 * len(acquire.files.files[last]) if fault == "wrong bytes" else 0
+    assert sent <= total + again + IN_FLIGHT
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_short_file(acquire: Acquire, make_hub: Any, server: Any, name: str) -> None:
+    """The server's copy lacks its end; the catalog knows better, or the reader does."""
+    last = acquire.files.sources[name].files[-1].path
+    short = {**acquire.files.files, last: acquire.files.files[last][:-50]}
+    other = make_hub(short, miniature.REPO_ID, revision=REVISION)
+    with pytest.raises(CorruptFileError, match=Path(last).name):
+        acquire(name, other.url)
+    acquire.assert_nothing(name)
+
+
+def test_a_revision_that_is_gone(acquire: Acquire, make_hub: Any) -> None:
+    other = make_hub(acquire.files.files, miniature.REPO_ID, revision="f" * 40)
+    with pytest.raises(RemoteFileNotFoundError, match=f"{REVISION}.*RevisionNotFound"):
+        acquire(MEDIUM, other.url)
+    acquire.assert_nothing(MEDIUM)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_server_that_is_dead_from_the_start(acquire: Acquire, server: Any, name: str) -> None:
+    url = server.url
+    server.stop()
+    with pytest.raises(TransferError, match=url):
+        acquire(name, url)
+    acquire.assert_nothing(name)
+
+
+def test_a_server_that_never_answers(acquire: Acquire, server: Any) -> None:
+    server.delay(LIST, 60.0, times=None)
+    with pytest.raises(TransferError, match=f"{LIST}.*ReadTimeout"):
+        acquire(MEDIUM, server.url, patience=dataclasses.replace(QUICK, attempts=2, silence=0.2))
+
+
+def test_the_next_endpoint_is_asked(acquire: Acquire, server: Any, make_hub: Any) -> None:
+    dead = make_hub({}, miniature.REPO_ID)
+    url = dead.url
+    dead.stop()
+    empty = make_hub({"a.txt": b"a"}, miniature.REPO_ID, revision=REVISION)
+    acquire(MEDIUM, url, empty.url, server.url)
+    assert acquire.stored(MEDIUM).manifest.origin == "official"
+
+
+def test_a_mirror_with_some_of_the_files(acquire: Acquire, make_hub: Any) -> None:
+    source = acquire.files.sources[MEDIUM]
+    some = {p: data for p, data in acquire.files.files.items() if p != source.files[1].path}
+    with pytest.raises(RemoteFileNotFoundError, match=Path(source.files[1].path).name):
+        acquire(MEDIUM, make_hub(some, miniature.REPO_ID, revision=REVISION).url)
+
+
+def test_a_token_is_for_its_own_endpoint_alone(
+    acquire: Acquire, server: Any, make_hub: Any
+) -> None:
+    bare = make_hub({"a.txt": b"a"}, miniature.REPO_ID, revision=REVISION)
+    endpoints = (Endpoint(bare.url, "secret"), Endpoint(server.url))
+    acquire(MEDIUM, endpoints=endpoints)
+    acquire.stored(MEDIUM)
+    assert {request.headers.get("authorization") for request in bare.begun} == {"Bearer secret"}
+    assert {request.headers.get("authorization") for request in server.begun} == {None}
+
+
+@pytest.mark.parametrize("what", ["bytes", "SHA-256"])
+def test_catalog_and_server_disagree(acquire: Acquire, server: Any, what: str) -> None:
+    source = acquire.files.sources[MEDIUM]
+    change: Any = {"num_bytes": 7} if what == "bytes" else {"sha256": "0" * 64}
+    changed = (source.files[0], dataclasses.replace(source.files[1], **change))
+    with pytest.raises(CorruptFileError, match=f"the catalog of this package says {what}"):
+        acquire(MEDIUM, server.url, source=dataclasses.replace(source, files=changed))
+    assert not server.requests("npz")
+
+
+def _rewritten(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Any:
+    """An action of :meth:`LocalHub.add` that changes a listing."""
+
+    def act(request: Any, handler: Any) -> Response:
+        body = b"".join(handler(request).body)
+        return Response(200, {}, [json.dumps(change(json.loads(body))).encode()])
+
+    return act
+
+
+def test_hostile_names_in_the_listing_change_nothing(
+    acquire: Acquire, server: Any, tmp_path: Path
+) -> None:
+    names = [
+        "../../evil",
+        f"{tmp_path}/evil",
+        "C:\\evil",
+        ".transfer/journal.jsonl",
+        "a\x00b",
+        "CON",
+    ]
+
+    def add(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        hostile = [{**entries[0], "path": path} for path in names]
+        return [*hostile, *entries, *hostile]
+
+    server.add(LIST, _rewritten(add), None, ("POST",))
+    acquire(MEDIUM, server.url)
+    acquire.stored(MEDIUM)
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("size", -1), ("size", 10**15), ("oid", "../../etc/passwd")]
+)
+def test_hostile_values_in_the_listing(
+    acquire: Acquire, server: Any, field: str, value: Any
+) -> None:
+    def change(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for entry in entries:
+            if field == "size":
+                entry["size"] = value
+            else:
+                entry["lfs"]["oid"] = value
+        return entries
+
+    server.add(LIST, _rewritten(change), None, ("POST",))
+    if field == "oid" or value < 0:  # as if it named none; the answers to the downloads do
+        acquire(MEDIUM, server.url)
+        assert acquire.stored(MEDIUM).manifest.origin == "official"
+        return
+    with pytest.raises((CorruptFileError, OSError)):
+        acquire(MEDIUM, server.url)
+    acquire.assert_nothing(MEDIUM)
+    assert not server.requests("npz")
+
+
+def _plain(server: Any) -> None:
+    """Make a server a server of files that knows nothing of hashes."""
+    server.status(LIST, 404, times=None)
+    server.header("npz", ETag=None, X_Linked_ETag=None)
+
+
+def test_the_first_use_is_trusted_recorded_and_held_against_the_second(
+    acquire: Acquire, server: Any, make_hub: Any
+) -> None:
+    _plain(server)
+    path = acquire(MEDIUM, server.url)
+    manifest = acquire.stored(MEDIUM).manifest
+    assert manifest.origin == "imported"
+    assert {file["hash_from"] for file in manifest.provenance.sources} == {"first use"}
+    assert {file["hash_status"] for file in manifest.provenance.sources} == {"unknown"}
+    path.unlink()
+    changed = miniature.build(acquire.root / "other", small=2)
+    victim = acquire.files.sources[MEDIUM].files[0].path
+    twin = acquire.files.sources[miniature.EXPERT].files[0].path
+    files = {**changed.files, victim: changed.files[twin]}
+    other = make_hub(files, miniature.REPO_ID, revision=REVISION)
+    _plain(other)
+    with pytest.raises(CorruptFileError, match="expected the SHA-256") as caught:
+        acquire(MEDIUM, other.url)
+    assert "source.json holds the SHA-256 of an earlier download" in caught.value.__notes__[-1]
+    acquire.assert_nothing(MEDIUM)
+    acquire(MEDIUM, server.url)
+    acquire.stored(MEDIUM)
+
+
+def test_patience_is_the_policy(acquire: Acquire, server: Any) -> None:
+    server.status("npz", 500, times=None)
+    with pytest.raises(TransferError, match="gave up after 2 failures"):
+        acquire(MEDIUM, server.url, patience=dataclasses.replace(QUICK, attempts=2))

@@ -1,0 +1,240 @@
+"""Files from one of several servers into a folder: whole, checked, and never twice.
+
+    server ──ranges──▶ <name>.incomplete ──SHA-256 as it grows──▶ <name> ──▶ the caller, in order
+
+A few threads fetch a file each; the caller's own thread takes what arrived. A process may be killed
+at any moment: the bytes in ``<name>.incomplete`` are kept, hashed once more by the next call, and
+gone on from. Nothing on the disk is believed without its SHA-256.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NoReturn
+
+from tqdm import tqdm
+
+from vd4rl_data.download.client import Endpoint, Patience
+from vd4rl_data.download.incomplete import ClosedError, Incomplete
+from vd4rl_data.download.transfer import RemoteFile, Server, Setup, Transfer
+from vd4rl_data.errors import CorruptFileError, OfflineError
+from vd4rl_data.progress import skip
+from vd4rl_data.storage.format import file_sha256
+
+IN_FLIGHT_BYTES: Final = 8 << 20
+"""What a killed process loses at most: all requests at a time ask for so many bytes."""
+
+_FAREWELL: Final = 0.5
+"""Seconds for threads to end that are not waiting for a server."""
+
+Take = Callable[[Path, RemoteFile], object]
+
+
+def fetch(
+    files: Sequence[RemoteFile],
+    folder: Path,
+    endpoints: Sequence[Endpoint],
+    address: Callable[[str, str], str],
+    *,
+    take: Take | None = None,
+    workers: int = 4,
+    in_flight: int = IN_FLIGHT_BYTES,
+    patience: Patience | None = None,
+    progress: bool = True,
+) -> tuple[RemoteFile, ...]:
+    """Bring files into a folder; the caller sees to it that no other process does so too.
+
+    A file gets its name when its size and SHA-256 are right, and not before.
+
+    Args:
+        files: what to fetch; the caller vouches for the paths.
+        folder: where the files go; made if it is missing.
+        endpoints: the servers in the order of preference. One that does not answer, or does not
+            give a file, is passed over. None at all means that the network must not be used.
+        address: of a file, from an endpoint's ``url`` and the file's ``path``.
+        take: called in this thread with the place and the facts of each file, in the order of
+            ``files``; afterwards the file is deleted. No more than ``2 * workers`` files lie in the
+            folder at a time. Without it, the files stay.
+        workers: files at a time.
+        in_flight: bytes that all requests at a time ask for.
+        patience: with the servers.
+        progress: show a bar with bytes, time left and files.
+
+    Returns:
+        What is known of each file now: its size, its SHA-256, and who named that.
+
+    Raises:
+        CorruptFileError: a file has other bytes than it should, at every endpoint.
+        RemoteFileNotFoundError, RemoteAccessError: no endpoint has a file, or none gives it.
+        OfflineError: a file is missing, and there is no endpoint.
+        TransferError: the network or the servers failed for too long; what arrived is kept.
+        NoSpaceError: the disk is full; what arrived is kept.
+    """
+    if not files:
+        return ()
+    workers = min(workers, len(files))
+    room = threading.Semaphore(len(files) if take is None else 2 * workers)
+    with _Bar(files, show=progress) as bar:
+        setup = Setup(
+            [Server(endpoint) for endpoint in endpoints],
+            address,
+            patience or Patience(),
+            max(1, in_flight // workers),
+            threading.Event(),
+            bar.count,
+            bar.expect,
+        )
+        crew = _Crew(setup, files, folder, room, bar)
+        try:
+            crew.start(workers)
+            return tuple(_delivered(crew, files, folder, take))
+        finally:
+            crew.stop()
+
+
+def _delivered(
+    crew: _Crew, files: Sequence[RemoteFile], folder: Path, take: Take | None
+) -> Iterator[RemoteFile]:
+    """Each file when it is its turn, in the order asked for."""
+    arrived: dict[str, RemoteFile] = {}
+    for file in files:
+        while file.path not in arrived:
+            event = crew.events.get()
+            if isinstance(event, BaseException):
+                raise event
+            arrived[event.path] = event
+        if take is not None:
+            path = folder / file.path
+            take(path, arrived[file.path])
+            path.unlink(missing_ok=True)
+            crew.room.release()
+        crew.bar.file_done()
+        yield arrived[file.path]
+
+
+class _Crew:
+    """The threads of one call, and what they bring."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        files: Sequence[RemoteFile],
+        folder: Path,
+        room: threading.Semaphore,
+        bar: _Bar,
+    ) -> None:
+        self.events: queue.SimpleQueue[RemoteFile | BaseException] = queue.SimpleQueue()
+        self.room = room
+        self.bar = bar
+        self._setup = setup
+        self._waiting = deque(files)
+        self._folder = folder
+        self._parts: set[Incomplete] = set()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, count: int) -> None:
+        """Begin."""
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """See to it that no thread writes any more.
+
+        One that waits for a server is not waited for: it will find its file closed, and end.
+        """
+        self._setup.stopped.set()
+        self._waiting.clear()
+        self.room.release(len(self._threads))
+        for part in list(self._parts):
+            part.close()
+        deadline = time.monotonic() + _FAREWELL
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _run(self) -> None:
+        """A thread: fetch files until none is left; tell what came of them."""
+        try:
+            while True:
+                self.room.acquire()
+                if not self._waiting:
+                    return
+                self.events.put(self._brought(self._waiting.popleft()))
+        except (ClosedError, IndexError):
+            return  # stopped, or another thread took the last file
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            self.events.put(error)
+
+    def _brought(self, file: RemoteFile) -> RemoteFile:
+        """The file in its place: it is whole already, or it is fetched now."""
+        target = self._folder / file.path
+        if target.is_file():
+            size = target.stat().st_size
+            if file.sha256 is not None and file_sha256(target) == file.sha256:
+                self.bar.skip(size)
+                return replace(file, size=size)
+            target.unlink()
+        if not self._setup.servers:
+            raise OfflineError(f"{target} is not here, and the network must not be used")
+        part = Incomplete(target, resume=file.sha256 is not None)
+        self._parts.add(part)
+        try:
+            self.bar.skip(part.position)
+            return Transfer(self._setup, file, part).run()
+        except CorruptFileError:
+            part.delete()
+            raise
+        finally:
+            part.close()
+            self._parts.discard(part)
+
+
+class _Bar:
+    """Bytes of all files, told by several threads; time left, and files done."""
+
+    def __init__(self, files: Sequence[RemoteFile], *, show: bool) -> None:
+        self._lock = threading.Lock()
+        self._files = len(files)
+        self._done = 0
+        self._bar: tqdm[NoReturn] = tqdm(
+            total=sum(file.size or 0 for file in files),
+            desc="download",
+            unit="B",
+            unit_scale=True,
+            disable=not show,
+            smoothing=0.1,
+        )
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._bar.close()
+
+    def expect(self, size: int) -> None:
+        """A file of so many bytes belongs to the whole."""
+        with self._lock:
+            self._bar.total = int(self._bar.total or 0) + size
+
+    def skip(self, size: int) -> None:
+        """So many bytes were here before; they count, but not for the speed."""
+        with self._lock:
+            skip(self._bar, size)
+
+    def count(self, size: int) -> None:
+        """So many bytes came; negative if they have to come again."""
+        with self._lock:
+            self._bar.update(size)
+
+    def file_done(self) -> None:
+        """One more file was delivered."""
+        with self._lock:
+            self._done += 1
+            self._bar.set_postfix_str(f"{self._done}/{self._files} files", refresh=False)

@@ -1,0 +1,82 @@
+"""Where to download from and how: the Hub client's own settings, and fallback endpoints."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vd4rl_data.download.client import (
+    Endpoint,
+    Patience,
+    check_address,
+    endpoint_of,
+    is_offline,
+)
+from vd4rl_data.download.fetch import IN_FLIGHT_BYTES
+from vd4rl_data.errors import InvalidSourceError
+
+ENDPOINTS: Final = "VD4RL_ENDPOINTS"
+"""Environment variable: addresses of hubs, or of file servers laid out like one, separated by
+commas, tried in this order after the client's own endpoint. They never see the client's token."""
+
+_PATIENCE: Final = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadSettings:
+    """How to download.
+
+    Attributes:
+        endpoints: in the order in which they are asked; none: never use the network.
+        cache: the client's cache, which is only read; ``None``: do not look there.
+        progress: show bars.
+        workers: files at a time.
+        in_flight: bytes that are asked for at a time.
+        patience: with the servers.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    cache: Path | None = None
+    progress: bool = True
+    workers: int = 4
+    in_flight: int = IN_FLIGHT_BYTES
+    patience: Patience = _PATIENCE
+
+    @property
+    def most_raw_files(self) -> int:
+        """Files that may lie on the disk, fetched or begun, and not converted yet."""
+        return 2 * self.workers
+
+    @classmethod
+    def current(cls) -> DownloadSettings:
+        """What the environment says now.
+
+        Raises:
+            InvalidSourceError: :data:`ENDPOINTS` holds something that is no address.
+        """
+        from huggingface_hub import constants
+        from huggingface_hub.utils import are_progress_bars_disabled
+
+        cache = os.environ.get("HF_HUB_CACHE") or constants.HF_HUB_CACHE
+        return cls(
+            () if is_offline() else _endpoints(),
+            Path(cache).expanduser(),
+            progress=not are_progress_bars_disabled(),
+        )
+
+
+def _endpoints() -> tuple[Endpoint, ...]:
+    own = endpoint_of()
+    endpoints = {own.url: own}
+    for text in os.environ.get(ENDPOINTS, "").split(","):
+        url = text.strip().rstrip("/")
+        if not url:
+            continue
+        try:
+            check_address(url)
+        except ValueError as error:
+            raise InvalidSourceError(f"{ENDPOINTS}: {error}") from error
+        endpoints.setdefault(url, Endpoint(url))
+    return tuple(endpoints.values())

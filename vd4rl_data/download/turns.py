@@ -1,0 +1,65 @@
+"""One process at a time does a piece of work; the others wait for it, and then find it done."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import filelock
+from tqdm import tqdm
+
+from vd4rl_data.storage.atomic import held_lock
+
+_LOGGER: Final = logging.getLogger("vd4rl_data")
+_POLL: Final = 0.2
+
+
+@contextmanager
+def turn(place: Path, folder: Path, *, show: bool) -> Generator[None]:
+    """Wait until no other process has the lock, and hold it; its death frees it.
+
+    Args:
+        place: of the lock.
+        folder: what the other process fills, for the progress line of the one that waits.
+        show: print that line.
+
+    Raises:
+        LocksUnsupportedError, NoSpaceError: as :func:`~vd4rl_data.storage.atomic.held_lock`.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held_lock(place))
+        except filelock.Timeout:
+            _LOGGER.info("%s: another process is downloading; waiting for it", folder)
+            _wait(stack, place, folder, show=show)
+        yield
+
+
+def _wait(stack: ExitStack, place: Path, folder: Path, *, show: bool) -> None:
+    text = "another process is downloading"
+    with tqdm(unit="B", unit_scale=True, disable=not show, desc=text) as bar:
+        while True:
+            try:
+                stack.enter_context(held_lock(place))
+            except filelock.Timeout:
+                if show:
+                    bar.n = folder_bytes(folder)
+                    bar.refresh()
+                time.sleep(_POLL)
+            else:
+                return
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder, some of which may just be going."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total

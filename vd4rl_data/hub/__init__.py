@@ -1,1 +1,0 @@
-"""A folder served as a mirror of the hub."""
