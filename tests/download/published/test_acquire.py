@@ -128,6 +128,7 @@ def test_never_taken_for_the_benchmark(hub: Any, data_dir: Path) -> None:
     assert len(load_dataset(path)) == 3
 
 
+@pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning")
 def test_code_of_the_card_runs(hub: Any, prepared: PreparedRepository, data_dir: Path) -> None:
     blocks = re.findall(r"```python\n(.+?)```", prepared.card, re.DOTALL)
     names: dict[str, Any] = {}
