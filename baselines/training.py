@@ -278,7 +278,7 @@ class Trainer:
         storage = self._machine.storage
         if storage == "auto":
             frames = dataset.columns.frames
-            storage = choose_storage(frames, len(frames), self._device)
+            storage = choose_storage(frames, len(frames), self._device, "stacked")
         rng = seeding.generator(Purpose.AGENT_BATCHES, self._settings.seed)
         algorithm = get_algorithm(self._settings.algorithm)
         batches: Any = algorithm.batches(dataset, self._hyper, rng, self._device, storage)

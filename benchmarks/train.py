@@ -99,7 +99,7 @@ def measure(
     peaks = measure_peaks(device, arguments.precision, quick=arguments.quick)
     storage = machine.storage
     if storage == "auto":
-        storage = choose_storage(columns.frames, len(columns.frames), device)
+        storage = choose_storage(columns.frames, len(columns.frames), device, "stacked")
     return {
         "device": device_name(device),
         "processor": find_processor().record(),

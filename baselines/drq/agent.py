@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from baselines.drq.augmentation import draw_shifts, random_shift
 from baselines.drq.networks import Actor, Critic, Encoder, Spaces, initialize
 from baselines.drq.noise import linear_schedule, noisy_action
+from baselines.drq.piecewise import PiecewiseEncoder
 from baselines.drq.settings import CriticSettings, PolicySettings
 from baselines.optimization import Average, Descent
 from vd4rl_data.pytorch import TorchTransitions
@@ -73,7 +74,9 @@ class DrqAgent:
         self.averages: dict[str, Average] = {}
         self.encoder = Encoder(spaces)
         self.add("encoder", self.encoder)
-        self._encode: Callable[[Tensor, Tensor], Tensor] = self._shift_and_encode
+        self._encode: Callable[[Tensor, Tensor], Tensor] = (
+            PiecewiseEncoder(self.encoder) if device.type == "cpu" else self._shift_and_encode
+        )
         self.actor = Actor(
             self.encoder.size, spaces.action_size, settings.feature_dim, settings.hidden_dim
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 PAD: Final = 4
@@ -32,6 +34,28 @@ def random_shift(observations: Tensor, shifts: Tensor) -> Tensor:
     # Indices on both sides of a slice: torch puts their dimensions first, (B, H, W, C).
     moved = observations[batch[:, None, None], :, rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2)
+
+
+def shift_into(moved: NDArray[Any], observations: NDArray[Any], shifts: NDArray[np.int64]) -> None:
+    """:func:`random_shift` on a CPU, into memory that is there: fewer and longer copies.
+
+    Args:
+        moved: (B, H, W, C), is written.
+        observations: (B, C, H, W).
+        shifts: (B, 2).
+    """
+    height, width = observations.shape[-2:]
+    turned = np.empty_like(moved)
+    for channel in range(observations.shape[1]):
+        turned[..., channel] = observations[:, channel]
+    for source, target, (y, x) in zip(turned, moved, (shifts - PAD).tolist(), strict=True):
+        top, bottom = max(0, -y), min(height, height - y)
+        left, right = max(0, -x), min(width, width - x)
+        target[top:bottom, left:right] = source[top + y : bottom + y, left + x : right + x]
+        target[top:bottom, :left] = target[top:bottom, left : left + 1]
+        target[top:bottom, right:] = target[top:bottom, right - 1 : right]
+        target[:top] = target[top]
+        target[bottom:] = target[bottom - 1]
 
 
 def draw_shifts(generator: torch.Generator, *shape: int) -> Tensor:

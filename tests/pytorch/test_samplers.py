@@ -142,7 +142,7 @@ def test_auto_storage_leaves_room_and_says_so(
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
     device: Any = torch.device("cuda", 7)
     with caplog.at_level(logging.INFO, "vd4rl_data"):
-        assert feeds_module.choose_storage(composite.frames, 100, device) == expected
+        assert feeds_module.choose_storage(composite.frames, 100, device, "stacked") == expected
     (record,) = caplog.records
     assert "GB free on cuda:7" in record.getMessage()
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vd4rl_data.frames import FrameArray
+from vd4rl_data.memory import available_memory
 from vd4rl_data.pytorch.batches import (
     FRAME_FIELDS,
     host_tensors,
@@ -22,6 +23,7 @@ from vd4rl_data.pytorch.batches import (
     joined,
     laid_out,
 )
+from vd4rl_data.pytorch.held import HeldFrames
 from vd4rl_data.sampling import Columns, Sampler, Sequences, Transitions
 from vd4rl_data.sampling.stream import Plan
 
@@ -31,6 +33,8 @@ Tensors: TypeAlias = dict[str, Tensor]
 STORAGES: Final = ("auto", "device", "stream")
 FREE_DEVICE_BYTES: Final = 4 * 2**30
 """What ``storage="auto"`` leaves free on the device, for networks and optimizers."""
+HELD_SHARE: Final = 0.5
+"""The share of the available memory that ``storage="auto"`` lets frames take on a CPU."""
 
 _UPLOAD_BYTES: Final = 2**26
 _BATCHES_AHEAD: Final = 2
@@ -48,6 +52,7 @@ def make_feed(
     """The sampler's batches on ``device``, as tensors by name.
 
     Raises:
+        MemoryError: frames are to be held in memory, and the system refuses.
         ValueError: unknown storage.
     """
     if storage not in STORAGES:
@@ -55,28 +60,44 @@ def make_feed(
     if device == torch.device("cuda"):  # without a number; another thread has another current one
         device = torch.device("cuda", torch.cuda.current_device())
     rows = episode_rows(sampler.columns, episodes)
-    if storage == "auto":
-        storage = choose_storage(sampler.columns.frames, len(rows), device)
-    if storage == "device":
+    automatic = storage == "auto"
+    if automatic:
+        storage = choose_storage(sampler.columns.frames, len(rows), device, layout)
+    if storage == "device" and device.type == "cpu":
+        try:
+            return HeldFeed(sampler, rows, layout)
+        except MemoryError:
+            if not automatic:
+                raise
+    elif storage == "device":
         return ResidentFeed(sampler, rows, device, layout)
-    if device.type == "cuda":
-        return PinnedFeed(sampler, device, layout)
-    return HostFeed(sampler, device, layout)
+    return (PinnedFeed if device.type == "cuda" else HostFeed)(sampler, device, layout)
 
 
-def choose_storage(frames: FrameArray, count: int, device: torch.device) -> str:
-    """``"device"`` if ``count`` frames fit there beside :data:`FREE_DEVICE_BYTES`, on CUDA."""
-    if device.type != "cuda":
-        return "stream"
+def choose_storage(frames: FrameArray, count: int, device: torch.device, layout: str) -> str:
+    """What ``storage="auto"`` means for ``count`` frames.
+
+    On CUDA ``"device"`` if they fit there beside :data:`FREE_DEVICE_BYTES`. On a CPU ``"device"``
+    if the layout is not the file's and they take at most :data:`HELD_SHARE` of the memory that is
+    available; in the file's own layout they come as fast from there. Else ``"stream"``.
+    """
     needed = frames.nbytes // max(len(frames), 1) * count
-    free, _ = torch.cuda.mem_get_info(device)
-    fits = needed + FREE_DEVICE_BYTES <= free
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        fits = needed + FREE_DEVICE_BYTES <= free
+        kept, streamed = "kept there", "streamed from the host, batch by batch"
+    elif device.type == "cpu" and is_channels_first(layout):
+        free = available_memory() or 0
+        fits = needed <= HELD_SHARE * free
+        kept, streamed = "held in memory, channels first", "read from the file, batch by batch"
+    else:
+        return "stream"
     _LOGGER.info(
         "frames take %.1f GB of %.1f GB free on %s: %s",
         needed / 1e9,
         free / 1e9,
         device,
-        "kept there" if fits else "streamed from the host, batch by batch",
+        kept if fits else streamed,
     )
     return "device" if fits else "stream"
 
@@ -117,6 +138,30 @@ class HostFeed:
         tensors = host_tensors(next(self._sampler).as_dict())
         moved = {name: tensor.to(self._device) for name, tensor in tensors.items()}
         return laid_out(moved, self._layout)
+
+
+class HeldFeed:
+    """Frames held in memory in the batches' layout; a batch is a copy of them, on the CPU."""
+
+    def __init__(self, sampler: AnySampler, rows: NDArray[np.int64], layout: str) -> None:
+        """Use :func:`make_feed`."""
+        self._sampler = sampler
+        self._layout = layout
+        channels_first = is_channels_first(layout)
+        self._frames = HeldFrames(sampler.columns.frames, rows, channels_first=channels_first)
+        self._gatherer = sampler.gatherer.over(self._frames)
+
+    def __iter__(self) -> HeldFeed:
+        return self
+
+    def __next__(self) -> Tensors:
+        plan = self._sampler.draw()
+        names = [name for name in FRAME_FIELDS if name in plan]
+        gathered = self._gatherer.gather([plan[name] for name in names])
+        tensors = host_tensors({**plan, **dict(zip(names, gathered, strict=True))})
+        if "mask" in tensors:
+            tensors["observations"][:, 1:][~tensors["mask"]] = 0
+        return {**tensors, **{name: joined(tensors[name], self._layout) for name in names}}
 
 
 class ResidentFeed:

@@ -76,11 +76,15 @@ class TorchTransitions:
             discount_factor: γ, in [0, 1].
             rng: a generator, a seed, or ``None`` for fresh entropy.
             device: where the batches arrive.
-            storage: ``"device"`` copies all frames of the episodes to the device once, as uint8,
-                and picks batches there. ``"stream"`` copies batch after batch, on CUDA from pinned
-                memory, in a background thread while the last one is used; on the CPU the tensors
-                are the sampler's own arrays, not copies. ``"auto"`` takes ``"device"`` on CUDA if
-                at least 4 GiB stay free there, else ``"stream"``, and logs what it takes.
+            storage: ``"device"`` keeps all frames of the episodes on the device, as uint8 and in
+                ``layout``, and picks batches there: on CUDA copied once, on the CPU each frame
+                when it is first asked for, until memory becomes scarce. ``"stream"`` copies batch
+                after batch from the dataset, on CUDA from pinned memory, in a background thread
+                while the last one is used; on the CPU the tensors are the sampler's own arrays,
+                not copies. ``"auto"`` takes ``"device"`` on CUDA if at least 4 GiB stay free
+                there, and on the CPU if the layout puts channels first and frames take at most
+                half of the memory that is available (limits of containers included); else
+                ``"stream"``. It logs what it takes.
             layout: ``"BKHWC"``, or ``"stacked"``: (B, K * 3, H, W), made on the device.
             split: ``"all"``, ``"train"`` or ``"validation"`` episodes of a dataset.
             **options: ``n_step_end``, ``epochs``, ``drop_last``, ``reuse_buffers``, ``threads`` of

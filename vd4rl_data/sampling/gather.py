@@ -7,15 +7,33 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vd4rl_data.frames import FrameArray
 from vd4rl_data.sampling.buffers import ALIGNMENT, BatchMemory, aligned_empty
 
 _Shapes: TypeAlias = tuple[tuple[int, ...], ...]
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """Where frames come from: a :class:`~vd4rl_data.frames.FrameArray`, or something like it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, H, W, 3), or (N, 3, H, W)."""
+        ...
+
+    @property
+    def address(self) -> int:
+        """Where the first frame lies in memory: copies run faster at equal alignment."""
+        ...
+
+    def fetch(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+        """Copy frames ``rows``, of any shape and all inside, to C-contiguous ``out``."""
+        ...
 
 
 class _Layout(NamedTuple):
@@ -31,7 +49,7 @@ class FrameGatherer:
 
     def __init__(
         self,
-        frames: FrameArray,
+        frames: FrameSource,
         batch_frames: int,
         *,
         phases: tuple[int, ...],
@@ -57,9 +75,21 @@ class FrameGatherer:
         self._frame_shape = frames.shape[1:]
         self._phases = phases
         self._threads = threads
+        self._batch_frames = batch_frames
+        self._reuse_buffers = reuse_buffers
         size = batch_frames * math.prod(self._frame_shape) + len(phases) * ALIGNMENT
         self._memory = BatchMemory(size, reuse=reuse_buffers)
         self._forget()
+
+    def over(self, frames: FrameSource) -> FrameGatherer:
+        """One that makes the same batches of other frames, in memory of its own."""
+        return FrameGatherer(
+            frames,
+            self._batch_frames,
+            phases=self._phases,
+            threads=self._threads,
+            reuse_buffers=self._reuse_buffers,
+        )
 
     def gather(
         self,
@@ -70,8 +100,8 @@ class FrameGatherer:
 
         Args:
             groups: as many arrays of rows as there are phases, of any shape, all inside.
-            outs: for each group a C-contiguous array of shape ``rows.shape + (H, W, 3)``; without
-                them the frames go into a buffer.
+            outs: for each group a C-contiguous array of shape ``rows.shape`` and then the frames'
+                own; without them the frames go into a buffer.
 
         Raises:
             ValueError: an array of ``outs`` has another shape or dtype, or is not C-contiguous.
@@ -96,8 +126,8 @@ class FrameGatherer:
                 )
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("_frames", "_frame_shape", "_phases", "_threads", "_memory")
-        return {name: getattr(self, name) for name in kept}
+        dropped = ("_pool", "_layout")
+        return {name: value for name, value in self.__dict__.items() if name not in dropped}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -102,6 +102,11 @@ class Sampler(ABC, Generic[Batch_co]):
         )
 
     @property
+    def gatherer(self) -> FrameGatherer:
+        """What copies the frames of its batches."""
+        return self._gatherer
+
+    @property
     def num_starts(self) -> int:
         """The number of records, V: the samples of an epoch."""
         return len(self.table)
