@@ -89,7 +89,7 @@ class Machine:
     workers: int | None = None
     """Processes that play evaluation episodes; one per core by default, at most 10."""
     storage: Storage = "auto"
-    """device keeps all frames in its memory, stream sends batch after batch; auto sees what fits."""
+    """device keeps all frames in its memory, stream sends each batch; auto sees what fits."""
     cuda_graph: bool = True
     """On CUDA, start each update as one captured graph."""
     compile: bool = False

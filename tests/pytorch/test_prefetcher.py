@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from vd4rl_data.pytorch.feeds import Prefetcher
+from vd4rl_data.pytorch.prefetch import Prefetcher
 
 pytestmark = pytest.mark.torch
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
-import threading
-import weakref
 from collections.abc import Iterator
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -24,6 +21,7 @@ from vd4rl_data.pytorch.batches import (
     laid_out,
 )
 from vd4rl_data.pytorch.held import HeldFrames
+from vd4rl_data.pytorch.prefetch import Prefetcher
 from vd4rl_data.sampling import Columns, Sampler, Sequences, Transitions
 from vd4rl_data.sampling.stream import Plan
 
@@ -37,8 +35,6 @@ HELD_SHARE: Final = 0.5
 """The share of the available memory that ``storage="auto"`` lets frames take on a CPU."""
 
 _UPLOAD_BYTES: Final = 2**26
-_BATCHES_AHEAD: Final = 2
-_STOP_POLL_SECONDS: Final = 0.05
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 
 
@@ -150,6 +146,10 @@ class HeldFeed:
         channels_first = is_channels_first(layout)
         self._frames = HeldFrames(sampler.columns.frames, rows, channels_first=channels_first)
         self._gatherer = sampler.gatherer.over(self._frames)
+
+    def begin_pass(self) -> None:
+        """Go on with a new pass of the sampler."""
+        self._sampler.begin_pass()
 
     def __iter__(self) -> HeldFeed:
         return self
@@ -281,67 +281,6 @@ def draws(sampler: AnySampler) -> Iterator[Plan]:
         except StopIteration:
             return
         yield plan
-
-
-class Prefetcher:
-    """Runs an iterator in a background thread, a few items ahead of its reader.
-
-    An exception of the iterator is raised where its item would have come. The thread ends with the
-    iterator, or when the prefetcher is garbage-collected.
-    """
-
-    def __init__(self, source: Iterator[Any]) -> None:
-        """Start the thread."""
-        self._items: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(_BATCHES_AHEAD)
-        self._ended: BaseException | None = None
-        stop = threading.Event()
-        thread = threading.Thread(
-            target=_pump, args=(source, self._items, stop), name="vd4rl_prefetch", daemon=True
-        )
-        self._finalizer = weakref.finalize(self, _stop, thread, stop)
-        thread.start()
-
-    def close(self) -> None:
-        """End the thread, and wait for it."""
-        self._finalizer()
-
-    def __iter__(self) -> Prefetcher:
-        return self
-
-    def __next__(self) -> Any:
-        if self._ended is None:
-            item, self._ended = self._items.get()
-            if self._ended is None:
-                return item
-        raise self._ended
-
-
-def _pump(
-    source: Iterator[Any],
-    items: queue.Queue[tuple[Any, BaseException | None]],
-    stop: threading.Event,
-) -> None:
-    while not stop.is_set():
-        ended: BaseException | None = None
-        item: Any = None
-        try:
-            item = next(source)
-        except BaseException as error:  # noqa: BLE001 - raised again in the reader's thread
-            ended = error
-        while not stop.is_set():
-            try:
-                items.put((item, ended), timeout=_STOP_POLL_SECONDS)
-                break
-            except queue.Full:
-                continue
-        if ended is not None:
-            return
-
-
-def _stop(thread: threading.Thread, stop: threading.Event) -> None:
-    stop.set()
-    if thread is not threading.current_thread():  # which may be the one that collects garbage
-        thread.join()
 
 
 def _upload(
