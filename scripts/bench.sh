@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh dev
 python="${VD4RL_VENV:-.venv}/bin/python"
-for name in loader render collect download train_policy train leaderboard; do
+for name in loader batches render collect download train_policy train updates leaderboard; do
   echo "== benchmarks/$name.py"
   "$python" "benchmarks/$name.py" "$@"
 done
