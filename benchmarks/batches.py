@@ -27,7 +27,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.loader import opened, write_noise
-from benchmarks.published_buffer import PublishedBuffer
+from benchmarks.published.buffer import PublishedBuffer
 from vd4rl_data.processor import find_processor
 from vd4rl_data.pytorch import TorchTransitions
 

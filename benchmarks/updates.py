@@ -5,7 +5,7 @@
 
 Paper settings in float32: batches of 256 observations of 3 frames of 84 px. Both start from the
 same weights, get the same batch, noise and shifts, and take turns; the structure is re-implemented
-in ``benchmarks/published_agents.py``. A round's ratio is time of the published structure / ours.
+in ``benchmarks/published/agents.py``. A round's ratio is time of the published structure / ours.
 
 Losses of the first update are compared in float32 with the published structure in float64. Where
 the time of our update goes is read from torch's profiler; "alone" is what the convolutions of one
@@ -35,7 +35,7 @@ from baselines.algorithms import ALGORITHMS, get_algorithm
 from baselines.drq.networks import Spaces
 from baselines.guards import numerics
 from baselines.settings import Machine
-from benchmarks.published_agents import PublishedAgent
+from benchmarks.published.agents import PublishedAgent
 from vd4rl_data.processor import find_processor
 from vd4rl_data.pytorch import TensorTransitions
 from vd4rl_data.registry import get_dataset_spec
