@@ -16,6 +16,8 @@ from vd4rl_data.pytorch import feeds as feeds_module  # noqa: E402
 from vd4rl_data.pytorch.held import HeldFrames  # noqa: E402
 from vd4rl_data.sampling import SequenceSampler, TransitionSampler  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning")
+
 FRAME_BYTES = 4 * 6 * 3
 CPU = torch.device("cpu")
 
