@@ -116,9 +116,9 @@ def edited(run: Any) -> Callable[..., RunFolder]:
 
 
 OTHERS: dict[str, tuple[dict[str, Any], str]] = {
-    "data": ({"data.content_sha256": ["0" * 64]}, "data: "),
+    "data": ({"data.content_sha256": ["0123456789abcdef" * 4]}, "data: "),
     "number of episodes": ({"data.episodes": 3}, "data: "),
-    "sources": ({"code_sha256": "0" * 64}, "code: "),
+    "sources": ({"code_sha256": "0123456789abcdef" * 4}, "code: "),
     "torch": ({"versions.torch": "1.0"}, "code: "),
     "simulator": ({"versions.mujoco": "1.0"}, "code: "),
     "a session with other code": (
@@ -126,7 +126,7 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
             "later": [
                 {
                     "step": 1,
-                    "code_sha256": "0" * 64,
+                    "code_sha256": "0123456789abcdef" * 4,
                     "commit": None,
                     "versions": {},
                     "device": "another",
