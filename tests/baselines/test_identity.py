@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -116,9 +117,9 @@ def edited(run: Any) -> Callable[..., RunFolder]:
 
 
 OTHERS: dict[str, tuple[dict[str, Any], str]] = {
-    "data": ({"data.content_sha256": ["0123456789abcdef" * 4]}, "data: "),
+    "data": ({"data.content_sha256": [hashlib.sha256(b"other").hexdigest()]}, "data: "),
     "number of episodes": ({"data.episodes": 3}, "data: "),
-    "sources": ({"code_sha256": "0123456789abcdef" * 4}, "code: "),
+    "sources": ({"code_sha256": hashlib.sha256(b"other").hexdigest()}, "code: "),
     "torch": ({"versions.torch": "1.0"}, "code: "),
     "simulator": ({"versions.mujoco": "1.0"}, "code: "),
     "a session with other code": (
@@ -126,7 +127,7 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
             "later": [
                 {
                     "step": 1,
-                    "code_sha256": "0123456789abcdef" * 4,
+                    "code_sha256": hashlib.sha256(b"other").hexdigest(),
                     "commit": None,
                     "versions": {},
                     "device": "another",
