@@ -51,7 +51,6 @@ def make_result(folders: Sequence[RunFolder]) -> Submission:
         runs,
         _protocol(first, facts),
         curves=curves,
-        kind="reproduced",
         data=_data(facts[0]["data"]),
         hardware=_hardware(sessions),
         wall_clock_seconds=sum(folder.curve()[-1]["seconds"] for folder in folders),

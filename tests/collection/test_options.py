@@ -90,7 +90,7 @@ def test_an_option_that_means_nothing_is_refused_and_nothing_is_written(
     before = files_of(tmp_path)
     assert main([*start, *arguments, "--no-progress"]) == 1
     said = capsys.readouterr()
-    assert f"error: {option}: means nothing to {behavior}, which takes " in said.err
+    assert f"error: --{option}: means nothing to {behavior}, which takes " in said.err
     for other in BEHAVIORS[behavior].options:
         assert other in said.err
     assert said.out == ""
