@@ -79,8 +79,8 @@ def write_weights(path: Path, actor: Actor) -> None:
 
 
 def _acts_alike(first: Actor, second: Actor) -> bool:
-    """One forward pass at the same states."""
+    """One forward pass at the same fixed states, spread over [-2, 2]; nothing is drawn."""
     shape = (_STATES, first.state_size)
-    states = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    states = 2 * np.sin(np.arange(np.prod(shape), dtype=np.float32)).reshape(shape)
     ours, theirs = first.mode(states), second.mode(states)
     return np.allclose(ours, theirs, rtol=_TOLERANCE, atol=_TOLERANCE)
