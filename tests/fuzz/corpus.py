@@ -24,10 +24,15 @@ Extents = tuple[tuple[int, int], ...]
 
 LENGTHS: Final = (12, 7, 9, 1)
 OFFICIAL_TASK: Final[TaskSpec] = dataclasses.replace(
-    tiny.TASK, name="walker_dot", domain="walker", horizon=max(LENGTHS)
+    tiny.TASK,
+    name="walker_dot",
+    horizon=max(LENGTHS),
+    state_layout=get_task_spec("walker_walk").state_layout,
 )
-SPEC: Final = dataclasses.replace(tiny.spec_of(num_episodes=len(LENGTHS)), task=OFFICIAL_TASK)
-"""Tiny frames, but a domain whose proprioception is known, as one official variant has it."""
+SPEC: Final = tiny.spec_of(num_episodes=len(LENGTHS)).with_environments(
+    lambda environment: dataclasses.replace(environment, task=OFFICIAL_TASK)
+)
+"""Tiny frames, but a task whose proprioception is known, as one official variant has it."""
 
 
 @dataclass(frozen=True)
