@@ -82,10 +82,17 @@ class BlockReductions:
         return _finished(np.sqrt(self._variance(axis, ddof, keepdims)), dtype, out)
 
     def _variance(self, axis: Axis, ddof: int, keepdims: bool) -> Any:
-        total = self._reduced(np.add, axis, np.uint64, keepdims).astype(np.float64)
-        squares = self._reduced(np.add, axis, np.uint64, keepdims, _squared)
+        axes = self._axes(axis)
+        totals, squares = [], []
+        for block in self._blocks():
+            totals.append(np.add.reduce(block, axis=axes, dtype=np.uint64, keepdims=True))
+            squares.append(
+                np.add.reduce(_squared(block), axis=axes, dtype=np.uint64, keepdims=True)
+            )
+        total = _joined(np.add, totals, axes, keepdims).astype(np.float64)
+        square = _joined(np.add, squares, axes, keepdims)
         count = self._count(axis)
-        return np.maximum(squares - total * (total / count), 0.0) / max(count - ddof, 0)
+        return np.maximum(square - total * (total / count), 0.0) / max(count - ddof, 0)
 
     def _count(self, axis: Axis) -> int:
         return int(np.prod([self._shape[one] for one in self._axes(axis)], dtype=np.int64))
@@ -98,27 +105,27 @@ class BlockReductions:
                 raise np.exceptions.AxisError(one, ndim)
         return tuple(sorted({one % ndim for one in given}))
 
-    def _reduced(
-        self,
-        function: np.ufunc,
-        axis: Axis,
-        dtype: DTypeLike,
-        keepdims: bool,
-        change: Callable[[NDArray[np.uint8]], NDArray[Any]] = np.asarray,
-    ) -> Any:
+    def _reduced(self, function: np.ufunc, axis: Axis, dtype: DTypeLike, keepdims: bool) -> Any:
         axes = self._axes(axis)
         parts = [
-            function.reduce(change(block), axis=axes, dtype=dtype, keepdims=True)
+            function.reduce(block, axis=axes, dtype=dtype, keepdims=True)
             for block in self._blocks()
         ]
-        whole = function.reduce(parts, axis=0) if 0 in axes else np.concatenate(parts)
-        return whole if keepdims else np.squeeze(whole, axes)[()]
+        return _joined(function, parts, axes, keepdims)
 
     def _blocks(self) -> Iterator[NDArray[np.uint8]]:
         rows = self._shape[0]
         step = max(1, _BLOCK_BYTES // max(1, int(np.prod(self._shape[1:]))))
         for begin in range(0, max(rows, 1), step):
             yield self._take(begin, min(begin + step, rows))
+
+
+def _joined(
+    function: np.ufunc, parts: list[NDArray[Any]], axes: tuple[int, ...], keepdims: bool
+) -> Any:
+    """The reduction of the whole, from those of its blocks (which kept their axes)."""
+    whole = function.reduce(parts, axis=0) if 0 in axes else np.concatenate(parts)
+    return whole if keepdims else np.squeeze(whole, axes)[()]
 
 
 def _squared(block: NDArray[np.uint8]) -> NDArray[np.uint16]:
