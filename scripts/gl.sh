@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 exec "${VD4RL_VENV:-.venv}/bin/python" -c "
 import sys
 
-from vd4rl_data.envs import renderer_name
+from vd4rl_data.simulators.gl import renderer_name
 from vd4rl_data.errors import Vd4rlError
 
 try:
