@@ -17,7 +17,7 @@ import pytest
 import vd4rl_data
 from vd4rl_data import evaluate, get_dataset, load_dataset, make_env, qlearning_dataset
 from vd4rl_data.arguments import checked_count, checked_fraction
-from vd4rl_data.envs import find_env_spec, find_environment
+from vd4rl_data.envs import find_env_spec, find_environments
 from vd4rl_data.errors import UnknownDatasetError, UnknownTaskError
 from vd4rl_data.export import export_dataset
 from vd4rl_data.ids import parse_id
@@ -140,7 +140,7 @@ NO_IDS: list[Any] = [7, None, b"VD4RL", 1.5, ["VD4RL"], object()]
     "call",
     [
         *(load_dataset, get_dataset, qlearning_dataset, make_env),
-        *(find_env_spec, find_environment, get_dataset_spec, parse_id, get_task_spec),
+        *(find_env_spec, find_environments, get_dataset_spec, parse_id, get_task_spec),
     ],
 )
 def test_what_is_no_id_is_told(call: Any, value: Any) -> None:
