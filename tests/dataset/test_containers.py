@@ -68,13 +68,13 @@ def _containers(folder: Path, **options: Any) -> dict[str, Dataset]:
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    counts=st.tuples(st.integers(1, 45), st.integers(1, 45)),
+    counts=st.tuples(st.integers(1, 25), st.integers(1, 25)),
     options=st.one_of(
         st.just({}),
-        st.fixed_dictionaries({"max_episodes": st.integers(1, 95)}),
+        st.fixed_dictionaries({"max_episodes": st.integers(1, 55)}),
         st.fixed_dictionaries({"fraction": st.floats(0.01, 1.0)}),
     ),
 )

@@ -40,22 +40,23 @@ def walker() -> Iterator[Simulation]:
     simulation.close()
 
 
-@pytest.mark.parametrize("size", [64, 84])
-def test_pixels_are_those_of_dm_control(task: str, size: int) -> None:
+def test_pixels_are_those_of_dm_control(task: str) -> None:
     row = get_task_spec(task)
     environment = load_suite().load(
         row.settings.domain, row.settings.goal, task_kwargs={"random": 1}
     )
     environment.reset()
     rng = np.random.default_rng(0)
-    frames = []
+    frames: dict[int, list[np.ndarray]] = {64: [], 84: []}
     for steps in (0, 1, 9):
         for _ in range(steps):
             environment.step(rng.uniform(-1.0, 1.0, row.action_size))
-        theirs = environment.physics.render(size, size, camera_id=row.camera.id)
-        frames.append(drawn(environment.physics, size, row.camera))
-        np.testing.assert_array_equal(frames[-1], theirs)
-    assert not np.array_equal(frames[0], frames[-1])
+        for size, drawn_so_far in frames.items():
+            theirs = environment.physics.render(size, size, camera_id=row.camera.id)
+            drawn_so_far.append(drawn(environment.physics, size, row.camera))
+            np.testing.assert_array_equal(drawn_so_far[-1], theirs)
+    for first, *_, last in frames.values():
+        assert not np.array_equal(first, last)
     environment.physics.free()
 
 
@@ -198,3 +199,21 @@ def test_the_renderer_has_a_name() -> None:
     device, _, version = renderer_name().partition("; ")
     assert device
     assert version[0].isdigit()
+
+
+def test_dm_controls_own_pictures_stay_right(walker: Simulation) -> None:
+    """Its renderer takes for granted that nobody else made a context current meanwhile."""
+    environment = load_suite().load("cheetah", "run", task_kwargs={"random": 1})
+    environment.reset()
+    expected = {size: environment.physics.render(size, size, camera_id=0) for size in (64, 84)}
+    for ours in (64, 84):
+        Simulation("hopper_hop").reset(seed=0)
+        fresh = load_suite().load("cheetah", "run", task_kwargs={"random": 1})
+        fresh.reset()
+        for size in (64, 84):
+            theirs = fresh.physics.render(size, size, camera_id=0)
+            np.testing.assert_array_equal(theirs, expected[size])
+            walker.render(ours)
+            drawn(fresh.physics, ours)
+        fresh.physics.free()
+    environment.physics.free()

@@ -64,7 +64,8 @@ jobs = {
     "unpack": lambda: unpack(other, folder / "y.h5"),
     "export": lambda: export_dataset(big * 100, folder / "official", "vd4rl-hdf5"),
 }
-tiny.write(other, big * 40, layout="packed")
+if sys.argv[2] in ("pack", "unpack"):
+    tiny.write(other, big * 40, layout="packed")
 try:
     jobs[sys.argv[2]]()
 except NoSpaceError as error:

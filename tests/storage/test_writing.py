@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,16 +42,13 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(
 
 
 def test_episodes_are_read_once_and_one_at_a_time(tmp_path: Path) -> None:
-    import gc
-    import weakref
-
     alive: list[weakref.ref[Any]] = []
     most = 0
     reported: list[int] = []
 
     def stream() -> Iterator[Episode]:
         nonlocal most
-        for number in range(20):
+        for number in range(8):
             gc.collect()
             most = max(most, sum(frames() is not None for frames in alive))
             assert len(reported) == number, "an episode is asked for before the last is written"
@@ -60,9 +59,9 @@ def test_episodes_are_read_once_and_one_at_a_time(tmp_path: Path) -> None:
 
     provenance = Provenance("regenerated")
     path = tmp_path / "x.h5"
-    write_dataset(path, tiny.SPEC, stream(), [5] * 20, provenance, progress=reported.append)
-    assert reported == list(range(1, 21))
-    assert len(alive) == 20
+    write_dataset(path, tiny.SPEC, stream(), [5] * 8, provenance, progress=reported.append)
+    assert reported == list(range(1, 9))
+    assert len(alive) == 8
     assert most <= 1
 
 

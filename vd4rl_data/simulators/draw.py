@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vd4rl_data.arguments import checked_count
+from vd4rl_data.simulators.contexts import current
 from vd4rl_data.simulators.gl import FORK_GUARD, load_mujoco, make_gl_context, no_rendering
 from vd4rl_data.simulators.protocol import View
 from vd4rl_data.spec import Camera, FixedCamera
@@ -137,9 +138,11 @@ class _Canvas:
         model_size = offscreen.offwidth, offscreen.offheight
         offscreen.offwidth, offscreen.offheight = size, size
         try:
-            self._gl.make_current()
-            self._context: Any = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150.value)
-            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
+            with current(self._gl):
+                self._context: Any = mujoco.MjrContext(
+                    model, mujoco.mjtFontScale.mjFONTSCALE_150.value
+                )
+                mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         except Exception as error:
             raise no_rendering(error) from error
         finally:
@@ -160,13 +163,13 @@ class _Canvas:
         mujoco.mjv_updateScene(
             model, data, self._option, self._perturb, camera, everything, self._scene
         )
-        self._gl.make_current()
-        for number in range(model.nhfield):  # terrain may be new in each episode
-            mujoco.mjr_uploadHField(model, context, number)
-        for number in view.textures:
-            mujoco.mjr_uploadTexture(model, context, number)
-        mujoco.mjr_render(self._rectangle, self._scene, context)
-        mujoco.mjr_readPixels(self._pixels, None, self._rectangle, context)
+        with current(self._gl):
+            for number in range(model.nhfield):  # terrain may be new in each episode
+                mujoco.mjr_uploadHField(model, context, number)
+            for number in view.textures:
+                mujoco.mjr_uploadTexture(model, context, number)
+            mujoco.mjr_render(self._rectangle, self._scene, context)
+            mujoco.mjr_readPixels(self._pixels, None, self._rectangle, context)
         return self._pixels[::-1].copy()  # OpenGL's first row is the bottom one
 
     def __del__(self) -> None:
@@ -175,9 +178,9 @@ class _Canvas:
         if threading.current_thread() is not self._thread or FORK_GUARD.forked:
             self.abandon()
             return
-        self._gl.make_current()
-        self._context.free()
-        self._gl.free()
+        with current(self._gl):
+            self._context.free()
+            self._gl.free()
 
     def abandon(self) -> None:
         """Make sure that nobody frees what this canvas holds."""

@@ -22,6 +22,7 @@ from vd4rl_data.errors import (
     RenderBackendError,
 )
 from vd4rl_data.simulators.backends import OFF, choose_library, explain, why_not
+from vd4rl_data.simulators.contexts import left_as_it_was
 
 _THREADS_VARIABLE: Final = "LP_NUM_THREADS"
 
@@ -130,7 +131,8 @@ def make_gl_context(width: int, height: int) -> Any:
     try:
         # MuJoCo has made its own choice if it was imported before ours.
         module = importlib.import_module(f"mujoco.{library}") if library else mujoco
-        return module.GLContext(width, height)
+        with left_as_it_was():
+            return module.GLContext(width, height)
     except Exception as error:
         raise no_rendering(error) from error
 
@@ -148,14 +150,15 @@ def renderer_name() -> str:
         ForkAfterRenderError: this process was forked from one that had rendered.
         RenderBackendError: there is no OpenGL library, or it refuses.
     """
-    context = make_gl_context(1, 1)
-    try:
-        context.make_current()
-        return _renderer_strings()
-    except Exception as error:
-        raise no_rendering(error) from error
-    finally:
-        context.free()
+    with left_as_it_was():
+        context = make_gl_context(1, 1)
+        try:
+            context.make_current()
+            return _renderer_strings()
+        except Exception as error:
+            raise no_rendering(error) from error
+        finally:
+            context.free()
 
 
 def _renderer_strings() -> str:

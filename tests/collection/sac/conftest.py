@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,12 +32,37 @@ def settings(rows: list[DatasetSpec]) -> TrainSettings:
     return small_training(rows[0].task.name, steps=1200)
 
 
-@pytest.fixture
-def training(settings: TrainSettings, tmp_path: Path) -> Training:
-    """Train with some settings changed, into a folder of the given name."""
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[TrainSettings], Path]:
+    """The folder of a run with these settings; each is trained once and must not be changed."""
+    folder = tmp_path_factory.mktemp("trained")
 
-    def run(name: str, *, progress: Any = None, start: Any = None, **changes: Any) -> RunFolder:
+    @functools.cache
+    def run(settings: TrainSettings) -> Path:
+        path = folder / str(run.cache_info().currsize)
+        train(settings, path)
+        return path
+
+    return run
+
+
+@pytest.fixture
+def training(
+    settings: TrainSettings, trained: Callable[[TrainSettings], Path], tmp_path: Path
+) -> Training:
+    """Train with some settings changed, into a folder of the given name.
+
+    A run that needs no more than its settings is a copy of one made before, unless ``anew``.
+    """
+
+    def run(
+        name: str, *, progress: Any = None, start: Any = None, anew: bool = False, **changes: Any
+    ) -> RunFolder:
         changed = dataclasses.replace(settings, **changes)
-        return train(changed, tmp_path / name, progress=progress, start=start)
+        folder = tmp_path / name
+        if progress is None and start is None and not anew and not folder.exists():
+            shutil.copytree(trained(changed), folder)
+            return RunFolder(folder)
+        return train(changed, folder, progress=progress, start=start)
 
     return run

@@ -53,7 +53,7 @@ def _same_episodes(first: RunFolder, second: RunFolder) -> bool:
 
 @pytest.mark.parametrize("environments", [1, 2])
 def test_same_seed_same_checkpoints(training: Any, environments: int) -> None:
-    first, second = (training(name, environments=environments) for name in "ab")
+    first, second = (training(name, environments=environments, anew=True) for name in "ab")
     assert len(_checkpoints(first)) == len(STEPS)
     assert _checkpoints(first) == _checkpoints(second)
     assert _without_time(first) == _without_time(second)
@@ -101,7 +101,7 @@ def test_bfloat16_on_a_processor_without_it_is_told(
         else contextlib.nullcontext()
     )
     with expected:
-        run = training("a", steps=200, precision="bfloat16")
+        run = training("a", steps=200, precision="bfloat16", anew=True)
     assert run.machine()["processor"] == here.record()
 
 
