@@ -113,10 +113,15 @@ class Dataset:
         return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(self.lengths + 1)])
 
     @cached_property
+    def frames(self) -> FrameArray:
+        """uint8 (N, H, W, 3): the observations of all parts, before any selection."""
+        return FrameArray([part.array("observations") for part in self.stored])
+
+    @cached_property
     def columns(self) -> Columns:
         """All rows of all parts, before any selection; what the samplers index."""
         return Columns(
-            frames=FrameArray([part.array("observations") for part in self.stored]),
+            frames=self.frames,
             starts=self._starts,
             actions=self._joined("actions"),
             rewards=self._joined("rewards"),
@@ -266,9 +271,9 @@ class Dataset:
 
     def rows(self) -> NDArray[np.int64] | None:
         """Rows of the selected episodes within :attr:`columns`; ``None`` if they are all."""
-        starts = self._starts
         if len(self._episodes) == self._total:
             return None
+        starts = self._starts
         spans = [np.arange(int(starts[n]), int(starts[n + 1])) for n in self._episodes]
         return np.concatenate(spans)
 
