@@ -146,7 +146,7 @@ class Mixture(Samplable):
     A part that has no episode yet (or none of a split) leaves its share to the others.
     """
 
-    def __init__(self, parts: Sequence[tuple[Data, float]]) -> None:
+    def __init__(self, parts: Sequence[tuple[Data, int | float]]) -> None:
         """Mix.
 
         Args:
@@ -192,5 +192,7 @@ class Mixture(Samplable):
                 for group in pool.groups
             ]
             first += pool.columns.num_episodes
-        columns = [pool.columns for pool, _ in pools]
+        columns = [
+            pool.columns if state else replace(pool.columns, states=None) for pool, _ in pools
+        ]
         return Pool(columns[0].followed_by(columns[1:]), tuple(groups))
