@@ -17,6 +17,7 @@ from vd4rl_data.errors import (
     DatasetFormatError,
     InvalidEpisodeError,
     NoEpisodesError,
+    ShortEpisodesWarning,
 )
 
 
@@ -88,6 +89,17 @@ def test_added_episodes_are_drawn_from_the_next_batch_on() -> None:
             assert set(np.unique(seen)) == set(range(count))
         if count < 6:
             buffer.add(made[count])
+
+
+def test_short_episodes_that_are_added_do_not_warn_again() -> None:
+    """Warnings are errors here."""
+    buffer = buffer_of([tiny.episode_of(4)])
+    sampler = buffer.sequences(8, 3, 0)
+    for _ in range(3):
+        buffer.add(tiny.episode_of(1))
+        next(sampler)
+    with pytest.warns(ShortEpisodesWarning, match="3 of 4 episodes have fewer transitions"):
+        buffer.sequences(8, 3, 0)
 
 
 def run(buffer: ReplayBuffer, made: list[Any], sampler: Any, batches: int) -> list[Any]:

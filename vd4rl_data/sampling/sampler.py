@@ -81,6 +81,7 @@ class Sampler(ABC, Generic[Batch_co]):
         self.source = source_of(data)
         self.query = query
         table, draws = self._read()
+        warn_of_short_episodes(self.pool, self.window)
         frame_bytes = math.prod(self.columns.frames.shape[1:])
         self._stream = PlanStream(
             query,
@@ -118,7 +119,7 @@ class Sampler(ABC, Generic[Batch_co]):
         if self.query.state and pool.columns.states is None:
             raise ValueError("state: what is sampled holds no states")
         self.pool = pool
-        windows = find_windows(pool.columns, pool.episodes, self.window)
+        windows = find_windows(pool, self.window)
         self.table = self.make_table(windows)
         return self.table, make_draws(pool, windows.owners, self.query.batch_size)
 
@@ -266,32 +267,40 @@ class Windows(NamedTuple):
     owners: Int64[np.ndarray, " V"]
 
 
-def find_windows(columns: Columns, episodes: Int64[np.ndarray, " e"], window: Window) -> Windows:
-    """Every such window of the given episodes.
+def find_windows(pool: Pool, window: Window) -> Windows:
+    """Every such window of the pool's episodes.
 
     Raises:
         ValueError: no window fits into any episode.
-
-    Warns:
-        ShortEpisodesWarning: none fits into some; the message says how many.
     """
     steps, shorten, name, option = window
-    windows = Windows(*window_starts(columns.starts, episodes, steps, shorten=shorten))
-    lengths = np.diff(columns.starts)[episodes] - 1
+    starts, episodes = pool.columns.starts, pool.episodes
+    windows = Windows(*window_starts(starts, episodes, steps, shorten=shorten))
     if not len(windows.rows):
+        longest = (starts[episodes + 1] - starts[episodes]).max() - 1
         raise ValueError(
-            f"{name}: no episode has {steps} transitions, the longest has {lengths.max()}; lower "
-            f"{name} or pass {option}"
+            f"{name}: no episode has {steps} transitions, the longest has {longest}; lower {name} "
+            f"or pass {option}"
         )
-    short = 0 if shorten else int((lengths < steps).sum())
-    if short:
+    return windows
+
+
+def warn_of_short_episodes(pool: Pool, window: Window) -> None:
+    """Say how many episodes have no such window.
+
+    Warns:
+        ShortEpisodesWarning: there are some.
+    """
+    starts, episodes = pool.columns.starts, pool.episodes
+    short = int((starts[episodes + 1] - starts[episodes] - 1 < window.steps).sum())
+    if short and not window.shorten:
+        name = window.name
         warnings.warn(
-            f"{name}={steps}: {short} of {len(episodes)} episodes have fewer transitions and are "
-            f"never drawn; lower {name} or pass {option}",
+            f"{name}={window.steps}: {short} of {len(episodes)} episodes have fewer transitions "
+            f"and are never drawn; lower {name} or pass {window.option}",
             ShortEpisodesWarning,
             stacklevel=_frames_to_the_caller(),
         )
-    return windows
 
 
 def _frames_to_the_caller() -> int:
