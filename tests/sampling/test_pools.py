@@ -211,6 +211,45 @@ def test_wrong_mixtures_are_told(painted: Any) -> None:
         Selection(Mixture([(columns, 1), (columns, 1)]), [0, 1])
 
 
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ([[]], "Group: expected at least one episode"),
+        ([], "Pool: expected at least one group"),
+        ([[2, 1]], "Group: episodes: expected ascending"),
+        ([[1, 1]], "Group: episodes: expected ascending"),
+        ([[3], [2]], r"Pool: episodes: expected ascending numbers in \[0, 7\)"),
+        ([[0, 7]], r"Pool: episodes: expected ascending numbers in \[0, 7\)"),
+        ([[-1, 2]], r"Pool: episodes: expected ascending numbers in \[0, 7\)"),
+    ],
+)
+def test_wrong_pools_are_told(painted: Any, groups: list[list[int]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Pool(painted.columns, tuple(Group(np.array(each, np.int64)) for each in groups))
+
+
+@pytest.mark.parametrize("weights", [np.array([1.0]), np.array([1.0, 0.0]), np.array([1, np.inf])])
+@pytest.mark.usefixtures("no_type_checks")
+def test_wrong_weights_of_groups_are_told(weights: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="Group: weights: expected 2 finite numbers above 0"):
+        Group(np.array([0, 1]), weights)
+
+
+def test_what_does_not_fit_is_refused_and_the_old_pool_stays(painted: Any) -> None:
+    pool = Replaceable(Selection(painted.columns, [0]))
+    plain, sampler = (pool.transitions(8, 2, 5, rng=0) for _ in range(2))
+    for wrong, message in (
+        (paint([9], [False], size=6).columns, r"what is sampled: frames: .*\(4, 4, 3\) as before"),
+        (Selection(painted.columns, [1]), "n_step: no episode has 5 transitions"),
+    ):
+        pool.replace(wrong)
+        for _ in range(2):  # and again
+            with pytest.raises(ValueError, match=message):
+                next(sampler)
+    pool.replace(Selection(painted.columns, [0]))
+    assert_equal_batches(next(sampler), next(plain))
+
+
 def test_states_of_other_data_are_refused(painted: Any) -> None:
     state = Selection(painted.columns, [0, 4]).transitions(4).state()
     with pytest.raises(ValueError, match="state: it is of data with 801 starts, these have 501"):

@@ -11,7 +11,7 @@ import pytest
 from tests.sampling.conftest import Painted, paint
 from vd4rl_data.sampling import Group, Pool, SequenceSampler, TransitionQuery, TransitionSampler
 from vd4rl_data.sampling.draws import make_draws
-from vd4rl_data.sampling.stream import PlanStream
+from vd4rl_data.sampling.stream import PlanStream, Starts
 
 TABLE = np.zeros(103, np.dtype([("row", np.int64)]))
 TABLE["row"] = np.arange(103)
@@ -22,7 +22,8 @@ def stream(seed: int, **options: Any) -> PlanStream:
     query = TransitionQuery(4, rng=seed, **options)
     pool = Pool(COLUMNS, (Group(np.arange(1)),))
     draws = make_draws(pool, np.zeros(len(TABLE), np.int64), query.batch_size)
-    return PlanStream(query, TABLE, draws, lambda rows: {"row": rows["row"]}, alternate=True)
+    starts = Starts(TABLE, draws, lambda rows: {"row": rows["row"]})
+    return PlanStream(query, starts, alternate=True)
 
 
 def rows(source: PlanStream, count: int) -> list[list[int]]:

@@ -63,6 +63,25 @@ class Columns:
         """E."""
         return len(self.starts) - 1
 
+    def check_alike(self, other: Columns, where: str, *, state: bool) -> None:
+        """Check that rows of other columns can stand beside those of these.
+
+        Args:
+            other: the others.
+            where: what they are, for the message.
+            state: whether states matter.
+
+        Raises:
+            ValueError: frames, actions or states have other sizes.
+        """
+        names = ("frames", "actions", "states") if state else ("frames", "actions")
+        for name in names:
+            expected, found = (_row_shape(getattr(one, name)) for one in (self, other))
+            if found != expected:
+                raise ValueError(
+                    f"{where}: {name}: expected rows of shape {expected} as before, got {found}"
+                )
+
     def followed_by(self, others: Sequence[Columns]) -> Columns:
         """These rows, and then those of others; frames are not copied.
 
@@ -72,17 +91,8 @@ class Columns:
         if not others:
             return self
         parts = [self, *others]
-        for number, part in enumerate(parts):
-            for name, found, expected in (
-                ("frames", part.frames.shape[1:], self.frames.shape[1:]),
-                ("actions", part.actions.shape[1:], self.actions.shape[1:]),
-                ("states", _row_shape(part.states), _row_shape(self.states)),
-            ):
-                if found != expected:
-                    raise ValueError(
-                        f"Mixture: part {number}: {name}: expected rows of shape {expected} as in "
-                        f"part 0, got {found}"
-                    )
+        for number, part in enumerate(others, 1):
+            self.check_alike(part, f"part {number}", state=True)
         firsts = np.cumsum([0, *(int(part.starts[-1]) for part in parts)])
         starts = [part.starts[:-1] + first for part, first in zip(parts, firsts, strict=False)]
         states = [part.states for part in parts if part.states is not None]
@@ -97,5 +107,5 @@ class Columns:
         )
 
 
-def _row_shape(states: NDArray[np.float32] | None) -> tuple[int, ...] | None:
-    return None if states is None else states.shape[1:]
+def _row_shape(array: FrameArray | NDArray[np.float32] | None) -> tuple[int, ...] | None:
+    return None if array is None else array.shape[1:]

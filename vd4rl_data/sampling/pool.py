@@ -29,6 +29,27 @@ class Group:
     weights: Float64[np.ndarray, " e"] | None = None
     share: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Check what draws rely on.
+
+        Raises:
+            ValueError: numbers do not ascend, or weights or the share are not above 0.
+            NoEpisodesError: there is no episode.
+        """
+        if not len(self.episodes):
+            raise NoEpisodesError("Group: expected at least one episode, got none")
+        if (np.diff(self.episodes) <= 0).any():
+            raise ValueError(f"Group: episodes: expected ascending, got {self.episodes[:8]}")
+        weights = np.ones(1) if self.weights is None else self.weights
+        fitting = self.weights is None or weights.shape == self.episodes.shape
+        if not fitting or not (np.isfinite(weights) & (weights > 0)).all():
+            raise ValueError(
+                f"Group: weights: expected {len(self.episodes)} finite numbers above 0, got "
+                f"{weights[:8]} of shape {weights.shape}"
+            )
+        if not 0 < self.share < np.inf:
+            raise ValueError(f"Group: share: expected a finite number above 0, got {self.share}")
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -41,6 +62,22 @@ class Pool:
 
     columns: Columns
     groups: tuple[Group, ...]
+
+    def __post_init__(self) -> None:
+        """Check what draws rely on.
+
+        Raises:
+            ValueError: numbers do not ascend from group to group, or lie outside the columns.
+            NoEpisodesError: there is no group.
+        """
+        if not self.groups:
+            raise NoEpisodesError("Pool: expected at least one group, got none")
+        episodes, count = self.episodes, self.columns.num_episodes
+        if (np.diff(episodes) <= 0).any() or episodes[0] < 0 or episodes[-1] >= count:
+            raise ValueError(
+                f"Pool: episodes: expected ascending numbers in [0, {count}), got "
+                f"{episodes[:4]} to {episodes[-4:]}"
+            )
 
     @property
     def episodes(self) -> Int64[np.ndarray, " e"]:

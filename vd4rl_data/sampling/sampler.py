@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from vd4rl_data.errors import ShortEpisodesWarning
 from vd4rl_data.sampling.columns import Columns
-from vd4rl_data.sampling.draws import Draws, make_draws
+from vd4rl_data.sampling.draws import make_draws
 from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
 from vd4rl_data.sampling.indices import window_starts
 from vd4rl_data.sampling.passes import Pass
 from vd4rl_data.sampling.pool import Data, Pool, source_of
 from vd4rl_data.sampling.query import AnyQuery, Rng
-from vd4rl_data.sampling.stream import Plan, PlanStream, Records
+from vd4rl_data.sampling.stream import Plan, PlanStream, Records, Starts
 
 Batch_co = TypeVar("Batch_co", covariant=True)
 AnyBatch = TypeVar("AnyBatch")
@@ -50,11 +50,7 @@ class Sampler(ABC, Generic[Batch_co]):
         source: what is sampled.
         query: what was asked for.
         pool: what is sampled now.
-        table: what can be drawn now, ascending by row: V records.
     """
-
-    pool: Pool
-    table: Records
 
     def __init__(
         self,
@@ -80,14 +76,13 @@ class Sampler(ABC, Generic[Batch_co]):
         """
         self.source = source_of(data)
         self.query = query
-        table, draws = self._read()
+        self._version = self.source.version
+        self.pool = self._read()
         warn_of_short_episodes(self.pool, self.window)
         frame_bytes = math.prod(self.columns.frames.shape[1:])
         self._stream = PlanStream(
             query,
-            table,
-            draws,
-            self.planner(),
+            self._starts_of(self.pool),
             alternate=wants_alternation(frame_bytes, stack),
             span=span,
         )
@@ -105,31 +100,38 @@ class Sampler(ABC, Generic[Batch_co]):
         """The windows that make up its table."""
 
     @abstractmethod
-    def make_table(self, windows: Windows) -> Records:
+    def make_table(self, columns: Columns, windows: Windows) -> Records:
         """The records of all windows, ascending by row."""
 
     @abstractmethod
-    def planner(self) -> Callable[[Records], Plan]:
+    def planner(self, columns: Columns) -> Callable[[Records], Plan]:
         """What turns records into arrays, with rows in the place of frames; picklable."""
 
-    def _read(self) -> tuple[Records, Draws]:
-        """Take in what the source holds now."""
-        self._version = self.source.version
+    def _read(self) -> Pool:
+        """What the source holds now."""
         pool = self.source.pool(self.query.split, state=self.query.state)
         if self.query.state and pool.columns.states is None:
             raise ValueError("state: what is sampled holds no states")
-        self.pool = pool
+        return pool
+
+    def _starts_of(self, pool: Pool) -> Starts:
         windows = find_windows(pool, self.window)
-        self.table = self.make_table(windows)
-        return self.table, make_draws(pool, windows.owners, self.query.batch_size)
+        return Starts(
+            table=self.make_table(pool.columns, windows),
+            draws=make_draws(pool, windows.owners, self.query.batch_size),
+            plan=self.planner(pool.columns),
+        )
 
     def _keep_up(self) -> None:
-        """Take in what has changed in the source."""
-        if self.source.version == self._version:
+        """Take in what has changed in the source: all of it, or nothing if it does not fit."""
+        version = self.source.version
+        if version == self._version:
             return
-        table, draws = self._read()
-        self._stream.go_on_with(table, draws, self.planner())
-        self._gatherer.read_from(self.columns.frames)
+        pool = self._read()
+        self.columns.check_alike(pool.columns, "what is sampled", state=self.query.state)
+        self._stream.go_on_with(self._starts_of(pool))
+        self._gatherer.read_from(pool.columns.frames)
+        self.pool, self._version = pool, version
 
     @property
     def columns(self) -> Columns:
@@ -145,6 +147,11 @@ class Sampler(ABC, Generic[Batch_co]):
     def num_starts(self) -> int:
         """The number of records, V: the samples of an epoch."""
         return len(self.table)
+
+    @property
+    def table(self) -> Records:
+        """What can be drawn now, ascending by row: V records."""
+        return self._stream.starts.table
 
     @property
     def epochs(self) -> int | None:

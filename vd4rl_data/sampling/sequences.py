@@ -117,8 +117,7 @@ class SequenceSampler(Sampler[Sequences]):
     """An iterator of :class:`Sequences`, drawn over all windows of all episodes.
 
     Attributes:
-        source, query, pool, table: see :class:`Sampler`; records of the table are
-            :data:`WINDOW`.
+        source, query, pool: see :class:`Sampler`; its table holds a :data:`WINDOW` for each start.
     """
 
     query: SequenceQuery
@@ -142,18 +141,18 @@ class SequenceSampler(Sampler[Sequences]):
         """Windows of L steps."""
         return Window(self.query.length, self.query.pad, "length", "pad=True")
 
-    def make_table(self, windows: Windows) -> Records:
+    def make_table(self, columns: Columns, windows: Windows) -> Records:
         """Each window, with the bounds of its episode."""
         rows, steps, owners = windows
         table = np.empty(len(rows), WINDOW)
         table["row"], table["steps"] = rows, steps
-        table["first_row"] = self.columns.starts[owners]
-        table["last_row"] = self.columns.starts[owners + 1] - 1
+        table["first_row"] = columns.starts[owners]
+        table["last_row"] = columns.starts[owners + 1] - 1
         return table
 
-    def planner(self) -> Callable[[Records], Plan]:
-        """Looks rows up in the columns of now."""
-        return partial(_plan_sequences, self.columns, self.query)
+    def planner(self, columns: Columns) -> Callable[[Records], Plan]:
+        """Looks rows up in the columns."""
+        return partial(_plan_sequences, columns, self.query)
 
     def assemble(self, plan: Plan, frames: Sequence[NDArray[np.uint8]] | None = None) -> Sequences:
         """Fetch the pixels of a batch.

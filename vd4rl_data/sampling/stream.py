@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Int64
@@ -26,6 +26,20 @@ _TRANSITIONS_AHEAD: Final = 2**17
 else out of the cache: small arrays are made many times faster for many batches in one go."""
 
 
+class Starts(NamedTuple):
+    """What a stream draws from.
+
+    Attributes:
+        table: structured array of shape (V,), with a field ``row``.
+        draws: how records are drawn.
+        plan: turns (n,) records into arrays of n rows; picklable.
+    """
+
+    table: Records
+    draws: Draws
+    plan: Callable[[Records], Plan]
+
+
 class PlanStream:
     """Shuffled batches of the records of a table, planned; an iterator.
 
@@ -37,6 +51,7 @@ class PlanStream:
     on how far an earlier pass was read.
 
     Attributes:
+        starts: what it draws from.
         epochs: k, or ``None``.
         passes: how many have begun.
 
@@ -50,9 +65,7 @@ class PlanStream:
     def __init__(
         self,
         query: AnyQuery,
-        table: Records,
-        draws: Draws,
-        plan: Callable[[Records], Plan],
+        starts: Starts,
         *,
         alternate: bool,
         span: int = 1,
@@ -61,9 +74,7 @@ class PlanStream:
 
         Args:
             query: batch size, generator, epochs and ``drop_last`` of it are used here.
-            table: structured array of shape (V,), with a field ``row``.
-            draws: how records are drawn.
-            plan: turns (n,) records into arrays of n rows; picklable.
+            starts: what it draws from.
             alternate: even rows at even places of the batch.
             span: transitions per record; batches of long ones are planned fewer at a time.
 
@@ -82,26 +93,26 @@ class PlanStream:
         self._alternate = alternate
         fitting = _TRANSITIONS_AHEAD // (query.batch_size * span)
         self._batches_ahead = max(1, min(fitting, _BATCHES_AHEAD))
-        self.go_on_with(table, draws, plan)
+        self.go_on_with(starts)
 
-    def go_on_with(self, table: Records, draws: Draws, plan: Callable[[Records], Plan]) -> None:
-        """Draw from another table from the next batch on; what was planned ahead is dropped.
+    def go_on_with(self, starts: Starts) -> None:
+        """Draw from other starts from the next batch on; what was planned ahead is dropped.
 
         Raises:
             ValueError: as of the constructor.
         """
         size = self._batch_size
-        if self.epochs is not None and self._query.drop_last and len(table) < size:
+        if self.epochs is not None and self._query.drop_last and len(starts.table) < size:
             raise ValueError(
-                f"drop_last: an epoch of {len(table)} samples has no full batch of {size}; "
+                f"drop_last: an epoch of {len(starts.table)} samples has no full batch of {size}; "
                 "lower batch_size or pass drop_last=False"
             )
-        if self.epochs is not None and not draws.alike:
+        if self.epochs is not None and not starts.draws.alike:
             raise ValueError(
                 "epochs: expected None where episodes have weights or shares, as an epoch shows "
                 f"every start once, got {self.epochs}"
             )
-        self._table, self._draws, self._plan = table, draws, plan
+        self.starts = starts
         self._forget()
 
     def __len__(self) -> int:
@@ -112,7 +123,7 @@ class PlanStream:
         """
         if self.epochs is None:
             raise TypeError("an endless sampler (epochs=None) has no len(); pass epochs=k for one")
-        whole, rest = divmod(len(self._table), self._batch_size)
+        whole, rest = divmod(len(self.starts.table), self._batch_size)
         return self.epochs * (whole + (rest > 0 and not self._query.drop_last))
 
     def begin_pass(self) -> None:
@@ -142,7 +153,7 @@ class PlanStream:
         begun = self._cursor < self._end
         return {
             **(self._before if begun else self._resumable()),
-            "starts": len(self._table),
+            "starts": len(self.starts.table),
             "family": family_state(self._family),
             "own": self._rng.bit_generator.state,
             "taken": self._cursor if begun else 0,
@@ -155,10 +166,10 @@ class PlanStream:
             ValueError: the state is none, or of a stream of another size.
         """
         try:
-            starts = int(state["starts"])
-            if starts != len(self._table):
+            saved, here = int(state["starts"]), len(self.starts.table)
+            if saved != here:
                 raise ValueError(
-                    f"state: it is of data with {starts} starts, these have {len(self._table)}: "
+                    f"state: it is of data with {saved} starts, these have {here}: "
                     "bring the data to where they were, e.g. ReplayBuffer(folder, episodes=...)"
                 )
             self._family = family_from(state["family"])
@@ -197,8 +208,8 @@ class PlanStream:
     def sample(self, rng: Rng = None) -> Plan:
         """One full batch, drawn with replacement from ``rng`` or else the stream's generator."""
         generator = self._rng if rng is None else generator_of(rng)
-        drawn = self._table[self._draws.draw(generator, 1)]
-        return self._plan(alternated(drawn) if self._alternate else drawn)
+        drawn = self.starts.table[self.starts.draws.draw(generator, 1)]
+        return self.starts.plan(alternated(drawn) if self._alternate else drawn)
 
     def of_rows(self, rows: NDArray[Any] | Sequence[int]) -> Plan:
         """The records of given rows, in their order.
@@ -206,7 +217,7 @@ class PlanStream:
         Raises:
             ValueError: a row is not in the table.
         """
-        return self._plan(self._table[rows_of_table(rows, self._table)])
+        return self.starts.plan(self.starts.table[rows_of_table(rows, self.starts.table)])
 
     def __iter__(self) -> PlanStream:
         return self
@@ -225,20 +236,20 @@ class PlanStream:
             self.begin_pass()
         self._before = self._resumable()
         if self.epochs is None:
-            self._order = self._draws.draw(self._pass_rng, self._batches_ahead)
+            self._order = self.starts.draws.draw(self._pass_rng, self._batches_ahead)
         elif len(self._order) == 0 or (self._query.drop_last and len(self._order) < size):
             if self._epochs_left == 0:
                 raise StopIteration
             self._epochs_left -= 1
-            self._order = self._pass_rng.permutation(len(self._table))
+            self._order = self._pass_rng.permutation(len(self.starts.table))
         count = min(len(self._order), self._batches_ahead * size)
         count -= count % size if count > size else 0
-        block = self._table[self._order[:count]]
+        block = self.starts.table[self._order[:count]]
         self._order = self._order[count:]
         if self._alternate:
             pieces = [block[at : at + size] for at in range(0, count, size)]
             block = np.concatenate([alternated(piece) for piece in pieces])
-        self._planned, self._cursor, self._end = self._plan(block), 0, count
+        self._planned, self._cursor, self._end = self.starts.plan(block), 0, count
 
 
 def alternated(records: Records) -> Records:

@@ -76,8 +76,7 @@ class TransitionSampler(Sampler[Transitions]):
     """An iterator of :class:`Transitions`, drawn over all valid starts of all episodes.
 
     Attributes:
-        source, query, pool, table: see :class:`Sampler`; records of the table are
-            :data:`RECORD`.
+        source, query, pool: see :class:`Sampler`; its table holds a :data:`RECORD` for each start.
     """
 
     query: TransitionQuery
@@ -102,13 +101,13 @@ class TransitionSampler(Sampler[Transitions]):
         shorten = self.query.n_step_end == "shorten"
         return Window(self.query.n_step, shorten, "n_step", 'n_step_end="shorten"')
 
-    def make_table(self, windows: Windows) -> Records:
+    def make_table(self, columns: Columns, windows: Windows) -> Records:
         """The n-step transition of each window."""
-        return _make_table(self.columns, windows, self.query.discount_factor)
+        return _make_table(columns, windows, self.query.discount_factor)
 
-    def planner(self) -> Callable[[Records], Plan]:
-        """Looks rows up in the columns of now."""
-        return partial(_plan_transitions, self.columns, self.query)
+    def planner(self, columns: Columns) -> Callable[[Records], Plan]:
+        """Looks rows up in the columns."""
+        return partial(_plan_transitions, columns, self.query)
 
     def assemble(
         self, plan: Plan, frames: Sequence[NDArray[np.uint8]] | None = None
