@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vd4rl_data.sampling import Selection, SequenceSampler, dreamer_alignment
@@ -95,6 +95,7 @@ def test_every_sequence_is_the_references(
     assert batch.observations.flags.c_contiguous
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(data=st.data())
 def test_sampled_sequences_are_the_references(make_painted: Any, data: st.DataObject) -> None:
     lengths = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=6))

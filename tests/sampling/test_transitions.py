@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.wrappers import FrameStackObservation
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sampling.references import (
@@ -61,6 +61,7 @@ def test_every_transition_is_the_references(
     assert batch.next_observations.flags.c_contiguous
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(data=st.data())
 def test_sampled_transitions_are_the_references(make_painted: Any, data: st.DataObject) -> None:
     lengths = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=6))
