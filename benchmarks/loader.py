@@ -288,7 +288,7 @@ def halved(dataset: Dataset) -> Dataset:
     middle = int(columns.starts[len(dataset) // 2])
     frames = np.asarray(columns.frames)
     parts = FrameArray([frames[:middle], frames[middle:]])
-    half.__dict__["columns"] = replace(columns, frames=parts)
+    vars(half)["columns"] = replace(columns, frames=parts)
     return half
 
 

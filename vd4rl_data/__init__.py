@@ -19,6 +19,7 @@ from vd4rl_data.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from vd4rl_data.dataset import Dataset as Dataset
+    from vd4rl_data.dataset import ReplayBuffer as ReplayBuffer
     from vd4rl_data.dataset import get_dataset as get_dataset
     from vd4rl_data.dataset import load_dataset as load_dataset
     from vd4rl_data.dataset import qlearning_dataset as qlearning_dataset
@@ -28,12 +29,19 @@ if TYPE_CHECKING:
     from vd4rl_data.evaluation import Evaluation as Evaluation
     from vd4rl_data.evaluation import evaluate as evaluate
     from vd4rl_data.frames import FrameArray as FrameArray
+    from vd4rl_data.sampling import Mixture as Mixture
+    from vd4rl_data.sampling import Replaceable as Replaceable
+    from vd4rl_data.sampling import Selection as Selection
 
 _HOMES: Final = {
     "Dataset": "vd4rl_data.dataset",
     "Episode": "vd4rl_data.episode",
     "Evaluation": "vd4rl_data.evaluation",
     "FrameArray": "vd4rl_data.frames",
+    "Mixture": "vd4rl_data.sampling",
+    "ReplayBuffer": "vd4rl_data.dataset",
+    "Replaceable": "vd4rl_data.sampling",
+    "Selection": "vd4rl_data.sampling",
     "evaluate": "vd4rl_data.evaluation",
     "get_dataset": "vd4rl_data.dataset",
     "load_dataset": "vd4rl_data.dataset",
@@ -49,6 +57,10 @@ __all__ = [
     "Episode",
     "Evaluation",
     "FrameArray",
+    "Mixture",
+    "Replaceable",
+    "ReplayBuffer",
+    "Selection",
     "TaskSpec",
     "__version__",
     "evaluate",

@@ -160,6 +160,8 @@ def _check_frame_shape(where: str, shape: tuple[int, ...], size: int | None) -> 
 
 
 def _check_finite(where: str, name: str, values: NDArray[Any]) -> None:
+    if np.isfinite(values).all():
+        return
     bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
     if bad.size:
         _fail(
@@ -168,6 +170,8 @@ def _check_finite(where: str, name: str, values: NDArray[Any]) -> None:
 
 
 def _check_range(where: str, name: str, values: NDArray[Any], low: float, high: float) -> None:
+    if low <= values.min(initial=low) and values.max(initial=high) <= high:
+        return  # so is no value that is not a number: nothing compares with it
     _check_finite(where, name, values)
     outside = np.flatnonzero(
         ((values < low) | (values > high)).reshape(len(values), -1).any(axis=1)

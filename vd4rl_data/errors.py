@@ -42,6 +42,10 @@ class InvalidEpisodeError(Vd4rlError, ValueError):
     """An episode breaks an invariant of :class:`vd4rl_data.Episode`."""
 
 
+class NoEpisodesError(Vd4rlError, ValueError):
+    """What is to be sampled holds no episode: not yet, or none of the split or choice at hand."""
+
+
 class DatasetLockedError(Vd4rlError, RuntimeError):
     """Another process is writing the same dataset file."""
 

@@ -59,6 +59,9 @@ class FrameArray(NDArrayOperatorsMixin):
 
     __slots__ = ("_bounds", "_parts", "_rows")
 
+    dtype: Final = np.dtype(np.uint8)
+    ndim: Final = 4
+
     def __init__(
         self, parts: NDArray[Any] | Sequence[NDArray[Any]], rows: ArrayRows | None = None
     ) -> None:
@@ -96,16 +99,6 @@ class FrameArray(NDArrayOperatorsMixin):
         return (len(self), height, width, channels)
 
     @property
-    def dtype(self) -> np.dtype[np.uint8]:
-        """``uint8``."""
-        return np.dtype(np.uint8)
-
-    @property
-    def ndim(self) -> int:
-        """4."""
-        return 4
-
-    @property
     def size(self) -> int:
         """The number of values, N * H * W * 3: the bytes of a copy, not of the view itself."""
         return math.prod(self.shape)
@@ -134,7 +127,15 @@ class FrameArray(NDArrayOperatorsMixin):
             IndexError: a row lies outside.
         """
         wanted = checked_rows(rows, len(self)).reshape(-1)
-        return self._with_rows(wanted if self._rows is None else self._rows[wanted])
+        view = FrameArray(self._parts)
+        view._rows = wanted if self._rows is None else self._rows[wanted]
+        return view
+
+    def followed_by(self, others: Sequence[FrameArray]) -> FrameArray:
+        """These frames and then those of the others; only picked ones (``rows``) are copied."""
+        all_of = [self, *others]
+        parts = [(one._plain(),) if one._rows is not None else one._parts for one in all_of]
+        return FrameArray([part for several in parts for part in several])
 
     def take(self, rows: ArrayRows, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Copy frames, in the order given.
@@ -276,11 +277,6 @@ class FrameArray(NDArrayOperatorsMixin):
         frames = self.take(np.arange(len(self)))
         frames.flags.writeable = False
         return frames
-
-    def _with_rows(self, rows: _Rows) -> FrameArray:
-        view = FrameArray(self._parts)
-        view._rows = rows
-        return view
 
     def _fetch_from_parts(self, rows: _Rows, out: _Frames) -> None:
         owners = np.searchsorted(self._bounds, rows, side="right") - 1

@@ -39,5 +39,5 @@ def test_opening_a_dataset_crosses_few_functions_and_modules(repository: Path) -
         check=True,
     )
     functions, modules = map(int, done.stdout.split())
-    assert functions <= 67
-    assert modules <= 16
+    assert functions <= 60
+    assert modules <= 14

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vd4rl_data.frames import FrameArray
-from vd4rl_data.sampling import Columns
+from vd4rl_data.sampling import Columns, Group, Pool, Samplable
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -40,18 +40,19 @@ def paint_columns(parts: int = 1) -> Columns:
     )
 
 
-class PaintedDataset:
-    """Offers columns and splits, as a dataset does."""
+class PaintedDataset(Samplable):
+    """A source with splits, as a dataset is."""
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
 
-    def episode_numbers(self, split: str = "all") -> np.ndarray:
-        return {
+    def pool(self, split: str = "all", *, state: bool = False) -> Pool:
+        numbers = {
             "all": np.arange(7),
             "train": np.array([0, 1, 2, 4, 5, 6]),
             "validation": np.array([3]),
-        }[split]
+        }
+        return Pool(self.columns, (Group(numbers[split]),))
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,7 @@ def test_kept_batches_are_not_overwritten_unless_asked(composite: Any) -> None:
 @pytest.mark.parametrize("layout", ["stacked", "BKHWC"])
 def test_frames_on_a_device_give_numpys_batches(composite: Any, layout: str) -> None:
     """The feed of a GPU, with its frames on the CPU."""
-    samplers = [TransitionSampler(composite, np.arange(7), 16, 3, 2, rng=4) for _ in range(2)]
+    samplers = [TransitionSampler(composite, 16, 3, 2, rng=4) for _ in range(2)]
     rows = np.arange(len(composite.frames))
     resident = feeds_module.ResidentFeed(samplers[0], rows, CPU, layout)
     streamed = feeds_module.HostFeed(samplers[1], CPU, layout)
@@ -153,7 +153,7 @@ def test_frames_on_a_device_give_numpys_batches(composite: Any, layout: str) -> 
 
 @pytest.mark.parametrize("pad", [False, True])
 def test_windows_on_a_device_give_numpys_batches(composite: Any, pad: bool) -> None:
-    samplers = [SequenceSampler(composite, np.arange(7), 8, 5, 4, pad=pad) for _ in range(2)]
+    samplers = [SequenceSampler(composite, 8, 5, 4, pad=pad) for _ in range(2)]
     rows = np.arange(len(composite.frames))
     resident = feeds_module.ResidentFeed(samplers[0], rows, CPU, "BLCHW")
     streamed = feeds_module.HostFeed(samplers[1], CPU, "BLCHW")

@@ -39,8 +39,8 @@ def _resident(columns: Any, **options: Any) -> Any:
 
 
 SAMPLERS: dict[str, Callable[..., Any]] = {
-    "TransitionSampler": lambda c, **o: TransitionSampler(c, np.arange(7), BATCH, **o),
-    "SequenceSampler": lambda c, **o: SequenceSampler(c, np.arange(7), BATCH, 5, pad=True, **o),
+    "TransitionSampler": lambda c, **o: TransitionSampler(c, BATCH, **o),
+    "SequenceSampler": lambda c, **o: SequenceSampler(c, BATCH, 5, pad=True, **o),
     "TorchTransitions": lambda c, **o: TorchTransitions(c, BATCH, **o),
     "TorchTransitions, resident": _resident,
     "TorchSequences": lambda c, **o: TorchSequences(c, BATCH, 5, pad=True, **o),

@@ -64,7 +64,7 @@ def assert_equals_numpy(tensors: Any, arrays: Any, layout: str, device: str) -> 
 def test_transitions_are_numpys(
     composite: Any, device: str, storage: str, layout: str, options: dict[str, Any]
 ) -> None:
-    arrays = TransitionSampler(composite, np.arange(7), 16, 3, 2, 0.9, 4, **options)
+    arrays = TransitionSampler(composite, 16, 3, 2, 0.9, 4, **options)
     tensors = TorchTransitions(
         composite, 16, 3, 2, 0.9, 4, device=device, storage=storage, layout=layout, **options
     )
@@ -80,7 +80,7 @@ def test_transitions_are_numpys(
 def test_sequences_are_numpys(
     composite: Any, device: str, storage: str, layout: str, pad: bool
 ) -> None:
-    arrays = SequenceSampler(composite, np.arange(7), 8, 5, 4, pad=pad, epochs=1)
+    arrays = SequenceSampler(composite, 8, 5, 4, pad=pad, epochs=1)
     tensors = TorchSequences(
         composite, 8, 5, 4, device=device, storage=storage, layout=layout, pad=pad, epochs=1
     )
@@ -223,9 +223,7 @@ def test_pinned_feed_waits_for_each_copy_and_keeps_its_memory(
         (TransitionSampler, {"frame_stack": 3}),
         (SequenceSampler, {"length": 4}),
     ):
-        sampler, arrays = (
-            make(composite, np.arange(7), 16, rng=0, epochs=1, **options) for _ in range(2)
-        )
+        sampler, arrays = (make(composite, 16, rng=0, epochs=1, **options) for _ in range(2))
         feed = feeds_module.PinnedFeed(sampler, torch.device("cpu"), "BKHWC")
         current.waited.clear()
         for number, (tensors, expected) in enumerate(zip(feed, arrays, strict=True)):
@@ -254,7 +252,7 @@ def test_cuda_batches_wait_for_nothing(composite: Any, storage: str) -> None:
 @needs_cuda
 def test_cuda_streaming_survives_slow_readers(composite: Any) -> None:
     tensors = TorchTransitions(composite, 64, 3, rng=0, device="cuda", storage="stream")
-    arrays = TransitionSampler(composite, np.arange(7), 64, 3, rng=0)
+    arrays = TransitionSampler(composite, 64, 3, rng=0)
     weight = torch.randn(2000, 2000, device="cuda")
     for _ in range(20):
         batch = next(tensors)

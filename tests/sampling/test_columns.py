@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import pickle
 from typing import Any
 
@@ -11,18 +10,9 @@ import numpy as np
 import pytest
 
 from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.sampling import Columns
 from vd4rl_data.sampling.buffers import ALIGNMENT, BatchMemory, aligned_empty
 from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
 from vd4rl_data.sampling.stream import alternated
-
-
-@pytest.mark.parametrize("wrong", [np.array([True, False]), np.array([0.0, 1.5]), np.array(["1"])])
-def test_episode_numbers_that_are_none_are_refused(painted: Any, wrong: np.ndarray) -> None:
-    """A mask of booleans would silently mean episodes 0 and 1."""
-    unchecked = inspect.unwrap(Columns.checked_episodes)  # without the types that tests check
-    with pytest.raises(ValueError, match="episodes: expected integers"):
-        unchecked(painted.columns, wrong)
 
 
 @pytest.mark.parametrize("name", ["actions", "rewards", "discounts", "terminals", "frames"])

@@ -9,12 +9,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.storage import processes, tiny
 from vd4rl_data.errors import ShortEpisodesWarning
-from vd4rl_data.sampling import SequenceSampler, TransitionSampler
+from vd4rl_data.sampling import Selection, SequenceSampler, TransitionSampler
 
 
 @pytest.mark.parametrize(
@@ -23,11 +22,11 @@ from vd4rl_data.sampling import SequenceSampler, TransitionSampler
 def test_the_warning_says_how_many(painted: Any, length: int, left_out: int) -> None:
     message = f"length={length}: {left_out} of 7 episodes have fewer transitions .* pad=True"
     with pytest.warns(ShortEpisodesWarning, match=message) as found:
-        sampler = SequenceSampler(painted.columns, painted.numbers, 4, length, rng=0, epochs=1)
+        sampler = SequenceSampler(painted.columns, 4, length, rng=0, epochs=1)
     assert len(found) == 1
     message = f'n_step={length}: {left_out} of 7 episodes have fewer .* n_step_end="shorten"'
     with pytest.warns(ShortEpisodesWarning, match=message) as found:
-        TransitionSampler(painted.columns, painted.numbers, 4, n_step=length, rng=0)
+        TransitionSampler(painted.columns, 4, n_step=length, rng=0)
     assert len(found) == 1
     next(iter(sampler))  # says no more: warnings are errors here
 
@@ -63,15 +62,15 @@ def test_the_warning_names_the_users_line(call: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chosen", [[0, 4], [0]], ids=str)
 def test_only_the_chosen_episodes_count(painted: Any, chosen: list[int]) -> None:
-    SequenceSampler(painted.columns, np.array(chosen), 4, 300, rng=0)
+    Selection(painted.columns, chosen).sequences(4, 300, rng=0)
     with pytest.warns(ShortEpisodesWarning, match="1 of 2 episodes"):
-        SequenceSampler(painted.columns, np.array([0, 1]), 4, 300, rng=0)
+        Selection(painted.columns, [0, 1]).sequences(4, 300, rng=0)
 
 
 def test_windows_that_are_kept_are_not_told(painted: Any) -> None:
     with warnings.catch_warnings(record=True) as found:
-        SequenceSampler(painted.columns, painted.numbers, 4, 50, rng=0, pad=True)
-        TransitionSampler(painted.columns, painted.numbers, 4, n_step=9, n_step_end="shorten")
-        TransitionSampler(painted.columns, painted.numbers, 4, n_step=1)
-        SequenceSampler(painted.columns, painted.numbers, 4, 1)
+        SequenceSampler(painted.columns, 4, 50, rng=0, pad=True)
+        TransitionSampler(painted.columns, 4, n_step=9, n_step_end="shorten")
+        TransitionSampler(painted.columns, 4, n_step=1)
+        SequenceSampler(painted.columns, 4, 1)
     assert not found

@@ -8,17 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.sampling.conftest import Painted
-from vd4rl_data.sampling import SequenceSampler, TransitionSampler
-from vd4rl_data.sampling.stream import PlanStream
+from tests.sampling.conftest import Painted, paint
+from vd4rl_data.sampling import Group, Pool, SequenceSampler, TransitionQuery, TransitionSampler
+from vd4rl_data.sampling.draws import make_draws
+from vd4rl_data.sampling.stream import PlanStream, Starts
 
 TABLE = np.zeros(103, np.dtype([("row", np.int64)]))
 TABLE["row"] = np.arange(103)
+COLUMNS = paint([103], [False]).columns
 
 
 def stream(seed: int, **options: Any) -> PlanStream:
-    settings = {"epochs": None, "drop_last": False, "alternate": True, **options}
-    return PlanStream(TABLE, 4, seed, plan=lambda records: {"row": records["row"]}, **settings)
+    query = TransitionQuery(4, rng=seed, **options)
+    pool = Pool(COLUMNS, (Group(np.arange(1)),))
+    draws = make_draws(pool, np.zeros(len(TABLE), np.int64), query.batch_size)
+    starts = Starts(TABLE, draws, lambda rows: {"row": rows["row"]})
+    return PlanStream(query, starts, alternate=True)
 
 
 def rows(source: PlanStream, count: int) -> list[list[int]]:
@@ -70,10 +75,9 @@ def test_samplers_go_on_with_the_same_pixels(kind: str, painted: Painted) -> Non
     columns = painted.columns
 
     def make(seed: int) -> Any:
-        episodes = np.arange(columns.num_episodes)
         if kind == "transitions":
-            return TransitionSampler(columns, episodes, 3, 2, 1, 0.99, seed)
-        return SequenceSampler(columns, episodes, 3, 2, seed, pad=True)
+            return TransitionSampler(columns, 3, 2, 1, 0.99, seed)
+        return SequenceSampler(columns, 3, 2, seed, pad=True)
 
     first, other = make(1), make(2)
     for _ in range(40):

@@ -14,13 +14,13 @@ from tests.sampling.references import (
     reference_starts,
     start_rows,
 )
-from vd4rl_data.sampling import TransitionSampler
+from vd4rl_data.sampling import Selection, TransitionSampler
 
 pytestmark = pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning")
 
 
 def test_a_batch_is_shuffled_over_episodes(many_episodes: Any) -> None:
-    batch = next(TransitionSampler(many_episodes.columns, many_episodes.numbers, 256, 3, 3, rng=0))
+    batch = next(TransitionSampler(many_episodes.columns, 256, 3, 3, rng=0))
     episodes = batch.observations[:, -1, 0, 0, 2]
     assert len(np.unique(episodes)) == 40  # of 40; one is missed once in 16 batches or so
     assert (np.diff(episodes.astype(int)) < 0).mean() > 0.4  # no order either
@@ -31,7 +31,7 @@ def test_a_batch_is_shuffled_over_episodes(many_episodes: Any) -> None:
 @pytest.mark.parametrize("size", [4, 8])  # rows alternate at 4 x 4 x 3 = 48 bytes, not at 192
 def test_endless_sampling_is_uniform_over_starts(make_painted: Any, size: int) -> None:
     painted = make_painted([3, 6, 1], [True, False, True], size=size)
-    sampler = TransitionSampler(painted.columns, painted.numbers, 100, rng=0)
+    sampler = TransitionSampler(painted.columns, 100, rng=0)
     counts: dict[int, int] = {}
     for _ in range(100):
         for row in start_rows(painted, next(sampler)):
@@ -46,9 +46,7 @@ def test_endless_sampling_is_uniform_over_starts(make_painted: Any, size: int) -
 def test_an_epoch_shows_every_start_once(make_painted: Any, batch_size: int, size: int) -> None:
     painted = make_painted([101, 1, 2, 60], [False, True, False, False], size=size)
     expected = [e.start + step for e, step in reference_starts(painted, 2, "drop")]
-    sampler = TransitionSampler(
-        painted.columns, painted.numbers, batch_size, n_step=2, rng=3, epochs=3
-    )
+    sampler = TransitionSampler(painted.columns, batch_size, n_step=2, rng=3, epochs=3)
     batches = [start_rows(painted, batch) for batch in sampler]
     assert next(sampler, None) is None
     per_epoch = -(-len(expected) // batch_size)
@@ -60,15 +58,13 @@ def test_an_epoch_shows_every_start_once(make_painted: Any, batch_size: int, siz
 
 
 def test_drop_last_leaves_out_the_smaller_batch(painted: Any) -> None:
-    sampler = TransitionSampler(
-        painted.columns, painted.numbers, 100, rng=3, epochs=2, drop_last=True
-    )
+    sampler = TransitionSampler(painted.columns, 100, rng=3, epochs=2, drop_last=True)
     sizes = [len(batch.actions) for batch in sampler]
     assert sizes == [100] * (2 * (sampler.num_starts // 100))
 
 
 def test_only_the_given_episodes_are_sampled(painted: Any) -> None:
-    sampler = TransitionSampler(painted.columns, np.array([3, 1]), 64, rng=0, epochs=1)
+    sampler = Selection(painted.columns, [3, 1]).transitions(64, rng=0, epochs=1)
     rows = sorted(chain(*(start_rows(painted, batch) for batch in sampler)))
     assert rows == [painted.episodes[1].start, *range(*_span(painted.episodes[3]))]
 
@@ -79,7 +75,7 @@ def _span(episode: Any) -> tuple[int, int]:
 
 def test_one_seed_repeats_and_two_differ(painted: Any) -> None:
     def stream(rng: Any) -> list[int]:
-        sampler = TransitionSampler(painted.columns, painted.numbers, 16, 3, rng=rng)
+        sampler = TransitionSampler(painted.columns, 16, 3, rng=rng)
         return [row for _ in range(40) for row in start_rows(painted, next(sampler))]
 
     assert stream(0) == stream(0) == stream(np.random.default_rng(0))
@@ -90,7 +86,7 @@ def test_one_seed_repeats_and_two_differ(painted: Any) -> None:
 def test_composite_frames_give_the_same_batches(painted: Any, composite: Any) -> None:
     for options in ({}, {"epochs": 1}):
         samplers = [
-            TransitionSampler(data.columns, data.numbers, 16, 3, 3, rng=5, **options)
+            TransitionSampler(data.columns, 16, 3, 3, rng=5, **options)
             for data in (painted, composite)
         ]
         for _ in range(5):
@@ -101,9 +97,7 @@ def test_composite_frames_give_the_same_batches(painted: Any, composite: Any) ->
 @pytest.mark.parametrize("batch_size", [1, 5, 64])
 def test_threads_do_not_change_batches(composite: Any, batch_size: int, threads: int) -> None:
     one, many = (
-        TransitionSampler(
-            composite.columns, composite.numbers, batch_size, 3, 2, rng=0, threads=count
-        )
+        TransitionSampler(composite.columns, batch_size, 3, 2, rng=0, threads=count)
         for count in (1, threads)
     )
     for _ in range(3):
@@ -111,29 +105,27 @@ def test_threads_do_not_change_batches(composite: Any, batch_size: int, threads:
 
 
 def test_batches_that_are_kept_are_never_overwritten(painted: Any) -> None:
-    sampler = TransitionSampler(painted.columns, painted.numbers, 32, 3, rng=0)
+    sampler = TransitionSampler(painted.columns, 32, 3, rng=0)
     kept = [next(sampler) for _ in range(6)]
     frame = next(sampler).observations[3, 1]  # a view of a view keeps the memory as well
     saved = frame.copy()
     for _ in range(6):
         next(sampler)
-    again = TransitionSampler(painted.columns, painted.numbers, 32, 3, rng=0)
+    again = TransitionSampler(painted.columns, 32, 3, rng=0)
     for batch in kept:
         assert_equal_batches(batch, next(again))
     np.testing.assert_array_equal(frame, saved)
 
 
 def test_memory_of_forgotten_batches_is_used_again(painted: Any) -> None:
-    sampler = TransitionSampler(painted.columns, painted.numbers, 32, 3, rng=0)
+    sampler = TransitionSampler(painted.columns, 32, 3, rng=0)
     addresses = {next(sampler).observations.ctypes.data for _ in range(20)}
     assert len(addresses) <= 2
 
 
 def test_reused_buffers_hold_the_same_batches_in_one_place(painted: Any) -> None:
     reusing, fresh = (
-        TransitionSampler(
-            painted.columns, painted.numbers, 32, 3, rng=0, epochs=1, reuse_buffers=reuse
-        )
+        TransitionSampler(painted.columns, 32, 3, rng=0, epochs=1, reuse_buffers=reuse)
         for reuse in (True, False)
     )
     addresses = set()
@@ -144,9 +136,7 @@ def test_reused_buffers_hold_the_same_batches_in_one_place(painted: Any) -> None
 
 
 def test_sample_takes_a_generator_and_leaves_the_stream_alone(painted: Any) -> None:
-    disturbed, plain = (
-        TransitionSampler(painted.columns, painted.numbers, 16, rng=0) for _ in range(2)
-    )
+    disturbed, plain = (TransitionSampler(painted.columns, 16, rng=0) for _ in range(2))
     first = disturbed.sample(np.random.default_rng(9))
     assert_equal_batches(first, disturbed.sample(9))
     assert_equal_batches(next(disturbed), next(plain))
@@ -155,7 +145,7 @@ def test_sample_takes_a_generator_and_leaves_the_stream_alone(painted: Any) -> N
 
 @pytest.mark.parametrize("options", [{}, {"epochs": 2}, {"threads": 2}, {"reuse_buffers": True}])
 def test_a_pickled_sampler_goes_on_alike(painted: Any, options: dict[str, Any]) -> None:
-    sampler = TransitionSampler(painted.columns, painted.numbers, 16, 3, 3, rng=0, **options)
+    sampler = TransitionSampler(painted.columns, 16, 3, 3, rng=0, **options)
     for _ in range(4):
         next(sampler)
     copy = pickle.loads(pickle.dumps(sampler))

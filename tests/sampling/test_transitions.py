@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.wrappers import FrameStackObservation
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sampling.references import (
@@ -41,7 +41,6 @@ def test_every_transition_is_the_references(
     painted = request.getfixturevalue(storage)
     sampler = TransitionSampler(
         painted.columns,
-        painted.numbers,
         64,
         frame_stack,
         n_step,
@@ -62,6 +61,7 @@ def test_every_transition_is_the_references(
     assert batch.next_observations.flags.c_contiguous
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(data=st.data())
 def test_sampled_transitions_are_the_references(make_painted: Any, data: st.DataObject) -> None:
     lengths = data.draw(st.lists(st.integers(1, 12), min_size=1, max_size=6))
@@ -70,7 +70,6 @@ def test_sampled_transitions_are_the_references(make_painted: Any, data: st.Data
     frame_stack, n_step = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5))
     sampler = TransitionSampler(
         painted.columns,
-        painted.numbers,
         data.draw(st.integers(1, 9)),
         frame_stack,
         n_step,
@@ -88,13 +87,13 @@ def test_sampled_transitions_are_the_references(make_painted: Any, data: st.Data
 
 def test_500_transitions_have_498_three_step_starts(make_painted: Any) -> None:
     painted = make_painted([500, 500], [False, False])
-    sampler = TransitionSampler(painted.columns, painted.numbers, 8, n_step=3)
+    sampler = TransitionSampler(painted.columns, 8, n_step=3)
     assert sampler.num_starts == 2 * 498
 
 
 def test_termination_stops_the_bootstrap_even_at_discount_one(make_painted: Any) -> None:
     painted = make_painted([5, 5], [True, False], constant_discounts=True)
-    sampler = TransitionSampler(painted.columns, painted.numbers, 8, n_step=2, discount_factor=0.5)
+    sampler = TransitionSampler(painted.columns, 8, n_step=2, discount_factor=0.5)
     batch = sampler.gather(np.array([2, 3, 8, 9]))
     assert batch.discounts.tolist() == [0.25, 0.0, 0.25, 0.25]
     assert batch.terminated.tolist() == [False, True, False, False]
@@ -124,7 +123,7 @@ class PaintedEnv(gymnasium.Env[np.ndarray, int]):
 
 @pytest.mark.parametrize("frame_stack", [2, 3, 5])
 def test_stacks_are_gymnasiums(painted: Any, frame_stack: int) -> None:
-    sampler = TransitionSampler(painted.columns, painted.numbers, 1, frame_stack)
+    sampler = TransitionSampler(painted.columns, 1, frame_stack)
     for episode in painted.episodes[1:4]:
         env = FrameStackObservation(PaintedEnv(episode), frame_stack, padding_type="reset")
         observation, _ = env.reset()
@@ -136,7 +135,7 @@ def test_stacks_are_gymnasiums(painted: Any, frame_stack: int) -> None:
 
 
 def test_as_dict_has_all_fields(painted: Any) -> None:
-    batch = next(TransitionSampler(painted.columns, painted.numbers, 4))
+    batch = next(TransitionSampler(painted.columns, 4))
     assert isinstance(batch, Transitions)
     assert tuple(batch.as_dict()) == FIELDS
     assert batch.as_dict()["actions"] is batch.actions
@@ -155,19 +154,16 @@ def test_as_dict_has_all_fields(painted: Any) -> None:
         ({"epochs": 1, "drop_last": True, "batch_size": 9999}, "drop_last: .*lower batch_size"),
         ({"threads": 0}, "threads: expected at least 1, got 0"),
         ({"n_step": 502}, "no episode has 502 transitions, the longest has 501; lower n_step"),
-        ({"episodes": np.array([], np.int64)}, "at least one episode number"),
-        ({"episodes": np.array([7])}, r"numbers in \[0, 7\), got 7 to 7"),
-        ({"episodes": np.array([-1, 2])}, r"numbers in \[0, 7\), got -1 to 2"),
     ],
 )
 def test_bad_arguments(painted: Any, arguments: dict[str, Any], message: str) -> None:
-    options = {"episodes": painted.numbers, "batch_size": 4, **arguments}
+    options = {"batch_size": 4, **arguments}
     with pytest.raises(ValueError, match=message):
         TransitionSampler(painted.columns, **options)
 
 
 @pytest.mark.parametrize("rows", [[501], [499], [0, 99999], [-1], [[0]], [0.0]])
 def test_gather_refuses_rows_that_start_nothing(painted: Any, rows: list[Any]) -> None:
-    sampler = TransitionSampler(painted.columns, painted.numbers, 4, n_step=3)
+    sampler = TransitionSampler(painted.columns, 4, n_step=3)
     with pytest.raises(ValueError, match="rows: "):
         sampler.gather(np.array(rows))

@@ -1,5 +1,6 @@
 """From an id to data: finding files, :class:`Dataset`, and the array layouts that users know."""
 
+from vd4rl_data.dataset.buffer import ReplayBuffer as ReplayBuffer
 from vd4rl_data.dataset.dataset import Dataset as Dataset
 from vd4rl_data.dataset.layouts import get_dataset as get_dataset
 from vd4rl_data.dataset.layouts import qlearning_dataset as qlearning_dataset

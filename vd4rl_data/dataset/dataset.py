@@ -14,11 +14,13 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
+from vd4rl_data.dataset.states import STATE_KEY, check_has_states
 from vd4rl_data.dataset.subset import Part, choose_episodes, parts_of
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import DatasetChangedError
 from vd4rl_data.frames import FrameArray
-from vd4rl_data.sampling import Columns, SequenceSampler, TransitionSampler
+from vd4rl_data.sampling import Columns, Pool, Samplable
+from vd4rl_data.sampling.pool import whole
 from vd4rl_data.scores import normalized_score
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.manifest import Manifest
@@ -26,14 +28,12 @@ from vd4rl_data.storage.reader import StoredDataset, open_dataset
 
 SPLITS: Final = ("all", "train", "validation")
 
-Rng = np.random.Generator | int | None
-"""A generator, a seed for one, or ``None`` for fresh entropy."""
 
-
-class Dataset:
+class Dataset(Samplable):
     """An opened dataset. ``len(ds)`` counts episodes, ``ds[i]`` is an :class:`Episode`.
 
-    Arrays that are attributes are read-only. Picklable: a copy in another process maps the same
+    ``ds.transitions(...)`` and ``ds.sequences(...)`` give batches. Arrays that are attributes are
+    read-only. Picklable: a copy in another process maps the same
     files again, if they still hold the same.
     """
 
@@ -113,10 +113,15 @@ class Dataset:
         return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(self.lengths + 1)])
 
     @cached_property
+    def frames(self) -> FrameArray:
+        """uint8 (N, H, W, 3): the observations of all parts, before any selection."""
+        return FrameArray([part.array("observations") for part in self.stored])
+
+    @cached_property
     def columns(self) -> Columns:
         """All rows of all parts, before any selection; what the samplers index."""
         return Columns(
-            frames=FrameArray([part.array("observations") for part in self.stored]),
+            frames=self.frames,
             starts=self._starts,
             actions=self._joined("actions"),
             rewards=self._joined("rewards"),
@@ -206,75 +211,37 @@ class Dataset:
         for position in positions:
             yield self[int(position)]
 
-    def transitions(
-        self,
-        batch_size: int,
-        frame_stack: int = 1,
-        n_step: int = 1,
-        discount_factor: float = 0.99,
-        rng: Rng = None,
-        *,
-        split: str = "all",
-        n_step_end: str = "drop",
-        epochs: int | None = None,
-        drop_last: bool = False,
-        reuse_buffers: bool = False,
-        threads: int = 1,
-    ) -> TransitionSampler:
-        """Shuffled batches of transitions; see :class:`vd4rl_data.sampling.TransitionSampler`."""
-        return TransitionSampler(
-            self.columns,
-            self.episode_numbers(split),
-            batch_size=batch_size,
-            frame_stack=frame_stack,
-            n_step=n_step,
-            discount_factor=discount_factor,
-            rng=rng,
-            n_step_end=n_step_end,
-            epochs=epochs,
-            drop_last=drop_last,
-            reuse_buffers=reuse_buffers,
-            threads=threads,
-        )
+    def pool(self, split: str = "all", *, state: bool = False) -> Pool:
+        """What the samplers draw from: the selected episodes of a split.
 
-    def sequences(
-        self,
-        batch_size: int,
-        length: int,
-        rng: Rng = None,
-        *,
-        split: str = "all",
-        pad: bool = False,
-        epochs: int | None = None,
-        drop_last: bool = False,
-        reuse_buffers: bool = False,
-        threads: int = 1,
-    ) -> SequenceSampler:
-        """Shuffled batches of windows; see :class:`vd4rl_data.sampling.SequenceSampler`."""
-        return SequenceSampler(
-            self.columns,
-            self.episode_numbers(split),
-            batch_size=batch_size,
-            length=length,
-            rng=rng,
-            pad=pad,
-            epochs=epochs,
-            drop_last=drop_last,
-            reuse_buffers=reuse_buffers,
-            threads=threads,
-        )
+        Args:
+            split: as in :meth:`episode_numbers`.
+            state: its columns have the states that the file has in ``infos/state``.
+
+        Raises:
+            ValueError: unknown split, or one without any episode, or a file has no states.
+        """
+        columns = self._columns_with_states if state else self.columns
+        return whole(columns, self.episode_numbers(split))
 
     def rows(self) -> NDArray[np.int64] | None:
         """Rows of the selected episodes within :attr:`columns`; ``None`` if they are all."""
-        starts = self._starts
         if len(self._episodes) == self._total:
             return None
+        starts = self._starts
         spans = [np.arange(int(starts[n]), int(starts[n + 1])) for n in self._episodes]
         return np.concatenate(spans)
 
     def normalized_score(self, episode_return: Any) -> Any:
         """See :func:`vd4rl_data.scores.normalized_score`."""
         return normalized_score(self.spec, episode_return)
+
+    @cached_property
+    def _columns_with_states(self) -> Columns:
+        for part in self.stored:
+            check_has_states(part)
+        states = self._joined(STATE_KEY).astype(np.float32, copy=False)
+        return dataclasses.replace(self.columns, states=states)
 
     @cached_property
     def _parts(self) -> tuple[Part, ...]:

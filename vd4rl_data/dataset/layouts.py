@@ -70,7 +70,7 @@ def get_dataset(
 def dataset_arrays(dataset: Dataset, layout: str = "stored") -> dict[str, Any]:
     """The arrays of :func:`get_dataset` for an opened dataset."""
     _check_layout(layout)
-    frames = dataset.columns.frames
+    frames = dataset.frames
     rows = dataset.rows() if layout == "stored" else _transition_rows(dataset)
     arrays: dict[str, Any] = {"observations": frames if rows is None else frames.select(rows)}
     for key in dataset.stored[0].keys[1:]:

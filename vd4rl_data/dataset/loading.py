@@ -224,16 +224,17 @@ def _acquire_published(source: str, spec: DatasetSpec, root: Path | None) -> Pat
 
 
 def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:
+    """A file is of the id that its place promises, and shows what the data were collected in."""
     found = stored.manifest.dataset_id
     if found != spec.name:
         raise DatasetFormatError(f"{stored.path}: dataset_id: expected {spec.name}, got {found}")
-    arrays = stored.shards[0].arrays
-    shape = arrays["observations"].shape[1:]
-    if shape != spec.observation_shape:
+    arrays, environment = stored.shards[0].arrays, spec.mixture[0].environment
+    shape, frames = arrays["observations"].shape[1:], (environment.size, environment.size, 3)
+    if shape != frames:
         raise DatasetFormatError(
-            f"{stored.path}: observations: expected frames {spec.observation_shape}, got {shape}"
+            f"{stored.path}: observations: expected frames {frames}, got {shape}"
         )
-    actions, expected = arrays["actions"].shape[1], spec.environment.task.action_size
+    actions, expected = arrays["actions"].shape[1], environment.task.action_size
     if actions != expected:
         raise DatasetFormatError(
             f"{stored.path}: actions: expected {expected} dimensions, got {actions}"

@@ -15,7 +15,8 @@ except ImportError as error:
 
 from vd4rl_data.pytorch.batches import TensorSequences as TensorSequences
 from vd4rl_data.pytorch.batches import TensorTransitions as TensorTransitions
-from vd4rl_data.pytorch.samplers import SupportsColumns as SupportsColumns
+from vd4rl_data.pytorch.queries import TensorSequenceQuery as TensorSequenceQuery
+from vd4rl_data.pytorch.queries import TensorTransitionQuery as TensorTransitionQuery
 from vd4rl_data.pytorch.samplers import TorchSequences as TorchSequences
 from vd4rl_data.pytorch.samplers import TorchTransitions as TorchTransitions
 from vd4rl_data.pytorch.workers import IterableSequences as IterableSequences

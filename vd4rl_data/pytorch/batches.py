@@ -36,9 +36,11 @@ class TensorTransitions:
     discounts: Float32[Tensor, " B"]
     terminated: Bool[Tensor, " B"]
     truncated: Bool[Tensor, " B"]
+    states: Float32[Tensor, "B P"] | None = None
+    next_states: Float32[Tensor, "B P"] | None = None
 
     def as_dict(self) -> dict[str, Tensor]:
-        """The same tensors by name."""
+        """The same tensors by name; without states if there are none."""
         return present(self)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TensorTransitions:
@@ -69,9 +71,10 @@ class TensorSequences:
     terminated: Bool[Tensor, "B L"]
     truncated: Bool[Tensor, "B L"]
     mask: Bool[Tensor, "B L"] | None = None
+    states: Float32[Tensor, "B L1 P"] | None = None
 
     def as_dict(self) -> dict[str, Tensor]:
-        """The same tensors by name; without ``mask`` if there is none."""
+        """The same tensors by name; without ``mask`` and ``states`` if there are none."""
         return present(self)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TensorSequences:

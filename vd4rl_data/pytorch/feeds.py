@@ -22,7 +22,7 @@ from vd4rl_data.pytorch.batches import (
 )
 from vd4rl_data.pytorch.held import HeldFrames
 from vd4rl_data.pytorch.prefetch import Prefetcher
-from vd4rl_data.sampling import Columns, Sampler, Sequences, Transitions
+from vd4rl_data.sampling import Sampler, Sequences, Transitions
 from vd4rl_data.sampling.stream import Plan
 
 AnySampler: TypeAlias = Sampler[Transitions | Sequences]
@@ -38,27 +38,26 @@ _UPLOAD_BYTES: Final = 2**26
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 
 
-def make_feed(
-    sampler: AnySampler,
-    episodes: NDArray[np.integer[Any]],
-    device: torch.device,
-    storage: str,
-    layout: str,
-) -> Feed:
+def make_feed(sampler: AnySampler, device: torch.device, storage: str, layout: str) -> Feed:
     """The sampler's batches on ``device``, as tensors by name.
+
+    Args:
+        sampler: makes the batches.
+        device: where they arrive.
+        storage: one of :data:`STORAGES`.
+        layout: of their frames.
 
     Raises:
         MemoryError: frames are to be held in memory, and the system refuses.
-        ValueError: unknown storage.
     """
-    if storage not in STORAGES:
-        raise ValueError(f"storage: expected one of {', '.join(STORAGES)}, got {storage!r}")
     if device == torch.device("cuda"):  # without a number; another thread has another current one
         device = torch.device("cuda", torch.cuda.current_device())
-    rows = episode_rows(sampler.columns, episodes)
+    changes = sampler.source.changes
+    rows = sampled_rows(sampler)
     automatic = storage == "auto"
     if automatic:
-        storage = choose_storage(sampler.columns.frames, len(rows), device, layout)
+        frames = sampler.columns.frames
+        storage = "stream" if changes else choose_storage(frames, len(rows), device, layout)
     if storage == "device" and device.type == "cpu":
         try:
             return HeldFeed(sampler, rows, layout)
@@ -67,7 +66,9 @@ def make_feed(
                 raise
     elif storage == "device":
         return ResidentFeed(sampler, rows, device, layout)
-    return (PinnedFeed if device.type == "cuda" else HostFeed)(sampler, device, layout)
+    # A thread that draws ahead would see what changes sooner or later than the one that changes it.
+    ahead = device.type == "cuda" and not changes
+    return (PinnedFeed if ahead else HostFeed)(sampler, device, layout)
 
 
 def choose_storage(frames: FrameArray, count: int, device: torch.device, layout: str) -> str:
@@ -98,12 +99,26 @@ def choose_storage(frames: FrameArray, count: int, device: torch.device, layout:
     return "device" if fits else "stream"
 
 
-def episode_rows(columns: Columns, episodes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """All rows of the given episodes, ascending."""
+def sampled_rows(sampler: AnySampler) -> NDArray[np.int64]:
+    """All rows that the sampler may ask for, ascending; every row of data that can change."""
+    columns = sampler.columns
+    if sampler.source.changes:
+        return np.arange(len(columns.frames))
     chosen = np.zeros(len(columns.frames), np.bool_)
-    for number in columns.checked_episodes(episodes):
+    for number in sampler.pool.episodes:
         chosen[columns.starts[number] : columns.starts[number + 1]] = True
     return np.flatnonzero(chosen)
+
+
+def _draw_of(sampler: AnySampler, frames: FrameArray) -> Plan:
+    """The next batch, which must be of the frames that are held."""
+    plan = sampler.draw()
+    if sampler.columns.frames is not frames:
+        raise ValueError(
+            'storage: expected "stream" or "auto" for data that get other frames: "device" holds '
+            "those that were there at first"
+        )
+    return plan
 
 
 class Feed(Iterator[Tensors], Protocol):
@@ -143,8 +158,8 @@ class HeldFeed:
         """Use :func:`make_feed`."""
         self._sampler = sampler
         self._layout = layout
-        channels_first = is_channels_first(layout)
-        self._frames = HeldFrames(sampler.columns.frames, rows, channels_first=channels_first)
+        self._source = sampler.columns.frames
+        self._frames = HeldFrames(self._source, rows, channels_first=is_channels_first(layout))
         self._gatherer = sampler.gatherer.over(self._frames)
 
     def begin_pass(self) -> None:
@@ -155,7 +170,7 @@ class HeldFeed:
         return self
 
     def __next__(self) -> Tensors:
-        plan = self._sampler.draw()
+        plan = _draw_of(self._sampler, self._source)
         names = [name for name in FRAME_FIELDS if name in plan]
         gathered = self._gatherer.gather([plan[name] for name in names])
         tensors = host_tensors({**plan, **dict(zip(names, gathered, strict=True))})
@@ -178,7 +193,7 @@ class ResidentFeed:
         self._sampler = sampler
         self._device = device
         self._layout = layout
-        frames = sampler.columns.frames
+        self._source = frames = sampler.columns.frames
         self._places = np.full(len(frames), -1, np.int64)
         self._places[rows] = np.arange(len(rows))
         self._frames = _upload(frames, rows, device, channels_first=is_channels_first(layout))
@@ -191,7 +206,7 @@ class ResidentFeed:
         return self
 
     def __next__(self) -> Tensors:
-        plan = self._sampler.draw()
+        plan = _draw_of(self._sampler, self._source)
         tensors = {
             name: self._picked(values) if name in FRAME_FIELDS else self._to_device(values)
             for name, values in plan.items()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import TypeVar
 
+import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from vd4rl_data.pytorch.batches import (
-    SEQUENCE_LAYOUTS,
-    TRANSITION_LAYOUTS,
     TensorSequences,
     TensorTransitions,
     host_tensors,
@@ -21,9 +20,12 @@ from vd4rl_data.pytorch.batches import (
 )
 from vd4rl_data.pytorch.feeds import AnySampler
 from vd4rl_data.pytorch.passes import PassCounter
-from vd4rl_data.pytorch.samplers import Data, check_layout, columns_of
+from vd4rl_data.pytorch.queries import TensorSequenceQuery, TensorTransitionQuery
 from vd4rl_data.sampling import SequenceSampler, TransitionSampler
-from vd4rl_data.sampling.stream import Plan, Rng, generator_of
+from vd4rl_data.sampling.keywords import takes_with_data
+from vd4rl_data.sampling.pool import Data
+from vd4rl_data.sampling.query import generator_of
+from vd4rl_data.sampling.stream import Plan
 
 
 class IterableTransitions(IterableDataset[TensorTransitions]):
@@ -43,29 +45,17 @@ class IterableTransitions(IterableDataset[TensorTransitions]):
     A generator that is given as ``rng`` is copied as it is: two objects made from it draw alike.
     """
 
-    def __init__(
-        self,
-        data: Data,
-        batch_size: int,
-        frame_stack: int = 1,
-        n_step: int = 1,
-        discount_factor: float = 0.99,
-        rng: Rng = None,
-        *,
-        layout: str = "BKHWC",
-        split: str = "all",
-        **options: Any,
-    ) -> None:
-        """Take the arguments of :class:`~vd4rl_data.pytorch.TorchTransitions`, without a device.
+    @takes_with_data(TensorTransitionQuery)
+    def __init__(self, data: Data, query: TensorTransitionQuery) -> None:
+        """Take the arguments of :class:`~vd4rl_data.pytorch.TorchTransitions`, on the CPU.
 
         Raises:
             TypeError: a count is not an integer.
-            ValueError: an argument is out of range, or no window fits into any episode.
+            ValueError: an argument is out of range, no window fits into any episode, or the data
+                can change, which a worker would not see.
         """
         super().__init__()
-        check_layout(layout, TRANSITION_LAYOUTS)
-        arguments = (*columns_of(data, split), batch_size, frame_stack, n_step, discount_factor)
-        self._batches = _Batches(partial(TransitionSampler, *arguments), rng, layout, options)
+        self._batches = _Batches(TransitionSampler(data, _of_workers(query)), query.layout)
 
     def __len__(self) -> int:
         """Batches of a pass.
@@ -82,27 +72,17 @@ class IterableTransitions(IterableDataset[TensorTransitions]):
 class IterableSequences(IterableDataset[TensorSequences]):
     """Sequences for the worker processes of a ``DataLoader``; see :class:`IterableTransitions`."""
 
-    def __init__(
-        self,
-        data: Data,
-        batch_size: int,
-        length: int,
-        rng: Rng = None,
-        *,
-        layout: str = "BLHWC",
-        split: str = "all",
-        **options: Any,
-    ) -> None:
-        """Take the arguments of :class:`~vd4rl_data.pytorch.TorchSequences`, without a device.
+    @takes_with_data(TensorSequenceQuery)
+    def __init__(self, data: Data, query: TensorSequenceQuery) -> None:
+        """Take the arguments of :class:`~vd4rl_data.pytorch.TorchSequences`, on the CPU.
 
         Raises:
             TypeError: a count is not an integer.
-            ValueError: an argument is out of range, or no window fits into any episode.
+            ValueError: an argument is out of range, no window fits into any episode, or the data
+                can change, which a worker would not see.
         """
         super().__init__()
-        check_layout(layout, SEQUENCE_LAYOUTS)
-        arguments = (*columns_of(data, split), batch_size, length)
-        self._batches = _Batches(partial(SequenceSampler, *arguments), rng, layout, options)
+        self._batches = _Batches(SequenceSampler(data, _of_workers(query)), query.layout)
 
     def __len__(self) -> int:
         """Batches of a pass.
@@ -119,17 +99,18 @@ class IterableSequences(IterableDataset[TensorSequences]):
 class _Batches:
     """The batches of a pass that fall to this worker process; all of them outside of a worker."""
 
-    def __init__(
-        self, make: Callable[..., AnySampler], rng: Rng, layout: str, options: dict[str, Any]
-    ) -> None:
-        """Make the sampler here, not in a worker: what is wrong with arguments is told at once.
+    def __init__(self, sampler: AnySampler, layout: str) -> None:
+        """Take a sampler that was made here, not in a worker: wrong arguments are told at once.
 
         Raises:
-            ValueError: an argument is out of range, or buffers are to be reused.
+            ValueError: what is sampled can change.
         """
-        if options.get("reuse_buffers"):
-            raise ValueError("reuse_buffers: expected False, as a worker's batches wait in a queue")
-        self._sampler = make(rng=copy.deepcopy(generator_of(rng)), **options)
+        if sampler.source.changes:
+            raise ValueError(
+                "data: expected data that cannot change, as worker processes hold copies of them; "
+                "use TorchTransitions or TorchSequences"
+            )
+        self._sampler = sampler
         self._layout = layout
         self._passes = PassCounter()
 
@@ -145,6 +126,25 @@ class _Batches:
 
     def _assembled(self, plan: Plan) -> dict[str, Tensor]:
         return laid_out(host_tensors(self._sampler.assemble(plan).as_dict()), self._layout)
+
+
+_Asked = TypeVar("_Asked", TensorTransitionQuery, TensorSequenceQuery)
+
+
+def _of_workers(query: _Asked) -> _Asked:
+    """The query with a generator of its own.
+
+    Raises:
+        ValueError: buffers are to be reused, or batches to arrive on a device.
+    """
+    if query.reuse_buffers:
+        raise ValueError("reuse_buffers: expected False, as a worker's batches wait in a queue")
+    if torch.device(query.device).type != "cpu" or query.storage == "device":
+        raise ValueError(
+            "device, storage: expected the CPU and no storage, as worker processes make the "
+            f"batches, got {query.device!r}, {query.storage!r}; move them with batch.to(device)"
+        )
+    return replace(query, rng=copy.deepcopy(generator_of(query.rng)))
 
 
 def _as_transitions(tensors: dict[str, Tensor]) -> TensorTransitions:

@@ -1,6 +1,16 @@
 """Batches of transitions and of sequences, gathered from unstacked frames at sampling time."""
 
 from vd4rl_data.sampling.columns import Columns as Columns
+from vd4rl_data.sampling.pool import Group as Group
+from vd4rl_data.sampling.pool import Pool as Pool
+from vd4rl_data.sampling.pool import Source as Source
+from vd4rl_data.sampling.query import Query as Query
+from vd4rl_data.sampling.query import SequenceQuery as SequenceQuery
+from vd4rl_data.sampling.query import TransitionQuery as TransitionQuery
+from vd4rl_data.sampling.samplable import Mixture as Mixture
+from vd4rl_data.sampling.samplable import Replaceable as Replaceable
+from vd4rl_data.sampling.samplable import Samplable as Samplable
+from vd4rl_data.sampling.samplable import Selection as Selection
 from vd4rl_data.sampling.sampler import Sampler as Sampler
 from vd4rl_data.sampling.sequences import DreamerSequences as DreamerSequences
 from vd4rl_data.sampling.sequences import Sequences as Sequences

@@ -91,6 +91,11 @@ class FrameGatherer:
             reuse_buffers=self._reuse_buffers,
         )
 
+    def read_from(self, frames: FrameSource) -> None:
+        """Go on with other frames of the same shape."""
+        self._frames = frames
+        self._layout = _Layout((), 0, [])
+
     def gather(
         self,
         groups: Sequence[NDArray[np.int64]],

@@ -8,26 +8,29 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Int64
 from numpy.typing import NDArray
 
-from vd4rl_data.arguments import checked_count
 from vd4rl_data.errors import ShortEpisodesWarning
 from vd4rl_data.sampling.columns import Columns
+from vd4rl_data.sampling.draws import make_draws
 from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
 from vd4rl_data.sampling.indices import window_starts
 from vd4rl_data.sampling.passes import Pass
-from vd4rl_data.sampling.stream import Plan, PlanStream, Records, Rng
+from vd4rl_data.sampling.pool import Data, Pool, source_of
+from vd4rl_data.sampling.query import AnyQuery, Rng
+from vd4rl_data.sampling.stream import Plan, PlanStream, Records, Starts
 
 Batch_co = TypeVar("Batch_co", covariant=True)
 AnyBatch = TypeVar("AnyBatch")
 
 
 class Sampler(ABC, Generic[Batch_co]):
-    """An iterator of batches, drawn uniformly over the records of a table.
+    """An iterator of batches, drawn over the starts of a source's episodes: uniformly, or by the
+    weights and shares of its pool.
 
     Samples are independent of each other; their order inside a batch has no meaning.
 
@@ -36,70 +39,104 @@ class Sampler(ABC, Generic[Batch_co]):
     with new permutations, ``len()`` is its number of batches, and ``next()`` of the sampler itself
     goes on with the pass that began last.
 
+    What changes in a source (episodes are added, or its pool is replaced) is seen by the next
+    batch; with epochs by the next pass. The same seed and the same changes after the same batches
+    give the same batches.
+
     Picklable between two batches: a copy continues with the same batches (of a pass: by ``next()``,
     as ``iter()`` would begin another). Not thread-safe.
 
     Attributes:
-        columns: the rows that are sampled.
-        table: what can be drawn, ascending by row: V records.
+        source: what is sampled.
+        query: what was asked for.
+        pool: what is sampled now.
     """
 
     def __init__(
         self,
-        columns: Columns,
-        table: Records,
-        batch_size: int,
-        rng: Rng,
+        data: Data,
+        query: AnyQuery,
         *,
-        plan: Callable[[Records], Plan],
         stack: int,
         phases: tuple[int, ...],
         span: int,
-        epochs: int | None,
-        drop_last: bool,
-        reuse_buffers: bool,
-        threads: int,
     ) -> None:
         """Prepare to draw.
 
         Args:
-            columns: the rows to sample from.
-            table: structured array of shape (V,), with a field ``row``.
-            batch_size: B.
-            rng: a generator, a seed, or ``None`` for fresh entropy.
-            plan: turns records into arrays, with rows in the place of frames; picklable.
-            stack: frames of a sample in each group.
-            phases: for each group of frames, how many rows it lies ahead of the first.
+            data: what is sampled: a source, or all episodes of bare columns.
+            query: what is asked for.
+            stack: frames of a sample in each group of frames.
+            phases: for each group of frames in a batch, how many rows it lies ahead of the first.
             span: transitions per sample.
-            epochs: ``None`` samples for ever with replacement; each pass of k walks through k
-                permutations.
-            drop_last: leave out the smaller last batch of an epoch.
-            reuse_buffers: write the frames of every batch to the same memory.
-            threads: how many threads copy frames.
 
         Raises:
-            TypeError: a count is not an integer.
-            ValueError: an argument is out of range.
+            TypeError, ValueError: of the query's generator, of a split or state that the source
+                does not have, or no window fits into any episode.
         """
-        self.columns = columns
-        self.table = table
+        self.source = source_of(data)
+        self.query = query
+        self._version = self.source.version
+        self.pool = self._read()
+        warn_of_short_episodes(self.pool, self.window)
+        frame_bytes = math.prod(self.columns.frames.shape[1:])
         self._stream = PlanStream(
-            table,
-            batch_size,
-            rng,
-            epochs=epochs,
-            drop_last=drop_last,
-            alternate=wants_alternation(math.prod(columns.frames.shape[1:]), stack),
-            plan=plan,
+            query,
+            self._starts_of(self.pool),
+            alternate=wants_alternation(frame_bytes, stack),
             span=span,
         )
         self._gatherer = FrameGatherer(
-            columns.frames,
-            checked_count("batch_size", batch_size) * stack * len(phases),
+            self.columns.frames,
+            query.batch_size * stack * len(phases),
             phases=phases,
-            threads=checked_count("threads", threads),
-            reuse_buffers=reuse_buffers,
+            threads=query.threads,
+            reuse_buffers=query.reuse_buffers,
         )
+
+    @property
+    @abstractmethod
+    def window(self) -> Window:
+        """The windows that make up its table."""
+
+    @abstractmethod
+    def make_table(self, columns: Columns, windows: Windows) -> Records:
+        """The records of all windows, ascending by row."""
+
+    @abstractmethod
+    def planner(self, columns: Columns) -> Callable[[Records], Plan]:
+        """What turns records into arrays, with rows in the place of frames; picklable."""
+
+    def _read(self) -> Pool:
+        """What the source holds now."""
+        pool = self.source.pool(self.query.split, state=self.query.state)
+        if self.query.state and pool.columns.states is None:
+            raise ValueError("state: what is sampled holds no states")
+        return pool
+
+    def _starts_of(self, pool: Pool) -> Starts:
+        windows = find_windows(pool, self.window)
+        return Starts(
+            table=self.make_table(pool.columns, windows),
+            draws=make_draws(pool, windows.owners, self.query.batch_size),
+            plan=self.planner(pool.columns),
+        )
+
+    def _keep_up(self) -> None:
+        """Take in what has changed in the source: all of it, or nothing if it does not fit."""
+        version = self.source.version
+        if version == self._version:
+            return
+        pool = self._read()
+        self.columns.check_alike(pool.columns, "what is sampled", state=self.query.state)
+        self._stream.go_on_with(self._starts_of(pool))
+        self._gatherer.read_from(pool.columns.frames)
+        self.pool, self._version = pool, version
+
+    @property
+    def columns(self) -> Columns:
+        """The rows that are sampled now."""
+        return self.pool.columns
 
     @property
     def gatherer(self) -> FrameGatherer:
@@ -110,6 +147,11 @@ class Sampler(ABC, Generic[Batch_co]):
     def num_starts(self) -> int:
         """The number of records, V: the samples of an epoch."""
         return len(self.table)
+
+    @property
+    def table(self) -> Records:
+        """What can be drawn now, ascending by row: V records."""
+        return self._stream.starts.table
 
     @property
     def epochs(self) -> int | None:
@@ -135,6 +177,7 @@ class Sampler(ABC, Generic[Batch_co]):
 
     def begin_pass(self) -> None:
         """Begin a pass with new permutations, as ``iter()`` does."""
+        self._keep_up()
         self._stream.begin_pass()
 
     def rest_of_pass(self, batches: Iterator[AnyBatch]) -> Iterator[AnyBatch]:
@@ -154,11 +197,12 @@ class Sampler(ABC, Generic[Batch_co]):
         return self._stream.copy_of_pass(number)
 
     def sample(self, rng: Rng = None) -> Batch_co:
-        """One full batch, uniform with replacement.
+        """One full batch, drawn with replacement.
 
         Args:
             rng: a generator or a seed; ``None`` uses the sampler's own generator.
         """
+        self._keep_up_if_endless()
         return self.assemble(self._stream.sample(rng))
 
     def gather(self, rows: NDArray[Any] | Sequence[int]) -> Batch_co:
@@ -167,10 +211,15 @@ class Sampler(ABC, Generic[Batch_co]):
         Raises:
             ValueError: a row starts no sample.
         """
+        self._keep_up_if_endless()
         return self.assemble(self._stream.of_rows(rows))
 
     def state(self) -> dict[str, Any]:
-        """Where the sampler is, in plain values: numbers, text, lists and dictionaries."""
+        """Where the sampler is, in plain values: numbers, text, lists and dictionaries.
+
+        The data are not part of it: whoever loads it brings them to where they are now.
+        """
+        self._keep_up_if_endless()
         return self._stream.state()
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -180,13 +229,20 @@ class Sampler(ABC, Generic[Batch_co]):
             state: what :meth:`state` returned.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: it is something else, or of data with other starts.
         """
+        self._keep_up()
         self._stream.load_state(state)
 
     def draw(self) -> Plan:
         """The next batch without its pixels: its fields by name, with rows in place of frames."""
+        self._keep_up_if_endless()
         return next(self._stream)
+
+    def _keep_up_if_endless(self) -> None:
+        """A pass with epochs shows what was there when it began."""
+        if self._stream.epochs is None:
+            self._keep_up()
 
     @abstractmethod
     def assemble(self, plan: Plan, frames: Sequence[NDArray[np.uint8]] | None = None) -> Batch_co:
@@ -198,48 +254,60 @@ class Sampler(ABC, Generic[Batch_co]):
         """
 
 
-def find_windows(
-    columns: Columns,
-    episodes: NDArray[np.integer],
-    steps: int,
-    *,
-    shorten: bool,
-    name: str,
-    option: str,
-) -> tuple[Int64[np.ndarray, " V"], Int64[np.ndarray, " V"], Int64[np.ndarray, " V"]]:
-    """Every window of ``steps`` transitions, as :func:`window_starts` returns them.
+class Window(NamedTuple):
+    """Which windows a sampler draws, and what its caller calls that."""
 
-    Args:
-        columns: the rows to look in.
-        episodes: numbers of the episodes to use.
-        steps: transitions of a window.
-        shorten: keep windows that reach over the end of their episode.
-        name: what a caller calls ``steps``, for the message.
-        option: what a caller writes for ``shorten``, for the message.
+    steps: int
+    shorten: bool
+    """Keep windows that reach over the end of their episode."""
+    name: str
+    """Of the argument that says ``steps``, for messages."""
+    option: str
+    """That says ``shorten``, for messages."""
+
+
+class Windows(NamedTuple):
+    """Windows that were found: row of the first transition, transitions, number of the episode."""
+
+    rows: Int64[np.ndarray, " V"]
+    steps: Int64[np.ndarray, " V"]
+    owners: Int64[np.ndarray, " V"]
+
+
+def find_windows(pool: Pool, window: Window) -> Windows:
+    """Every such window of the pool's episodes.
 
     Raises:
         ValueError: no window fits into any episode.
+    """
+    steps, shorten, name, option = window
+    starts, episodes = pool.columns.starts, pool.episodes
+    windows = Windows(*window_starts(starts, episodes, steps, shorten=shorten))
+    if not len(windows.rows):
+        longest = (starts[episodes + 1] - starts[episodes]).max() - 1
+        raise ValueError(
+            f"{name}: no episode has {steps} transitions, the longest has {longest}; lower {name} "
+            f"or pass {option}"
+        )
+    return windows
+
+
+def warn_of_short_episodes(pool: Pool, window: Window) -> None:
+    """Say how many episodes have no such window.
 
     Warns:
-        ShortEpisodesWarning: none fits into some; the message says how many.
+        ShortEpisodesWarning: there are some.
     """
-    numbers = columns.checked_episodes(episodes)
-    windows = window_starts(columns.starts, numbers, steps, shorten=shorten)
-    lengths = np.diff(columns.starts)[numbers] - 1
-    if not len(windows[0]):
-        raise ValueError(
-            f"{name}: no episode has {steps} transitions, the longest has {lengths.max()}; lower "
-            f"{name} or pass {option}"
-        )
-    short = 0 if shorten else int((lengths < steps).sum())
-    if short:
+    starts, episodes = pool.columns.starts, pool.episodes
+    short = int((starts[episodes + 1] - starts[episodes] - 1 < window.steps).sum())
+    if short and not window.shorten:
+        name = window.name
         warnings.warn(
-            f"{name}={steps}: {short} of {len(numbers)} episodes have fewer transitions and are "
-            f"never drawn; lower {name} or pass {option}",
+            f"{name}={window.steps}: {short} of {len(episodes)} episodes have fewer transitions "
+            f"and are never drawn; lower {name} or pass {window.option}",
             ShortEpisodesWarning,
             stacklevel=_frames_to_the_caller(),
         )
-    return windows
 
 
 def _frames_to_the_caller() -> int:

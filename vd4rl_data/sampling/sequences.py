@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -11,11 +11,13 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 
-from vd4rl_data.arguments import checked_count
 from vd4rl_data.sampling.columns import Columns
 from vd4rl_data.sampling.indices import sequence_rows
-from vd4rl_data.sampling.sampler import Sampler, find_windows, present
-from vd4rl_data.sampling.stream import Plan, Records, Rng
+from vd4rl_data.sampling.keywords import takes_with_data
+from vd4rl_data.sampling.pool import Data
+from vd4rl_data.sampling.query import SequenceQuery
+from vd4rl_data.sampling.sampler import Sampler, Window, Windows, present
+from vd4rl_data.sampling.stream import Plan, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Sequences:
         truncated: bool (B, L), the transition met a time limit.
         mask: bool (B, L), false where a transition is padding; ``None`` unless the sampler pads.
             Padding is zero (false) everywhere, in ``observations[:, t + 1]`` too.
+        states: float32 (B, L+1, P), the simulator's proprioceptive state at each observation;
+            ``None`` unless the query asks for it.
     """
 
     observations: UInt8[np.ndarray, "B L1 H W 3"]
@@ -45,9 +49,10 @@ class Sequences:
     terminated: Bool[np.ndarray, "B L"]
     truncated: Bool[np.ndarray, "B L"]
     mask: Bool[np.ndarray, "B L"] | None = None
+    states: Float32[np.ndarray, "B L1 P"] | None = None
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
-        """The same arrays by name; without ``mask`` if there is none."""
+        """The same arrays by name; without ``mask`` and ``states`` if there are none."""
         return present(self)
 
 
@@ -64,6 +69,7 @@ class DreamerSequences:
         is_terminal: bool (B, L+1), the task ended with this observation.
         is_last: bool (B, L+1), the episode ended with it, for either reason.
         mask: bool (B, L+1), false where the row is padding; ``None`` unless the sampler pads.
+        states: float32 (B, L+1, P), at each observation; ``None`` unless the query asks for it.
     """
 
     observations: UInt8[np.ndarray, "B L1 H W 3"]
@@ -74,18 +80,19 @@ class DreamerSequences:
     is_terminal: Bool[np.ndarray, "B L1"]
     is_last: Bool[np.ndarray, "B L1"]
     mask: Bool[np.ndarray, "B L1"] | None = None
+    states: Float32[np.ndarray, "B L1 P"] | None = None
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
-        """The same arrays by name; without ``mask`` if there is none."""
+        """The same arrays by name; without ``mask`` and ``states`` if there are none."""
         return present(self)
 
 
 def dreamer_alignment(sequences: Sequences) -> DreamerSequences:
     """Shift actions, rewards, discounts and flags by one row, to the observation they led to.
 
-    V-D4RL's files and the Dreamer family store data so. Observations are shared, not copied. The
-    action that led to the first observation of a window lies outside of it: row 0 is zero (its
-    discount one), whether or not the window begins with its episode.
+    V-D4RL's files and the Dreamer family store data so. Observations and states are shared, not
+    copied. The action that led to the first observation of a window lies outside of it: row 0 is
+    zero (its discount one), whether or not the window begins with its episode.
     """
     mask = sequences.mask
     return DreamerSequences(
@@ -97,6 +104,7 @@ def dreamer_alignment(sequences: Sequences) -> DreamerSequences:
         is_terminal=_shifted(sequences.terminated, False),
         is_last=_shifted(sequences.terminated | sequences.truncated, False),
         mask=None if mask is None else _shifted(mask, True),
+        states=sequences.states,
     )
 
 
@@ -106,69 +114,45 @@ first and of the last observation of its episode."""
 
 
 class SequenceSampler(Sampler[Sequences]):
-    """An iterator of :class:`Sequences`, drawn uniformly over all windows of all episodes.
+    """An iterator of :class:`Sequences`, drawn over all windows of all episodes.
 
     Attributes:
-        columns: the rows that are sampled.
-        table: all windows, ascending by row: V records (:data:`WINDOW`).
-        length: L.
-        pad: whether batches carry a mask.
+        source, query, pool: see :class:`Sampler`; its table holds a :data:`WINDOW` for each start.
     """
 
-    def __init__(
-        self,
-        columns: Columns,
-        episodes: NDArray[np.integer],
-        batch_size: int,
-        length: int,
-        rng: Rng = None,
-        *,
-        pad: bool = False,
-        epochs: int | None = None,
-        drop_last: bool = False,
-        reuse_buffers: bool = False,
-        threads: int = 1,
-    ) -> None:
+    query: SequenceQuery
+
+    @takes_with_data(SequenceQuery)
+    def __init__(self, data: Data, query: SequenceQuery) -> None:
         """Find all windows.
 
         Args:
-            columns: the rows to sample from.
-            episodes: numbers of the episodes to use.
-            batch_size: B.
-            length: L, transitions per window.
-            rng: a generator, a seed, or ``None`` for fresh entropy.
-            pad: without it a window starts at each transition that at least L - 1 others follow, so
-                that an episode of T transitions has T - L + 1 windows, or none if it is shorter
-                than L. With it a window starts at every transition; where fewer than L remain, the
-                rest of the window is zero and the mask false.
-            epochs: ``None`` samples for ever with replacement; each ``iter()`` of a sampler with k
-                epochs walks through k new permutations of all
-                windows, each window exactly once an epoch.
-            drop_last: leave out the smaller last batch of an epoch.
-            reuse_buffers: write the frames of every batch to the same memory, so that a batch is
-                valid only until the next.
-            threads: how many threads copy frames.
+            data: what is sampled: a dataset, a buffer, a mixture, or bare columns.
+            query: a :class:`SequenceQuery`, or its arguments.
 
         Raises:
-            TypeError: a count is not an integer.
-            ValueError: an argument is out of range, or no window fits into any episode.
+            TypeError, ValueError: an argument is out of range, the data have no such split or
+                state, or no window fits into any episode.
         """
-        self.length = length = checked_count("length", length)
-        self.pad = pad
-        super().__init__(
-            columns,
-            _make_windows(columns, episodes, length, pad=pad),
-            batch_size,
-            rng,
-            plan=partial(_plan_sequences, columns, length, pad),
-            stack=length + 1,
-            phases=(0,),
-            span=length,
-            epochs=epochs,
-            drop_last=drop_last,
-            reuse_buffers=reuse_buffers,
-            threads=threads,
-        )
+        super().__init__(data, query, stack=query.length + 1, phases=(0,), span=query.length)
+
+    @property
+    def window(self) -> Window:
+        """Windows of L steps."""
+        return Window(self.query.length, self.query.pad, "length", "pad=True")
+
+    def make_table(self, columns: Columns, windows: Windows) -> Records:
+        """Each window, with the bounds of its episode."""
+        rows, steps, owners = windows
+        table = np.empty(len(rows), WINDOW)
+        table["row"], table["steps"] = rows, steps
+        table["first_row"] = columns.starts[owners]
+        table["last_row"] = columns.starts[owners + 1] - 1
+        return table
+
+    def planner(self, columns: Columns) -> Callable[[Records], Plan]:
+        """Looks rows up in the columns."""
+        return partial(_plan_sequences, columns, self.query)
 
     def assemble(self, plan: Plan, frames: Sequence[NDArray[np.uint8]] | None = None) -> Sequences:
         """Fetch the pixels of a batch.
@@ -180,29 +164,16 @@ class SequenceSampler(Sampler[Sequences]):
                 in pinned memory.
         """
         (observations,) = self._gatherer.gather([plan["observations"]], frames)
-        if self.pad:
+        if self.query.pad:
             for window, step in np.argwhere(~plan["mask"]):
                 observations[window, step + 1] = 0
         return Sequences(**{**plan, "observations": observations})
 
 
-def _make_windows(
-    columns: Columns, episodes: NDArray[np.integer], length: int, *, pad: bool
-) -> Records:
-    rows, steps, owners = find_windows(
-        columns, episodes, length, shorten=pad, name="length", option="pad=True"
-    )
-    windows = np.empty(len(rows), WINDOW)
-    windows["row"], windows["steps"] = rows, steps
-    windows["first_row"] = columns.starts[owners]
-    windows["last_row"] = columns.starts[owners + 1] - 1
-    return windows
-
-
-def _plan_sequences(columns: Columns, length: int, pad: bool, windows: Records) -> Plan:
-    rows = sequence_rows(windows["row"], windows["steps"], length)
+def _plan_sequences(columns: Columns, query: SequenceQuery, windows: Records) -> Plan:
+    rows = sequence_rows(windows["row"], windows["steps"], query.length)
     at = rows[:, :-1]  # (B, L)
-    real = np.arange(length) < windows["steps"][:, None]
+    real = np.arange(query.length) < windows["steps"][:, None]
     terminated = columns.terminals[at] & real
     is_first = np.zeros(rows.shape, np.bool_)
     is_first[:, 0] = windows["row"] == windows["first_row"]
@@ -215,8 +186,12 @@ def _plan_sequences(columns: Columns, length: int, pad: bool, windows: Records) 
         "terminated": terminated,
         "truncated": (at == windows["last_row"][:, None] - 1) & ~terminated,
     }
-    if not pad:
+    if query.state and columns.states is not None:
+        plan["states"] = columns.states[rows]
+    if not query.pad:
         return plan
+    if "states" in plan:
+        plan["states"][:, 1:][~real] = 0.0
     for name in ("actions", "rewards", "discounts"):
         plan[name][~real] = 0.0
     return {**plan, "mask": real}

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Int64
 from numpy.typing import NDArray
 
-from vd4rl_data.arguments import checked_count
+from vd4rl_data.sampling.draws import Draws
+from vd4rl_data.sampling.query import AnyQuery, Rng, generator_of
 from vd4rl_data.seeding import family_from, family_of, family_state, member_of
-
-Rng: TypeAlias = np.random.Generator | int | None
-"""A generator, a seed for one, or ``None`` for a generator seeded by the operating system."""
 
 Records: TypeAlias = NDArray[Any]
 """Records of a table: a structured array of shape (B,) with a field ``row``, among others."""
@@ -28,10 +26,24 @@ _TRANSITIONS_AHEAD: Final = 2**17
 else out of the cache: small arrays are made many times faster for many batches in one go."""
 
 
+class Starts(NamedTuple):
+    """What a stream draws from.
+
+    Attributes:
+        table: structured array of shape (V,), with a field ``row``.
+        draws: how records are drawn.
+        plan: turns (n,) records into arrays of n rows; picklable.
+    """
+
+    table: Records
+    draws: Draws
+    plan: Callable[[Records], Plan]
+
+
 class PlanStream:
     """Shuffled batches of the records of a table, planned; an iterator.
 
-    ``epochs=None`` draws uniformly with replacement, for ever. With ``epochs=k`` a *pass* walks
+    ``epochs=None`` draws with replacement, for ever. With ``epochs=k`` a *pass* walks
     through k random permutations, so that each record comes exactly once an epoch; no batch spans
     two epochs, and the last one of an epoch may be smaller. :meth:`begin_pass` starts another pass
     with new permutations. The first pass draws from the generator that was given; each later one
@@ -39,6 +51,7 @@ class PlanStream:
     on how far an earlier pass was read.
 
     Attributes:
+        starts: what it draws from.
         epochs: k, or ``None``.
         passes: how many have begun.
 
@@ -51,53 +64,55 @@ class PlanStream:
 
     def __init__(
         self,
-        table: Records,
-        batch_size: int,
-        rng: Rng,
+        query: AnyQuery,
+        starts: Starts,
         *,
-        epochs: int | None,
-        drop_last: bool,
         alternate: bool,
-        plan: Callable[[Records], Plan],
         span: int = 1,
     ) -> None:
         """Make the stream.
 
         Args:
-            table: structured array of shape (V,), with a field ``row``.
-            batch_size: records in a batch.
-            rng: the generator to draw from, or a seed.
-            epochs: ``None`` for an endless stream.
-            drop_last: leave out the smaller last batch of an epoch.
+            query: batch size, generator, epochs and ``drop_last`` of it are used here.
+            starts: what it draws from.
             alternate: even rows at even places of the batch.
-            plan: turns (n,) records into arrays of n rows; picklable.
             span: transitions per record; batches of long ones are planned fewer at a time.
 
         Raises:
-            TypeError: ``batch_size`` or ``epochs`` is not an integer, or ``rng`` no generator.
-            ValueError: ``batch_size`` or ``epochs`` is less than 1, or ``drop_last`` would drop
-                every batch.
+            TypeError: ``rng`` is no generator.
+            ValueError: ``rng`` is none, ``drop_last`` would drop every batch, or there are weights
+                or shares in epochs.
         """
-        batch_size = checked_count("batch_size", batch_size)
-        if epochs is not None:  # endless
-            epochs = checked_count("epochs", epochs)
-        if epochs is not None and drop_last and len(table) < batch_size:
-            raise ValueError(
-                f"drop_last: an epoch of {len(table)} samples has no full batch of {batch_size}; "
-                "lower batch_size or pass drop_last=False"
-            )
-        self._table = table
-        self._batch_size = batch_size
-        self._rng = self._pass_rng = generator_of(rng)
+        self._query = query
+        self._batch_size = query.batch_size
+        self.epochs = query.epochs
+        self._rng = self._pass_rng = generator_of(query.rng)
         self._family = family_of(self._rng)
-        self.epochs = epochs
         self.passes = 0
         self._epochs_left = 0
-        self._drop_last = drop_last
         self._alternate = alternate
-        self._plan = plan
-        fitting = _TRANSITIONS_AHEAD // (batch_size * span)
-        self._block = batch_size * max(1, min(fitting, _BATCHES_AHEAD))
+        fitting = _TRANSITIONS_AHEAD // (query.batch_size * span)
+        self._batches_ahead = max(1, min(fitting, _BATCHES_AHEAD))
+        self.go_on_with(starts)
+
+    def go_on_with(self, starts: Starts) -> None:
+        """Draw from other starts from the next batch on; what was planned ahead is dropped.
+
+        Raises:
+            ValueError: as of the constructor.
+        """
+        size = self._batch_size
+        if self.epochs is not None and self._query.drop_last and len(starts.table) < size:
+            raise ValueError(
+                f"drop_last: an epoch of {len(starts.table)} samples has no full batch of {size}; "
+                "lower batch_size or pass drop_last=False"
+            )
+        if self.epochs is not None and not starts.draws.alike:
+            raise ValueError(
+                "epochs: expected None where episodes have weights or shares, as an epoch shows "
+                f"every start once, got {self.epochs}"
+            )
+        self.starts = starts
         self._forget()
 
     def __len__(self) -> int:
@@ -108,8 +123,8 @@ class PlanStream:
         """
         if self.epochs is None:
             raise TypeError("an endless sampler (epochs=None) has no len(); pass epochs=k for one")
-        whole, rest = divmod(len(self._table), self._batch_size)
-        return self.epochs * (whole + (rest > 0 and not self._drop_last))
+        whole, rest = divmod(len(self.starts.table), self._batch_size)
+        return self.epochs * (whole + (rest > 0 and not self._query.drop_last))
 
     def begin_pass(self) -> None:
         """Start a pass, whether or not the last one has ended."""
@@ -138,6 +153,7 @@ class PlanStream:
         begun = self._cursor < self._end
         return {
             **(self._before if begun else self._resumable()),
+            "starts": len(self.starts.table),
             "family": family_state(self._family),
             "own": self._rng.bit_generator.state,
             "taken": self._cursor if begun else 0,
@@ -150,6 +166,12 @@ class PlanStream:
             ValueError: the state is none, or of a stream of another size.
         """
         try:
+            saved, here = int(state["starts"]), len(self.starts.table)
+            if saved != here:
+                raise ValueError(
+                    f"state: it is of data with {saved} starts, these have {here}: "
+                    "bring the data to where they were, e.g. ReplayBuffer(folder, episodes=...)"
+                )
             self._family = family_from(state["family"])
             self._rng.bit_generator.state = state["own"]
             self.passes, self._epochs_left = int(state["passes"]), int(state["epochs_left"])
@@ -184,10 +206,10 @@ class PlanStream:
         self._before: dict[str, Any] = {}
 
     def sample(self, rng: Rng = None) -> Plan:
-        """One full batch, uniform with replacement, from ``rng`` or else the stream's generator."""
+        """One full batch, drawn with replacement from ``rng`` or else the stream's generator."""
         generator = self._rng if rng is None else generator_of(rng)
-        drawn = self._table[generator.integers(0, len(self._table), self._batch_size)]
-        return self._plan(alternated(drawn) if self._alternate else drawn)
+        drawn = self.starts.table[self.starts.draws.draw(generator, 1)]
+        return self.starts.plan(alternated(drawn) if self._alternate else drawn)
 
     def of_rows(self, rows: NDArray[Any] | Sequence[int]) -> Plan:
         """The records of given rows, in their order.
@@ -195,7 +217,7 @@ class PlanStream:
         Raises:
             ValueError: a row is not in the table.
         """
-        return self._plan(self._table[rows_of_table(rows, self._table)])
+        return self.starts.plan(self.starts.table[rows_of_table(rows, self.starts.table)])
 
     def __iter__(self) -> PlanStream:
         return self
@@ -214,35 +236,20 @@ class PlanStream:
             self.begin_pass()
         self._before = self._resumable()
         if self.epochs is None:
-            self._order = self._pass_rng.integers(0, len(self._table), self._block)
-        elif len(self._order) == 0 or (self._drop_last and len(self._order) < size):
+            self._order = self.starts.draws.draw(self._pass_rng, self._batches_ahead)
+        elif len(self._order) == 0 or (self._query.drop_last and len(self._order) < size):
             if self._epochs_left == 0:
                 raise StopIteration
             self._epochs_left -= 1
-            self._order = self._pass_rng.permutation(len(self._table))
-        count = min(len(self._order), self._block)
+            self._order = self._pass_rng.permutation(len(self.starts.table))
+        count = min(len(self._order), self._batches_ahead * size)
         count -= count % size if count > size else 0
-        block = self._table[self._order[:count]]
+        block = self.starts.table[self._order[:count]]
         self._order = self._order[count:]
         if self._alternate:
             pieces = [block[at : at + size] for at in range(0, count, size)]
             block = np.concatenate([alternated(piece) for piece in pieces])
-        self._planned, self._cursor, self._end = self._plan(block), 0, count
-
-
-def generator_of(rng: Rng) -> np.random.Generator:
-    """The generator itself, one made from a seed, or a fresh one.
-
-    Raises:
-        TypeError, ValueError: ``rng`` is nothing that ``numpy.random.default_rng`` takes.
-    """
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"rng: expected a numpy.random.Generator, a seed of at least 0, or None, got {rng!r} "
-            f"(a {type(rng).__name__})"
-        ) from error
+        self._planned, self._cursor, self._end = self.starts.plan(block), 0, count
 
 
 def alternated(records: Records) -> Records:

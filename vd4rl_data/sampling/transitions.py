@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -11,11 +11,13 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
 
-from vd4rl_data.arguments import checked_count, checked_fraction
 from vd4rl_data.sampling.columns import Columns
-from vd4rl_data.sampling.indices import N_STEP_ENDS, n_step_returns, stack_rows
-from vd4rl_data.sampling.sampler import Sampler, find_windows, present
-from vd4rl_data.sampling.stream import Plan, Records, Rng
+from vd4rl_data.sampling.indices import n_step_returns, stack_rows
+from vd4rl_data.sampling.keywords import takes_with_data
+from vd4rl_data.sampling.pool import Data
+from vd4rl_data.sampling.query import TransitionQuery
+from vd4rl_data.sampling.sampler import Sampler, Window, Windows, present
+from vd4rl_data.sampling.stream import Plan, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Transitions:
             bootstrapped value.
         terminated: bool (B,), the last of the m transitions ended the task.
         truncated: bool (B,), it met a time limit instead; its value is still bootstrapped.
+        states, next_states: float32 (B, P), the simulator's proprioceptive state at observations t
+            and t + m, the newest frames of the stacks; ``None`` unless the query asks for it.
     """
 
     observations: UInt8[np.ndarray, "B K H W 3"]
@@ -41,9 +45,11 @@ class Transitions:
     discounts: Float32[np.ndarray, " B"]
     terminated: Bool[np.ndarray, " B"]
     truncated: Bool[np.ndarray, " B"]
+    states: Float32[np.ndarray, "B P"] | None = None
+    next_states: Float32[np.ndarray, "B P"] | None = None
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
-        """The same arrays by name."""
+        """The same arrays by name; without states if there are none."""
         return present(self)
 
 
@@ -67,77 +73,41 @@ One record instead of seven arrays: a random sample then costs one cache miss in
 
 
 class TransitionSampler(Sampler[Transitions]):
-    """An iterator of :class:`Transitions`, drawn uniformly over all valid starts of all episodes.
+    """An iterator of :class:`Transitions`, drawn over all valid starts of all episodes.
 
     Attributes:
-        columns: the rows that are sampled.
-        table: the valid starts, ascending by row: V records (:data:`RECORD`).
-        frame_stack: K.
+        source, query, pool: see :class:`Sampler`; its table holds a :data:`RECORD` for each start.
     """
 
-    def __init__(
-        self,
-        columns: Columns,
-        episodes: NDArray[np.integer],
-        batch_size: int,
-        frame_stack: int = 1,
-        n_step: int = 1,
-        discount_factor: float = 0.99,
-        rng: Rng = None,
-        *,
-        n_step_end: str = "drop",
-        epochs: int | None = None,
-        drop_last: bool = False,
-        reuse_buffers: bool = False,
-        threads: int = 1,
-    ) -> None:
+    query: TransitionQuery
+
+    @takes_with_data(TransitionQuery)
+    def __init__(self, data: Data, query: TransitionQuery) -> None:
         """Find all valid starts and their n-step returns.
 
         Args:
-            columns: the rows to sample from.
-            episodes: numbers of the episodes to use.
-            batch_size: B.
-            frame_stack: K, frames per observation.
-            n_step: n, transitions that a reward sums up.
-            discount_factor: γ, in [0, 1].
-            rng: a generator, a seed, or ``None`` for fresh entropy.
-            n_step_end: windows that reach over the end of their episode are dropped (``"drop"``,
-                what the papers do: 500 transitions and n = 3 leave 498 starts) or keep the
-                transitions that remain (``"shorten"``).
-            epochs: ``None`` samples for ever with replacement; each ``iter()`` of a sampler with k
-                epochs walks through k new permutations of all
-                starts, each start exactly once an epoch.
-            drop_last: leave out the smaller last batch of an epoch.
-            reuse_buffers: write the frames of every batch to the same memory, so that a batch is
-                valid only until the next.
-            threads: how many threads copy frames.
+            data: what is sampled: a dataset, a buffer, a mixture, or bare columns.
+            query: a :class:`TransitionQuery`, or its arguments.
 
         Raises:
-            TypeError: a count is not an integer, or the discount factor no number.
-            ValueError: an argument is out of range, or no window fits into any episode.
+            TypeError, ValueError: an argument is out of range, the data have no such split or
+                state, or no window fits into any episode.
         """
-        self.frame_stack = frame_stack = checked_count("frame_stack", frame_stack)
-        n_step = checked_count("n_step", n_step)
-        discount_factor = checked_fraction("discount_factor", discount_factor, zero=True)
-        if n_step_end not in N_STEP_ENDS:
-            raise ValueError(
-                f"n_step_end: expected one of {', '.join(N_STEP_ENDS)}, got {n_step_end!r}"
-            )
-        shorten = n_step_end == "shorten"
-        super().__init__(
-            columns,
-            _make_table(columns, episodes, n_step, discount_factor, shorten=shorten),
-            batch_size,
-            rng,
-            plan=partial(_plan_transitions, columns, frame_stack),
-            stack=frame_stack,
-            phases=(0, n_step),
-            span=1,
-            epochs=epochs,
-            drop_last=drop_last,
-            reuse_buffers=reuse_buffers,
-            threads=threads,
-        )
+        super().__init__(data, query, stack=query.frame_stack, phases=(0, query.n_step), span=1)
+
+    @property
+    def window(self) -> Window:
+        """Windows of n steps."""
+        shorten = self.query.n_step_end == "shorten"
+        return Window(self.query.n_step, shorten, "n_step", 'n_step_end="shorten"')
+
+    def make_table(self, columns: Columns, windows: Windows) -> Records:
+        """The n-step transition of each window."""
+        return _make_table(columns, windows, self.query.discount_factor)
+
+    def planner(self, columns: Columns) -> Callable[[Records], Plan]:
+        """Looks rows up in the columns."""
+        return partial(_plan_transitions, columns, self.query)
 
     def assemble(
         self, plan: Plan, frames: Sequence[NDArray[np.uint8]] | None = None
@@ -157,35 +127,24 @@ class TransitionSampler(Sampler[Transitions]):
         )
 
 
-def _plan_transitions(columns: Columns, frame_stack: int, records: Records) -> Plan:
-    rows, firsts = records["row"], records["first_row"]
-    return {
-        "observations": stack_rows(rows, firsts, frame_stack),
+def _plan_transitions(columns: Columns, query: TransitionQuery, records: Records) -> Plan:
+    rows, next_rows, firsts = records["row"], records["next_row"], records["first_row"]
+    plan = {
+        "observations": stack_rows(rows, firsts, query.frame_stack),
         "actions": columns.actions[rows],
         "rewards": records["reward"].copy(),
-        "next_observations": stack_rows(records["next_row"], firsts, frame_stack),
+        "next_observations": stack_rows(next_rows, firsts, query.frame_stack),
         "discounts": records["discount"].copy(),
         "terminated": records["terminated"].copy(),
         "truncated": records["truncated"].copy(),
     }
+    if not query.state or columns.states is None:
+        return plan
+    return {**plan, "states": columns.states[rows], "next_states": columns.states[next_rows]}
 
 
-def _make_table(
-    columns: Columns,
-    episodes: NDArray[np.integer],
-    n_step: int,
-    discount_factor: float,
-    *,
-    shorten: bool,
-) -> Records:
-    rows, steps, owners = find_windows(
-        columns,
-        episodes,
-        n_step,
-        shorten=shorten,
-        name="n_step",
-        option='n_step_end="shorten"',
-    )
+def _make_table(columns: Columns, windows: Windows, discount_factor: float) -> Records:
+    rows, steps, owners = windows
     returns, discounts = n_step_returns(
         columns.rewards, columns.discounts, rows, steps, discount_factor
     )

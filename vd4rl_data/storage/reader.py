@@ -94,10 +94,19 @@ class StoredDataset:
             KeyError: there is no such array.
             DatasetFormatError: packed and larger than :data:`DECODE_LIMIT`; unpack it first.
         """
-        first = self.shards[0].arrays[key]
+        sources = [shard.arrays[key] for shard in self.shards]
         if self.layout == "flat":
-            return first
-        return self._decoded(key)
+            return sources[0]
+        num_bytes = sum(source.nbytes for source in sources)
+        if num_bytes > DECODE_LIMIT:
+            raise DatasetFormatError(
+                f"{self.path}: {key} takes {num_bytes / 1e9:.1f} GB decoded, and packed files "
+                f"cannot be mapped; unpack it once: vd4rl unpack {self.path}"
+            )
+        with decode_errors(self.path):
+            decoded = np.concatenate([source[:] for source in sources])
+        decoded.flags.writeable = False
+        return decoded
 
     def fingerprint(self) -> RenderFingerprint | None:
         """The render fingerprint, ``None`` where the file has none."""
@@ -119,19 +128,6 @@ class StoredDataset:
     def checksum(self, number: int) -> int:
         """The recorded CRC-32 of one episode's rows."""
         return int(np.concatenate([shard.checksums for shard in self.shards])[number])
-
-    def _decoded(self, key: str) -> NDArray[Any]:
-        sources = [shard.arrays[key] for shard in self.shards]
-        num_bytes = sum(source.nbytes for source in sources)
-        if num_bytes > DECODE_LIMIT:
-            raise DatasetFormatError(
-                f"{self.path}: {key} takes {num_bytes / 1e9:.1f} GB decoded, and packed files "
-                f"cannot be mapped; unpack it once: vd4rl unpack {self.path}"
-            )
-        with decode_errors(self.path):
-            decoded = np.concatenate([source[:] for source in sources])
-        decoded.flags.writeable = False
-        return decoded
 
     def _take(self, key: str, rows: Sequence[int]) -> NDArray[Any]:
         taken: list[NDArray[Any]] = []
