@@ -7,6 +7,7 @@ its like make it misbehave; ``hub.requests()`` says what was asked and how many 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import http.server
 import json
@@ -284,20 +285,14 @@ class LocalHub:
         return _json(about)
 
     def _entry(self, path: str) -> dict[str, Any]:
-        size, tag = len(self.files[path]), self._tag(path)
+        size, tag = len(self.files[path]), _tag(self.files[path])
         lfs = {"lfs": {"oid": tag, "size": size, "pointerSize": 130}} if len(tag) == 64 else {}
         return {"type": "file", "path": path, "size": size, "oid": tag[:40], **lfs}
-
-    def _tag(self, path: str) -> str:
-        data = self.files[path]
-        blob = b"blob %d\0%s" % (len(data), data)
-        large = b"\0" in data[:8000]
-        return hashlib.sha256(data).hexdigest() if large else hashlib.sha1(blob).hexdigest()
 
     def _file(self, request: Request, path: str) -> Response:
         if path not in self.files:
             return _refusal(404, "EntryNotFound")
-        data, tag = self.files[path], f'"{self._tag(path)}"'
+        data, tag = self.files[path], f'"{_tag(self.files[path])}"'
         headers = {"ETag": tag, "X-Repo-Commit": self.revision, "Accept-Ranges": "bytes"}
         if len(tag) == 66:
             headers |= {"X-Linked-ETag": tag, "X-Linked-Size": str(len(data))}
@@ -308,6 +303,14 @@ class LocalHub:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
         headers["Content-Length"] = str(stop - start)
         return Response(206 if "range" in request.headers else 200, headers, [data[start:stop]])
+
+
+@functools.cache
+def _tag(data: bytes) -> str:
+    """What a hub calls a content: by SHA-256 if it is large, else as git does."""
+    if b"\0" in data[:8000]:
+        return hashlib.sha256(data).hexdigest()
+    return hashlib.sha1(b"blob %d\0%s" % (len(data), data)).hexdigest()
 
 
 def _span(text: str | None, size: int) -> tuple[int, int]:
@@ -373,8 +376,8 @@ def _handler(hub: LocalHub) -> type[http.server.BaseHTTPRequestHandler]:
                 self.send_header(name, text)
             self.end_headers()
             for piece in body:
-                self.wfile.write(piece)
-                self._sent += len(piece)
+                for start in range(0, len(piece), 65536):  # what a killed client got is counted
+                    self._sent += self.wfile.write(piece[start : start + 65536])
             return self._sent
 
         def log_message(self, *_: Any) -> None:

@@ -32,7 +32,7 @@ def test_a_kill_costs_eight_megabytes_at_most(
         for megabytes in (4, 12):
             child = start()
             while _arrived(folder) < megabytes * MEGABYTE:
-                time.sleep(0.0005)
+                time.sleep(0.002)
             kills += not child.outcome_path.exists()
             with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
                 child.kill()

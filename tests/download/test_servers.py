@@ -74,7 +74,7 @@ def test_a_server_that_dies_halfway_is_left(
 
 
 def test_all_servers_dead_is_an_error(tmp_path: Path, files: Files, dead: str) -> None:
-    with pytest.raises(TransferError, match=r"gave up after 8 failures.*ConnectError"):
+    with pytest.raises(TransferError, match=r"gave up after 4 failures.*ConnectError"):
         get(remote(files), tmp_path, dead, f"{dead}/other")
     assert not list(tmp_path.rglob("*.bin"))
 

@@ -236,4 +236,6 @@ def test_a_disk_that_fills_up_keeps_what_came(
     server.mend()
     acquire(MEDIUM, server.url, in_flight=2048)
     acquire.stored(MEDIUM)
-    assert server.bytes_sent("npz") <= _total(acquire, MEDIUM) + 2048
+    assert (
+        server.bytes_sent("npz") <= _total(acquire, MEDIUM) + 4 * 1024
+    )  # a request of each thread
