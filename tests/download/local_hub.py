@@ -124,8 +124,8 @@ class LocalHub:
     @property
     def revision(self) -> str:
         """The commit: the one given, or one that the content decides."""
-        content = repr(sorted(self.files.items())).encode()
-        return self._revision or hashlib.sha1(content).hexdigest()
+        content = sorted((path, _tag(data)) for path, data in self.files.items())
+        return self._revision or hashlib.sha1(repr(content).encode()).hexdigest()
 
     def file_url(self, path: str) -> str:
         """Where a file is."""
