@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
 from vd4rl_data.download.client import (
-    COMMIT,
     BusyError,
     Patience,
     UnexpectedStatusError,
@@ -20,6 +19,7 @@ from vd4rl_data.download.client import (
     session_errors,
     translated,
 )
+from vd4rl_data.download.repository import COMMIT
 from vd4rl_data.errors import PublishError, RemoteAccessError, TransferError, Vd4rlError
 from vd4rl_data.version import __version__
 

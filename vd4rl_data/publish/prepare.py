@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from vd4rl_data.download.client import REPO_ID
+from vd4rl_data.download.repository import REPO_ID
 from vd4rl_data.errors import CorruptFileError, PublishError
 from vd4rl_data.publish.card import make_card
 from vd4rl_data.publish.croissant import make_croissant

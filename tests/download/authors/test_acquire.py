@@ -227,7 +227,7 @@ def test_settings_are_read_when_they_are_asked_for(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:3")
     assert DownloadSettings.current().endpoints[0].url == "http://127.0.0.1:3"
     monkeypatch.setenv("VD4RL_ENDPOINTS", "ftp://127.0.0.1")
-    with pytest.raises(InvalidSourceError, match="VD4RL_ENDPOINTS: expected an http or https URL"):
+    with pytest.raises(InvalidSourceError, match="VD4RL_ENDPOINTS: expected http or https URLs"):
         DownloadSettings.current()
 
 

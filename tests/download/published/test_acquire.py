@@ -27,7 +27,6 @@ from tests.storage import tiny
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.download import client
 from vd4rl_data.download import published as acquiring
-from vd4rl_data.download.repository import list_published
 from vd4rl_data.errors import (
     CorruptFileError,
     DatasetNotFoundError,
@@ -41,38 +40,13 @@ from vd4rl_data.errors import (
 )
 from vd4rl_data.publish import PreparedRepository
 
-
-def _revision(hub: Any) -> str:
-    return list_published(SOURCE, endpoint=hub.url)[NAME].revision
-
-
-# --- listing ---------------------------------------------------------------------------------
-
-
-def test_list(hub: Any, prepared: PreparedRepository) -> None:
-    listed = list_published(SOURCE)
-    assert list(listed) == [NAME]
-    dataset = listed[NAME]
-    assert dataset.manifest == prepared.datasets[0].manifest
-    assert re.fullmatch(r"[0-9a-f]{40}", dataset.revision)
-    assert [(file.path, file.size, file.sha256) for file in dataset.files] == [
-        (shard.path, shard.size, shard.sha256) for shard in prepared.datasets[0].shards
-    ]
-    assert not [exchange for exchange in hub.requests() if exchange.path.endswith(".h5")]
-
-
-def test_list_of_a_repository_without_datasets(make_hub: MakeHub) -> None:
-    hub = make_hub({"README.md": b"words", "a/b/c.packed.manifest.json": b"{}"}, REPO_ID)
-    assert list_published(SOURCE, endpoint=hub.url) == {}
-
-
 # --- acquiring -------------------------------------------------------------------------------
 
 
 def test_acquired_file_is_the_published_one(hub: Any, flat: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     path = acquire(root)
-    revision = _revision(hub)
+    revision = hub.revision
     assert path == root / "hf" / "lab" / "pixels" / revision / f"{NAME}.h5"
     assert path.read_bytes() == flat.read_bytes()
     assert not list(path.parent.rglob("*.packed-*")), "downloads are gone"
@@ -88,7 +62,7 @@ def test_second_call_with_a_commit_asks_nobody(
     hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even the hub's client is loaded."""
-    source = f"{SOURCE}@{_revision(hub)}"
+    source = f"{SOURCE}@{hub.revision}"
     first = acquire(tmp_path, source)
     monkeypatch.setattr(acquiring, "is_offline", pytest.fail)
     monkeypatch.setattr(acquiring, "endpoint_of", pytest.fail)
@@ -267,15 +241,13 @@ def test_offline_branch_means_what_it_meant(
 
 
 def test_offline_and_not_here(hub: Any, tmp_path: Path, offline: Callable[[], None]) -> None:
-    revision = _revision(hub)
+    revision = hub.revision
     count = len(hub.requests())
     offline()
     with pytest.raises(OfflineError, match="never asked for"):
         acquire(tmp_path)
     with pytest.raises(OfflineError, match="must not be used"):
         acquire(tmp_path, f"{SOURCE}@{revision}")
-    with pytest.raises(OfflineError, match="HF_HUB_OFFLINE"):
-        list_published(SOURCE)
     assert len(hub.requests()) == count
 
 
