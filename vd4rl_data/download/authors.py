@@ -251,7 +251,11 @@ class _Feed:
             file = self._left.popleft()
             path, sha256 = self._cached[file.path]
             size = path.stat().st_size
-            self._add(path, RemoteFile(file.path, size, sha256, file.hash_from))
+            try:
+                self._add(path, RemoteFile(file.path, size, sha256, file.hash_from))
+            except (DatasetFormatError, InvalidEpisodeError) as error:
+                error.add_note(f"{_name(file)} is {path}, of the cache of the Hub's client")
+                raise
 
     def _add(self, path: Path, file: RemoteFile) -> None:
         source: dict[str, Any] = {

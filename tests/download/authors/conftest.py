@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 
 from tests.download.authors import miniature
@@ -116,3 +117,17 @@ def spawn(acquire: Acquire, tmp_path: Path) -> Iterator[Callable[..., Child]]:
             )
 
         yield start
+
+
+def download_to_cache(server: Any, cache: Path, paths: list[str]) -> None:
+    """What the hub's own client does."""
+    for path in paths:
+        huggingface_hub.hf_hub_download(
+            miniature.REPO_ID,
+            path,
+            repo_type="dataset",
+            revision=miniature.REVISION,
+            cache_dir=cache,
+            endpoint=server.url,
+            token=False,
+        )
