@@ -187,7 +187,7 @@ def test_hostile_names_in_the_listing_change_nothing(
         hostile = [{**entries[0], "path": path} for path in names]
         return [*hostile, *entries, *hostile]
 
-    server.add(LIST, _rewritten(add), None, ("POST",))
+    server.add(LIST, _rewritten(add), None)
     acquire(MEDIUM, server.url)
     acquire.stored(MEDIUM)
     assert not list(tmp_path.rglob("*evil*"))
@@ -207,7 +207,7 @@ def test_hostile_values_in_the_listing(
                 entry["lfs"]["oid"] = value
         return entries
 
-    server.add(LIST, _rewritten(change), None, ("POST",))
+    server.add(LIST, _rewritten(change), None)
     if field == "oid" or value < 0:  # as if it named none; the answers to the downloads do
         acquire(MEDIUM, server.url)
         assert acquire.stored(MEDIUM).manifest.origin == "official"
