@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -16,7 +15,6 @@ import pytest
 from tests.download.authors import miniature
 from tests.download.authors.conftest import IN_FLIGHT, Acquire
 from tests.download.authors.miniature import MEDIUM, SHARDS
-from tests.download.forking import Child
 from vd4rl_data.errors import NoSpaceError
 from vd4rl_data.importing import conversion
 from vd4rl_data.storage import PartStore
@@ -45,19 +43,11 @@ def test_kills_cost_at_most_what_is_in_flight(
         child = spawn(name, server.url, workers=WORKERS, in_flight=IN_FLIGHT)
         while sum(one.bytes_sent for one in list(server.begun)) < share * total:
             time.sleep(0.002)
-        kills += _killed(child)
+        kills += child.kill()
     assert spawn(name, server.url, workers=WORKERS, in_flight=IN_FLIGHT).wait() == str(path)
     acquire.stored(name)
     assert kills == 3
     assert total <= server.bytes_sent(KINDS[name]) <= total + kills * IN_FLIGHT
-
-
-def _killed(child: Child) -> bool:
-    """Whether it was killed before it ended by itself."""
-    done = child.outcome_path.exists()
-    with contextlib.suppress(ProcessLookupError):
-        child.kill()
-    return not done
 
 
 @pytest.mark.parametrize(("name", "processes"), [(MEDIUM, 4), (SHARDS, 2)])
@@ -81,7 +71,7 @@ def test_who_waits_takes_over_when_the_other_is_killed(
         time.sleep(0.002)
     second = spawn(MEDIUM, server.url, in_flight=IN_FLIGHT)
     time.sleep(0.1)
-    assert _killed(first)
+    assert first.kill()
     assert second.wait() == str(acquire.root / "public" / f"{MEDIUM}.h5")
     acquire.stored(MEDIUM)
     assert server.bytes_sent("npz") <= _total(acquire, MEDIUM) + IN_FLIGHT
