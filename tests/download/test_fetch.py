@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import pytest
 
 from tests.download.conftest import SIZE, MakeHub, assert_whole, content, get, remote
 from vd4rl_data.download.transfer import RemoteFile
-from vd4rl_data.errors import CorruptFileError, NoSpaceError, OfflineError
+from vd4rl_data.errors import NoSpaceError, OfflineError
 
 SIZES = [0, 1, 4095, 4096, 4097, 50_001]
 
@@ -126,10 +125,6 @@ def test_a_partial_file_of_unknown_content_is_started_anew(
     (tmp_path / "a.bin.incomplete").write_bytes(content(9, 9000))
     get(remote(files, sha256=False), tmp_path, make_hub(files).url)
     assert_whole(tmp_path, files)
-
-
-def test_nothing_to_do(tmp_path: Path) -> None:
-    assert get([], tmp_path, "http://127.0.0.1:9") == ()
 
 
 # --- who takes the files ---------------------------------------------------------------------
@@ -248,22 +243,3 @@ def test_a_write_that_does_half_is_gone_on_with(
     monkeypatch.setattr(os, "pwritev", half)
     get(remote(files), tmp_path, make_hub(files).url)
     assert_whole(tmp_path, files)
-
-
-def test_a_folder_in_the_way_is_an_error(
-    make_hub: MakeHub, tmp_path: Path, files: dict[str, bytes]
-) -> None:
-    (tmp_path / "a.bin").mkdir()
-    with pytest.raises(OSError, match=r"a\.bin"):
-        get(remote(files), tmp_path, make_hub(files).url)
-    shutil.rmtree(tmp_path / "a.bin")
-
-
-def test_wrong_bytes_leave_nothing(
-    make_hub: MakeHub, tmp_path: Path, files: dict[str, bytes]
-) -> None:
-    hub = make_hub(files)
-    hub.corrupt("a.bin", 5000, times=None)
-    with pytest.raises(CorruptFileError):
-        get(remote(files), tmp_path, hub.url)
-    assert not list(tmp_path.glob("a.bin*"))

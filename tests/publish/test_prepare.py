@@ -73,12 +73,6 @@ def test_packed_source_gives_the_same(prepared: PreparedRepository, flat: Path, 
         assert again.files == prepared.files
 
 
-def test_several_datasets(flat: Path, expert: Path, tmp_path: Path) -> None:
-    both = prepare([flat, expert], tmp_path / "upload", REPO_ID)
-    assert [dataset.spec.name for dataset in both.datasets] == [tiny.EXPERT.name, NAME]
-    assert both == prepare([expert, flat], tmp_path / "upload", REPO_ID)
-
-
 def test_progress_counts_up(flat: Path, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     prepare([flat], tmp_path / "upload", REPO_ID, progress=lambda *news: told.append(news))

@@ -33,7 +33,6 @@ from vd4rl_data.errors import (
     InvalidIdError,
     NoSpaceError,
     OfflineError,
-    RemoteAccessError,
     RemoteFileNotFoundError,
     TransferError,
     UnknownDatasetError,
@@ -114,24 +113,6 @@ def test_code_of_the_card_runs(hub: Any, prepared: PreparedRepository, data_dir:
     assert list(data_dir.glob(f"hf/lab/pixels/*/{NAME}.h5"))
 
 
-def test_composite_id_loads_its_published_parts(
-    make_hub: MakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from vd4rl_data.publish import prepare
-
-    specs = {tiny.MEDIUM: (3, 3), tiny.EXPERT: (3, 3, 3)}
-    paths = [tmp_path / f"{spec.name}.h5" for spec in specs]
-    for path, (spec, lengths) in zip(paths, specs.items(), strict=True):
-        tiny.write(path, tiny.episodes_of(lengths, start=len(lengths)), spec=spec)
-    prepared = prepare(paths, tmp_path / "upload", REPO_ID)
-    content = {file.path: (prepared.folder / file.path).read_bytes() for file in prepared.files}
-    monkeypatch.setenv("HF_ENDPOINT", make_hub(content, REPO_ID).url)
-    both = load_dataset(tiny.MEDIUM_EXPERT.name, source=SOURCE)
-    expected = [episode for path in paths for episode in load_dataset(path)]
-    assert len(both) == len(expected) == 5
-    assert all(tiny.same(a, b) for a, b in zip(both, expected, strict=True))
-
-
 def test_what_a_stranger_published_is_materialized_where_only_that_source_looks(
     make_hub: MakeHub, tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,25 +142,6 @@ def test_what_a_stranger_published_is_materialized_where_only_that_source_looks(
     for source in ("auto", "local"):
         with pytest.raises(DatasetNotFoundError):
             load_dataset(name, source=source)
-
-
-def test_bundled_sample_there_and_back(
-    make_hub: MakeHub, tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Real episodes of a walker: packed in the package, published, loaded."""
-    from vd4rl_data.publish import find_datasets, prepare, shards
-
-    monkeypatch.setattr(shards, "_RAW_BYTES", (1 << 30,))
-    name = "VD4RL/walker_walk-random-sample-64px-v0"
-    (sample,) = find_datasets([repository / "vd4rl_data" / "samples"])
-    prepared = prepare([sample], tmp_path / "upload", REPO_ID)
-    content = {file.path: (prepared.folder / file.path).read_bytes() for file in prepared.files}
-    hub = make_hub(content, REPO_ID)
-    path = acquire(tmp_path, name=name, endpoint=hub.url)
-    ours, theirs = load_dataset(path), load_dataset(sample)
-    assert len(ours) == len(theirs) == 2
-    for a, b in zip(ours, theirs, strict=True):
-        assert tiny.same(a, b)
 
 
 def test_two_at_once_fetch_once(hub: Any, files: dict[str, bytes], tmp_path: Path) -> None:
@@ -213,11 +175,6 @@ def test_killed_and_asked_again(
     assert acquire(tmp_path).read_bytes() == flat.read_bytes()
     for shard in SHARDS:
         assert hub.bytes_sent(shard) == len(files[shard])
-
-
-def test_cut_connection(hub: Any, flat: Path, tmp_path: Path) -> None:
-    hub.cut(SHARDS[1], after=1000)
-    assert acquire(tmp_path).read_bytes() == flat.read_bytes()
 
 
 # --- offline ---------------------------------------------------------------------------------
@@ -291,13 +248,6 @@ def test_no_such_repository_or_revision(source: str, hub: Any, tmp_path: Path) -
         acquire(tmp_path, source)
 
 
-def test_private(make_hub: MakeHub, files: dict[str, bytes], tmp_path: Path) -> None:
-    hub = make_hub(files, REPO_ID, token="hf_secret")
-    with pytest.raises(RemoteAccessError):
-        acquire(tmp_path, endpoint=hub.url)
-    assert acquire(tmp_path, endpoint=hub.url, token="hf_secret").is_file()
-
-
 def test_token_of_the_environment(
     make_hub: MakeHub,
     files: dict[str, bytes],
@@ -313,12 +263,6 @@ def test_token_of_the_environment(
     assert acquire(tmp_path / "other", endpoint=other.url).is_file()
     assert {request.headers.get("authorization") for request in other.begun} == {None}
     assert {request.headers.get("authorization") for request in own.begun} == {"Bearer hf_secret"}
-
-
-def test_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
-    with pytest.raises(TransferError, match=r"127\.0\.0\.1:9"):
-        acquire(tmp_path, endpoint="http://127.0.0.1:9")
 
 
 def test_no_room_is_told_before_anything_is_fetched(
