@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NoReturn
@@ -79,15 +80,14 @@ def fetch(
     if not files:
         return ()
     workers = min(workers, len(files))
-    with _Bar(files, show=progress) as bar:
+    with closing(_Bar(files, show=progress)) as bar:
         setup = Setup(
             [Server(endpoint) for endpoint in endpoints],
             address,
             patience or Patience(),
             max(1, in_flight // min(2, workers)),
             Budget(in_flight),
-            bar.count,
-            bar.expect,
+            bar.move,
         )
         crew = _Crew(setup, files, folder, bar, len(files) if take is None else 2 * workers)
         try:
@@ -127,7 +127,7 @@ class _Crew:
                 take(path, arrived)
                 path.unlink(missing_ok=True)
                 self._room.release()
-            self._bar.file_done(number)
+            self._bar.say(f"{number}/{len(files)} files")
             yield arrived
 
     def stop(self) -> None:
@@ -164,7 +164,7 @@ class _Crew:
         if target.is_file():
             size = target.stat().st_size
             if file.sha256 is not None and file_sha256(target) == file.sha256:
-                self._bar.skip(size)
+                self._bar.move(there=size)
                 return replace(file, size=size)
             target.unlink()
         if not self._setup.servers:
@@ -172,7 +172,7 @@ class _Crew:
         part = Incomplete(target, resume=file.sha256 is not None)
         self._parts.add(part)
         try:
-            self._bar.skip(part.position)
+            self._bar.move(there=part.position)
             return Transfer(self._setup, file, part).run()
         except CorruptFileError:
             part.close(delete=True)
@@ -187,7 +187,6 @@ class _Bar:
 
     def __init__(self, files: Sequence[RemoteFile], *, show: bool) -> None:
         self._lock = threading.Lock()
-        self._files = len(files)
         self._bar: tqdm[NoReturn] = tqdm(
             total=sum(file.size or 0 for file in files),
             desc="download",
@@ -197,29 +196,19 @@ class _Bar:
             smoothing=0.1,
         )
 
-    def __enter__(self) -> _Bar:
-        return self
+    def move(self, came: int = 0, *, there: int = 0, expected: int = 0) -> None:
+        """So many bytes came (or are lost), were there before, or belong to the whole as well."""
+        with self._lock:
+            self._bar.total = int(self._bar.total or 0) + expected
+            skip(self._bar, there)
+            self._bar.update(came)
 
-    def __exit__(self, *_: object) -> None:
+    def say(self, text: str) -> None:
+        """Show this beside it."""
+        with self._lock:
+            self._bar.set_postfix_str(text, refresh=False)
+
+    def close(self) -> None:
+        """Draw it a last time."""
         with self._lock:
             self._bar.close()
-
-    def expect(self, size: int) -> None:
-        """A file of so many bytes belongs to the whole."""
-        with self._lock:
-            self._bar.total = int(self._bar.total or 0) + size
-
-    def skip(self, size: int) -> None:
-        """So many bytes were here before; they count, but not for the speed."""
-        with self._lock:
-            skip(self._bar, size)
-
-    def count(self, size: int) -> None:
-        """So many bytes came; negative if they have to come again."""
-        with self._lock:
-            self._bar.update(size)
-
-    def file_done(self, number: int) -> None:
-        """So many files were delivered."""
-        with self._lock:
-            self._bar.set_postfix_str(f"{number}/{self._files} files", refresh=False)

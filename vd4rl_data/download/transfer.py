@@ -91,8 +91,7 @@ class Setup:
         patience: with the servers.
         chunk: bytes to ask for at a time.
         budget: of all requests together.
-        count: told how many bytes came, or are lost if negative.
-        expect: told a size that was not known before.
+        move: told how many bytes came, or are lost if negative, and which were not expected.
         stopped: set when the download ends early.
     """
 
@@ -101,8 +100,7 @@ class Setup:
     patience: Patience
     chunk: int
     budget: Budget
-    count: Callable[[int], None]
-    expect: Callable[[int], None]
+    move: Callable[..., object]
     stopped: threading.Event = field(default_factory=threading.Event)
 
 
@@ -157,7 +155,7 @@ class Transfer:
         setup, part = self._setup, self._part
         self._landing = self._stated = self._identity = None
         if self._file.sha256 is None:
-            setup.count(-part.restart())  # another server's bytes may be of another file
+            setup.move(-part.restart())  # another server's bytes may be of another file
         failures, tries = 0, 0
         while True:
             self._wait_for(server, setup.patience.longest_wait if last else 0.0)
@@ -205,7 +203,7 @@ class Transfer:
     def _start_anew(self, reason: WrongContentError, tries: int) -> None:
         """Throw wrong bytes away; the first may be of another time or server, the second not."""
         _LOGGER.warning("%s: %s", self._part.target, reason)
-        self._setup.count(-self._part.restart())
+        self._setup.move(-self._part.restart())
         self._landing = self._stated = None
         if tries > 1:
             raise CorruptFileError(
@@ -235,7 +233,7 @@ class Transfer:
                 surplus = part.position - self._adopt(answer)
                 for pieces in _batches(url, answer, surplus):
                     came = part.append(pieces)
-                    self._setup.count(came)
+                    self._setup.move(came)
                     self._setup.budget.give(min(came, count))
                     count -= min(came, count)
                 self._landing = _landing(answer, url, token)
@@ -261,7 +259,7 @@ class Transfer:
             self._identity = identity
             raise WrongContentError("it changed on the server while it was downloaded")
         if self._size is None:
-            self._setup.expect(size)
+            self._setup.move(expected=size)
         self._identity, self._size, self._stated = identity, size, stated or self._stated
         return start
 
