@@ -98,6 +98,7 @@ def main() -> None:
             "pairs": arguments.pairs,
             "quick": arguments.quick,
             "processor": find_processor().record(),
+            "load_average": os.getloadavg(),
             "python": platform.python_version(),
             "curl": curl_version(curl),
         }

@@ -1,4 +1,4 @@
-"""``kill -9`` costs eight megabytes at most, however many files are on their way."""
+"""``kill -9`` in the middle of large files."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.download.conftest import MakeHub, assert_whole, content, remote
-from tests.download.forking import Child, Zygote
+from tests.download.conftest import MakeHub, address, assert_whole, content, remote
+from tests.download.processes import children
+from vd4rl_data.download.client import Endpoint
+from vd4rl_data.download.fetch import fetch
 
 MEGABYTE = 1 << 20
 
@@ -20,23 +22,16 @@ def test_a_kill_costs_eight_megabytes_at_most(
 ) -> None:
     """The server sends as fast as it can, so all buffers between it and the disk are full."""
     files = {f"{i}.bin": content(i, 24 * MEGABYTE // count) for i in range(count)}
-    hub, folder = make_hub(files), tmp_path / "here"
+    hub, folder, kills = make_hub(files), tmp_path / "here", 0
+    work = (fetch, remote(files), folder, [Endpoint(hub.url)], address)
     total = sum(map(len, files.values()))
-    with contextlib.closing(Zygote(Path(__file__).with_name("zygote.py"), tmp_path)) as zygote:
-
-        def start() -> Child:
-            wanted = [[file.path, file.size, file.sha256] for file in remote(files)]
-            return zygote.start(files=wanted, folder=str(folder), url=hub.url)
-
-        kills = 0
+    with children(tmp_path) as start:
         for megabytes in (4, 12):
-            child = start()
+            child = start(*work)
             while _arrived(folder) < megabytes * MEGABYTE:
-                time.sleep(0.0005)
-            kills += not child.outcome_path.exists()
-            with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
-                child.kill()
-        assert start().wait() == list(files)
+                time.sleep(0.002)
+            kills += child.kill()
+        start(*work).wait()
     assert_whole(folder, files)
     assert kills
     assert total <= hub.bytes_sent() <= total + kills * 8 * MEGABYTE

@@ -8,8 +8,6 @@ import pytest
 
 from vd4rl_data.download.public_files import (
     REVISION,
-    listed_files,
-    listed_folders,
     public_source,
 )
 from vd4rl_data.registry import get_dataset_spec, list_datasets
@@ -109,32 +107,6 @@ def test_what_was_never_published_has_no_source() -> None:
     others = [spec for spec in list_datasets() if spec not in MAIN]
     assert others
     assert all(public_source(spec) is None for spec in others)
-
-
-@pytest.mark.parametrize(
-    ("folder", "count"),
-    [
-        ("distracting/walker_walk_random/64px/easy", 100),
-        ("distracting/walker_walk_random/64px/hard", 100),
-        ("distracting/cheetah_medium_expert/84px/medium", 8),
-        ("multitask/walker_walk_random/64px", 100),
-        ("multitask/cheetah_run_medium_expert/84px", 8),
-    ],
-)
-def test_other_folders_are_listed_by_name(folder: str, count: int) -> None:
-    files = listed_files(folder)
-    assert len(files) == count
-    assert all(file.path.startswith(f"vd4rl/{folder}/") for file in files)
-    assert all(file.num_bytes is file.sha256 is None for file in files)
-
-
-def test_the_listing_is_sorted_and_knows_three_trees() -> None:
-    folders = listed_folders()
-    assert list(folders) == sorted(folders)
-    assert {folder.split("/")[0] for folder in folders} == {"main", "distracting", "multitask"}
-    assert len([folder for folder in folders if not folder.startswith("main/")]) == 10
-    with pytest.raises(KeyError):
-        listed_files("main/walker_walk/medium_expert/64px")
 
 
 def test_an_address_is_that_of_the_pinned_revision() -> None:

@@ -50,13 +50,6 @@ def test_dry_run_shows_all_and_sends_nothing(hub: FakeHub, flat: Path, tmp_path:
     assert not hub.seen
 
 
-def test_says_how_to_load_it(hub: FakeHub, flat: Path, tmp_path: Path) -> None:
-    done = publish([flat], REPO_ID, folder=tmp_path / "upload")
-    source = f"hf://{REPO_ID}@{hub.repos[REPO_ID].head.sha}"
-    assert f'load_dataset("{NAME}", source="{source}")' in str(done)
-    assert "7 of 7 files were uploaded" in str(done)
-
-
 def test_default_folder(flat: Path, data_dir: Path) -> None:
     plan = publish([flat], REPO_ID, dry_run=True)
     assert plan.prepared.folder == data_dir / "publish" / REPO_ID

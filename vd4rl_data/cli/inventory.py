@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from vd4rl_data.download.places import SUFFIX as DOWNLOAD
+from vd4rl_data.download.plan import SUFFIX as DOWNLOAD
 from vd4rl_data.download.published import FOLDER as PUBLISHED_FOLDER
 from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
 from vd4rl_data.storage import Manifest, open_dataset

@@ -18,10 +18,8 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from vd4rl_data.download.cached import find_cached, noted_hashes
 from vd4rl_data.download.fetch import fetch
-from vd4rl_data.download.places import Places, needed_bytes
-from vd4rl_data.download.plan import Plan, make_plan
+from vd4rl_data.download.plan import Places, Plan, find_cached, make_plan, needed_bytes
 from vd4rl_data.download.public_files import (
     DOWNLOAD_COMMAND,
     PublicSource,
@@ -42,7 +40,7 @@ from vd4rl_data.errors import (
 from vd4rl_data.importing import Conversion
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset
-from vd4rl_data.storage.atomic import check_free_space, full_disk_errors
+from vd4rl_data.storage.atomic import check_free_space, full_disk_errors, remove_folder
 from vd4rl_data.storage.naming import sidecar_path
 from vd4rl_data.upstream import Kind, file_sha256
 
@@ -85,7 +83,7 @@ def acquire_dataset(
         raise DatasetNotFoundError(f"{spec.name} was never published as files")
     if spec.parts:
         raise DatasetFormatError(f"{spec.name} is not stored itself; ask for {spec.parts}")
-    places = Places.of(spec, root)
+    places = Places(spec, root)
     in_place = _is_in_place(places, source)
     if in_place and not places.left_behind():
         return places.target
@@ -101,7 +99,7 @@ def acquire_dataset(
     with turn(places.lock, places.folder, show=settings.progress):
         if not _is_in_place(places, source):
             _Acquisition(spec, source, settings, places, cached).run()
-        places.remove()
+        remove_folder(places.folder)
     return places.target
 
 
@@ -141,7 +139,7 @@ class _Acquisition:
         plan = self._places.load_plan(self._source)
         if plan is None:
             recorded = self._places.recorded(self._source)
-            plan = make_plan(self._source, self._settings, noted_hashes(self._cached), recorded)
+            plan = make_plan(self._source, self._settings, self._cached, recorded)
             with full_disk_errors(self._places.folder):
                 self._places.folder.mkdir(parents=True, exist_ok=True)
             plan.save(self._places.plan)
@@ -172,7 +170,7 @@ class _Acquisition:
             return conversion
         with conversion:
             _LOGGER.warning("%s: made of other bytes; made anew", self._places.parts)
-        self._places.remove()
+        remove_folder(self._places.folder)
         plan.save(self._places.plan)
         return open_parts()
 
@@ -253,7 +251,11 @@ class _Feed:
             file = self._left.popleft()
             path, sha256 = self._cached[file.path]
             size = path.stat().st_size
-            self._add(path, RemoteFile(file.path, size, sha256, file.hash_from))
+            try:
+                self._add(path, RemoteFile(file.path, size, sha256, file.hash_from))
+            except (DatasetFormatError, InvalidEpisodeError) as error:
+                error.add_note(f"{_name(file)} is {path}, of the cache of the Hub's client")
+                raise
 
     def _add(self, path: Path, file: RemoteFile) -> None:
         source: dict[str, Any] = {

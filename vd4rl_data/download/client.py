@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import email.utils
 import functools
-import hashlib
 import json
 import os
 import re
@@ -18,7 +17,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from vd4rl_data.errors import (
     OfflineError,
@@ -28,11 +27,6 @@ from vd4rl_data.errors import (
     Vd4rlError,
 )
 from vd4rl_data.version import __version__
-
-REPO_ID: Final = re.compile(
-    r"(?!.*(?:--|\.\.))[A-Za-z0-9](?:[\w.-]{0,94}\w)?/[A-Za-z0-9](?:[\w.-]{0,94}\w)?", re.ASCII
-)
-COMMIT: Final = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 _TRUE: Final = frozenset({"1", "ON", "YES", "TRUE"})
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -300,22 +294,6 @@ def file_address(endpoint: str, repo_id: str, revision: str, path: str) -> str:
     """Where a hub, or a file server laid out like one, has a file of a dataset repository."""
     base = f"{endpoint.rstrip('/')}/datasets/{repo_id}/resolve"
     return f"{base}/{quote(revision, safe='')}/{quote(path)}"
-
-
-def git_id(content: bytes) -> str:
-    """What git calls a file of this content: 40 hexadecimal digits."""
-    return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
-
-
-def check_address(url: str) -> None:
-    """Refuse what is no address of a server.
-
-    Raises:
-        ValueError: it is no ``http`` or ``https`` URL with a host.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or _UNPRINTABLE.search(url):
-        raise ValueError(f"expected an http or https URL with a host, got {url[:300]!r}")
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -9,11 +9,12 @@ gone on from. Nothing on the disk is believed without its SHA-256.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NoReturn
@@ -21,14 +22,14 @@ from typing import Final, NoReturn
 from tqdm import tqdm
 
 from vd4rl_data.download.client import Endpoint, Patience
-from vd4rl_data.download.incomplete import ClosedError, Incomplete
-from vd4rl_data.download.transfer import RemoteFile, Server, Setup, Transfer
+from vd4rl_data.download.incomplete import Incomplete
+from vd4rl_data.download.transfer import Budget, RemoteFile, Server, Setup, Transfer
 from vd4rl_data.errors import CorruptFileError, OfflineError
 from vd4rl_data.progress import skip
 from vd4rl_data.storage.format import file_sha256
 
 IN_FLIGHT_BYTES: Final = 8 << 20
-"""What a killed process loses at most: all requests at a time ask for so many bytes."""
+"""What a killed process loses at most: bytes that all requests together may have asked for."""
 
 _FAREWELL: Final = 0.5
 """Seconds for threads to end that are not waiting for a server."""
@@ -62,7 +63,7 @@ def fetch(
             ``files``; afterwards the file is deleted. No more than ``2 * workers`` files lie in the
             folder at a time. Without it, the files stay.
         workers: files at a time.
-        in_flight: bytes that all requests at a time ask for.
+        in_flight: bytes that all requests together may have asked for and not written yet.
         patience: with the servers.
         progress: show a bar with bytes, time left and files.
 
@@ -79,62 +80,35 @@ def fetch(
     if not files:
         return ()
     workers = min(workers, len(files))
-    room = threading.Semaphore(len(files) if take is None else 2 * workers)
-    with _Bar(files, show=progress) as bar:
+    with closing(_Bar(files, show=progress)) as bar:
         setup = Setup(
             [Server(endpoint) for endpoint in endpoints],
             address,
             patience or Patience(),
-            max(1, in_flight // workers),
-            threading.Event(),
-            bar.count,
-            bar.expect,
+            max(1, in_flight // min(2, workers)),
+            Budget(in_flight),
+            bar.move,
         )
-        crew = _Crew(setup, files, folder, room, bar)
+        crew = _Crew(setup, files, folder, bar, len(files) if take is None else 2 * workers)
         try:
             crew.start(workers)
-            return tuple(_delivered(crew, files, folder, take))
+            return tuple(crew.deliver(files, take))
         finally:
             crew.stop()
-
-
-def _delivered(
-    crew: _Crew, files: Sequence[RemoteFile], folder: Path, take: Take | None
-) -> Iterator[RemoteFile]:
-    """Each file when it is its turn, in the order asked for."""
-    arrived: dict[str, RemoteFile] = {}
-    for file in files:
-        while file.path not in arrived:
-            event = crew.events.get()
-            if isinstance(event, BaseException):
-                raise event
-            arrived[event.path] = event
-        if take is not None:
-            path = folder / file.path
-            take(path, arrived[file.path])
-            path.unlink(missing_ok=True)
-            crew.room.release()
-        crew.bar.file_done()
-        yield arrived[file.path]
 
 
 class _Crew:
     """The threads of one call, and what they bring."""
 
     def __init__(
-        self,
-        setup: Setup,
-        files: Sequence[RemoteFile],
-        folder: Path,
-        room: threading.Semaphore,
-        bar: _Bar,
+        self, setup: Setup, files: Sequence[RemoteFile], folder: Path, bar: _Bar, room: int
     ) -> None:
-        self.events: queue.SimpleQueue[RemoteFile | BaseException] = queue.SimpleQueue()
-        self.room = room
-        self.bar = bar
         self._setup = setup
-        self._waiting = deque(files)
         self._folder = folder
+        self._bar = bar
+        self._room = threading.Semaphore(room)
+        self._files = {file: Future[RemoteFile]() for file in files}
+        self._waiting = deque(files)
         self._parts: set[Incomplete] = set()
         self._threads: list[threading.Thread] = []
 
@@ -144,6 +118,18 @@ class _Crew:
         for thread in self._threads:
             thread.start()
 
+    def deliver(self, files: Sequence[RemoteFile], take: Take | None) -> Iterator[RemoteFile]:
+        """Each file when it has arrived, in the order asked for."""
+        for number, file in enumerate(files, start=1):
+            arrived = self._files[file].result()
+            if take is not None:
+                path = self._folder / file.path
+                take(path, arrived)
+                path.unlink(missing_ok=True)
+                self._room.release()
+            self._bar.say(f"{number}/{len(files)} files")
+            yield arrived
+
     def stop(self) -> None:
         """See to it that no thread writes any more.
 
@@ -151,7 +137,8 @@ class _Crew:
         """
         self._setup.stopped.set()
         self._waiting.clear()
-        self.room.release(len(self._threads))
+        self._room.release(len(self._threads))
+        self._setup.budget.give(1 << 62)
         for part in list(self._parts):
             part.close()
         deadline = time.monotonic() + _FAREWELL
@@ -159,17 +146,17 @@ class _Crew:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
-        """A thread: fetch files until none is left; tell what came of them."""
-        try:
-            while True:
-                self.room.acquire()
-                if not self._waiting:
-                    return
-                self.events.put(self._brought(self._waiting.popleft()))
-        except (ClosedError, IndexError):
-            return  # stopped, or another thread took the last file
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-            self.events.put(error)
+        """A thread: fetch one file after the other, until none is left or one fails."""
+        while self._room.acquire():
+            try:
+                file = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self._files[file].set_result(self._brought(file))
+            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+                self._files[file].set_exception(error)
+                return
 
     def _brought(self, file: RemoteFile) -> RemoteFile:
         """The file in its place: it is whole already, or it is fetched now."""
@@ -177,7 +164,7 @@ class _Crew:
         if target.is_file():
             size = target.stat().st_size
             if file.sha256 is not None and file_sha256(target) == file.sha256:
-                self.bar.skip(size)
+                self._bar.move(there=size)
                 return replace(file, size=size)
             target.unlink()
         if not self._setup.servers:
@@ -185,10 +172,10 @@ class _Crew:
         part = Incomplete(target, resume=file.sha256 is not None)
         self._parts.add(part)
         try:
-            self.bar.skip(part.position)
+            self._bar.move(there=part.position)
             return Transfer(self._setup, file, part).run()
         except CorruptFileError:
-            part.delete()
+            part.close(delete=True)
             raise
         finally:
             part.close()
@@ -200,8 +187,6 @@ class _Bar:
 
     def __init__(self, files: Sequence[RemoteFile], *, show: bool) -> None:
         self._lock = threading.Lock()
-        self._files = len(files)
-        self._done = 0
         self._bar: tqdm[NoReturn] = tqdm(
             total=sum(file.size or 0 for file in files),
             desc="download",
@@ -211,30 +196,19 @@ class _Bar:
             smoothing=0.1,
         )
 
-    def __enter__(self) -> _Bar:
-        return self
+    def move(self, came: int = 0, *, there: int = 0, expected: int = 0) -> None:
+        """So many bytes came (or are lost), were there before, or belong to the whole as well."""
+        with self._lock:
+            self._bar.total = int(self._bar.total or 0) + expected
+            skip(self._bar, there)
+            self._bar.update(came)
 
-    def __exit__(self, *_: object) -> None:
+    def say(self, text: str) -> None:
+        """Show this beside it."""
+        with self._lock:
+            self._bar.set_postfix_str(text, refresh=False)
+
+    def close(self) -> None:
+        """Draw it a last time."""
         with self._lock:
             self._bar.close()
-
-    def expect(self, size: int) -> None:
-        """A file of so many bytes belongs to the whole."""
-        with self._lock:
-            self._bar.total = int(self._bar.total or 0) + size
-
-    def skip(self, size: int) -> None:
-        """So many bytes were here before; they count, but not for the speed."""
-        with self._lock:
-            skip(self._bar, size)
-
-    def count(self, size: int) -> None:
-        """So many bytes came; negative if they have to come again."""
-        with self._lock:
-            self._bar.update(size)
-
-    def file_done(self) -> None:
-        """One more file was delivered."""
-        with self._lock:
-            self._done += 1
-            self._bar.set_postfix_str(f"{self._done}/{self._files} files", refresh=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,37 +36,32 @@ class Incomplete:
         self._path = target.with_name(target.name + TEMPORARY_SUFFIX)
         self._digest = hashlib.sha256()
         self._lock = threading.Lock()
-        self._closed = False
         with full_disk_errors(self._path):
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        if resume:
-            while block := os.read(self._descriptor, _BLOCK):
-                self._digest.update(block)
-                self.position += len(block)
-        else:
-            os.ftruncate(self._descriptor, 0)
+            self._file = self._path.open("r+b" if resume and self._path.exists() else "w+b", 0)
+        while block := self._file.read(_BLOCK):
+            self._digest.update(block)
+            self.position += len(block)
 
     @property
     def sha256(self) -> str:
         """Of the bytes that are here."""
         return self._digest.hexdigest()
 
-    def append(self, pieces: Sequence[bytes]) -> int:
+    def append(self, pieces: list[bytes]) -> int:
         """Write the next bytes; returns how many.
 
         Raises:
             ClosedError: another thread closed it; nothing is written.
-            NoSpaceError: the disk is full; what was written of them stays.
+            NoSpaceError: the disk is full; the bytes before stay.
         """
-        count = sum(map(len, pieces))
+        count, written = sum(map(len, pieces)), 0
         with self._lock, full_disk_errors(self._path):
-            if self._closed:
-                raise ClosedError
+            self._check_open()
             # One call for many pieces: each call lets other threads of this process go first.
-            written = os.writev(self._descriptor, pieces) if count else 0
             while written < count:
-                written += os.write(self._descriptor, b"".join(pieces)[written:])
+                left = [b"".join(pieces)[written:]] if written else pieces
+                written += os.pwritev(self._file.fileno(), left, self.position + written)
         for piece in pieces:
             self._digest.update(piece)
         self.position += count
@@ -75,30 +69,25 @@ class Incomplete:
 
     def restart(self) -> int:
         """Throw away what is here; returns how many bytes that was."""
-        count, self.position = self.position, 0
-        self._digest = hashlib.sha256()
         with self._lock:
-            if self._closed:
-                raise ClosedError
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            self._check_open()
+            self._file.truncate(0)
+        count, self.position, self._digest = self.position, 0, hashlib.sha256()
         return count
 
     def finish(self) -> None:
         """Give it its name."""
         with self._lock, full_disk_errors(self._path):
-            if self._closed:
-                raise ClosedError
+            self._check_open()
             self._path.replace(self.target)
 
-    def delete(self) -> None:
-        """Throw the file away."""
-        self.close()
-        self._path.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Write nothing any more."""
+    def close(self, *, delete: bool = False) -> None:
+        """Write nothing any more; throw it away if told so."""
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                os.close(self._descriptor)
+            self._file.close()
+        if delete:
+            self._path.unlink(missing_ok=True)
+
+    def _check_open(self) -> None:
+        if self._file.closed:
+            raise ClosedError

@@ -1,4 +1,4 @@
-"""What exactly will be fetched of the authors' files: sizes and SHA-256, and who names them.
+"""What will be fetched of the authors' files, to where: sizes and SHA-256, and who names them.
 
 A hash comes from the first of these that knows it: our catalog; an endpoint's list of the pinned
 commit (a hub names the SHA-256 of large files); the client's cache, which notes what the hub said;
@@ -25,7 +25,11 @@ from vd4rl_data.errors import (
     RemoteFileNotFoundError,
     TransferError,
 )
-from vd4rl_data.storage.atomic import write_text
+from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.storage.atomic import remove_folder, removed_folder, write_text
+from vd4rl_data.storage.naming import public_path, source_note
+
+SUFFIX: Final = ".download"
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -67,10 +71,93 @@ class Plan:
             return None
 
 
+class Places:
+    """The places of one download.
+
+    Attributes:
+        target: the dataset file.
+        folder: raw files, parts, plan; it goes when the dataset file is in place.
+        parts: the parts.
+        plan: what the servers said, for an interrupted download to keep to.
+        lock: held by the process that downloads.
+        record: beside the dataset file: each source file's SHA-256, and who named it.
+    """
+
+    def __init__(self, spec: DatasetSpec, root: Path) -> None:
+        """The places for a dataset in a data folder."""
+        self.target = public_path(root, spec.name)
+        self.folder = self.target.with_name(f"{self.target.name}{SUFFIX}")
+        self.parts = self.folder / "parts"
+        self.plan = self.folder / "plan.json"
+        self.lock = self.target.with_name(f".{self.target.name}{SUFFIX}.lock")
+        self.record = source_note(self.target)
+
+    def left_behind(self) -> bool:
+        """Whether a download, or the removal of its folder, was begun and not ended."""
+        return self.folder.is_dir() or removed_folder(self.folder).is_dir()
+
+    def load_plan(self, source: PublicSource) -> Plan | None:
+        """The plan of an interrupted download of this source; what belongs to another goes."""
+        plan = Plan.load(self.plan)
+        if plan is not None and not plan.belongs_to(source):
+            _LOGGER.warning("%s: an unfinished download of something else; removed", self.folder)
+            remove_folder(self.folder)
+            return None
+        return plan
+
+    def recorded(self, source: PublicSource) -> dict[str, str]:
+        """SHA-256 by path of an earlier download of the same revision."""
+        try:
+            record = cast("dict[str, Any]", json.loads(self.record.read_text("utf-8")))
+            if (record["repo_id"], record["revision"]) != (source.repo_id, source.revision):
+                return {}
+            return {str(file["path"]): str(file["sha256"]) for file in record["files"]}
+        except (OSError, ValueError, TypeError, KeyError):
+            return {}
+
+    def write_record(self, plan: Plan, sources: list[Mapping[str, Any]]) -> None:
+        """Note what was taken, and how each hash is known."""
+        kept = ("bytes", "sha256", "hash_from")
+        files = [
+            {"path": file.path, **{key: source[key] for key in kept}}
+            for file, source in zip(plan.files, sources, strict=True)
+        ]
+        record = {"repo_id": plan.repo_id, "revision": plan.revision, "files": files}
+        write_text(self.record, json.dumps(record, indent=1) + "\n")
+
+
+def needed_bytes(spec: DatasetSpec, source: PublicSource, plan: Plan, most_raw: int) -> int:
+    """Free space that a download needs at most: the dataset file, the parts, raw files in flight.
+
+    Parts are compressed about as well as the authors' files; where their size is not known, they
+    count as a third of the pixels.
+    """
+    rows = source.num_episodes * (spec.task.time_steps + 1)
+    final = rows * (spec.size**2 * 3 + spec.task.action_size * 4 + 10)
+    sizes = sorted((file.size or 0 for file in plan.files), reverse=True)
+    parts = final // 3 if plan.num_bytes is None else plan.num_bytes
+    return final + parts + sum(sizes[:most_raw])
+
+
+def find_cached(source: PublicSource, cache: Path | None) -> Mapping[str, Path]:
+    """Where the hub's own client has files of a source, by path; its cache is never changed."""
+    if cache is None or not cache.is_dir():
+        return {}
+    from huggingface_hub import try_to_load_from_cache
+
+    options: Any = {"cache_dir": cache, "revision": source.revision, "repo_type": "dataset"}
+    places = {
+        file.path: try_to_load_from_cache(source.repo_id, file.path, **options)
+        for file in source.files
+    }
+    # Else it is unknown, or known to be absent.
+    return {path: Path(place) for path, place in places.items() if isinstance(place, str)}
+
+
 def make_plan(
     source: PublicSource,
     settings: DownloadSettings,
-    noted: Mapping[str, str],
+    cached: Mapping[str, Path],
     recorded: Mapping[str, str],
 ) -> Plan:
     """Find out what is known of each file; asks the endpoints only for what the catalog lacks.
@@ -78,7 +165,7 @@ def make_plan(
     Args:
         source: the files.
         settings: whom to ask.
-        noted: SHA-256 by path, from the client's cache: what the hub told the client.
+        cached: where the client's cache has files; it names a large one by the hub's SHA-256.
         recorded: SHA-256 by path, of an earlier download that trusted its first use.
 
     Raises:
@@ -87,6 +174,8 @@ def make_plan(
     """
     unknown = any(None in (file.sha256, file.num_bytes) for file in source.files)
     listed = _listed(source, settings) if unknown else {}
+    names = {path: place.resolve().name for path, place in cached.items()}
+    noted = {path: name for path, name in names.items() if _SHA256.fullmatch(name)}
     files = (
         _planned(file, listed.get(file.path), noted.get(file.path), recorded.get(file.path))
         for file in source.files

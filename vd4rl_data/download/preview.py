@@ -6,9 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vd4rl_data.download.cached import find_cached, noted_hashes
-from vd4rl_data.download.places import Places, needed_bytes
-from vd4rl_data.download.plan import Plan, make_plan
+from vd4rl_data.download.plan import Places, Plan, find_cached, make_plan, needed_bytes
 from vd4rl_data.download.public_files import PublicSource, public_source
 from vd4rl_data.download.settings import DownloadSettings
 from vd4rl_data.download.turns import folder_bytes
@@ -67,15 +65,15 @@ def plan_download(
     if source is None:
         raise DatasetNotFoundError(f"{spec.name} was never published as files")
     settings = settings or DownloadSettings.current()
-    places = Places.of(spec, root)
+    places = Places(spec, root)
     cached = find_cached(source, settings.cache)
     here, problem = places.target.is_file(), ""
     plan = Plan.load(places.plan)
     if plan is None or not plan.belongs_to(source):
         try:
-            plan = make_plan(source, settings, noted_hashes(cached), {})
+            plan = make_plan(source, settings, cached, {})
         except TransferError as error:
-            plan = make_plan(source, replace(settings, endpoints=()), noted_hashes(cached), {})
+            plan = make_plan(source, replace(settings, endpoints=()), cached, {})
             problem = str(error)
     begun = folder_bytes(places.folder)
     return DownloadPreview(

@@ -106,21 +106,6 @@ def holds_source(source: PublicSource, manifest: Manifest) -> bool:
     return sorted(map(str, names)) == sorted(PurePosixPath(file.path).name for file in source.files)
 
 
-def listed_folders() -> tuple[str, ...]:
-    """Every public folder whose files are known by name only, e.g. ``distracting/…/64px/easy``."""
-    return tuple(_listing())
-
-
-def listed_files(folder: str) -> tuple[PublicFile, ...]:
-    """The files of a folder of :func:`listed_folders`; neither sizes nor hashes are known.
-
-    Raises:
-        KeyError: it is none of these folders.
-    """
-    names = _listing()[folder]
-    return tuple(PublicFile(f"{_ROOT}/{folder}/{name}", None, None) for name in names)
-
-
 def _stored(spec: DatasetSpec) -> PublicSource | None:
     """The source of a dataset that is stored under its own id."""
     if spec.id.suite != _SUITE or spec.id.variant is not None:
@@ -171,7 +156,8 @@ def _hashed_files(spec: DatasetSpec) -> tuple[PublicFile, ...]:
 
 def _listed_files(spec: DatasetSpec) -> tuple[PublicFile, ...]:
     folder = _folder(spec)
-    return listed_files(folder) if folder in _listing() else ()
+    names = _listing().get(folder, ())
+    return tuple(PublicFile(f"{_ROOT}/{folder}/{name}", None, None) for name in names)
 
 
 @functools.cache

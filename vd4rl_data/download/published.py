@@ -16,10 +16,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from vd4rl_data.download.client import COMMIT, Endpoint, endpoint_of, file_address, is_offline
+from vd4rl_data.download.client import Endpoint, endpoint_of, file_address, is_offline
 from vd4rl_data.download.fetch import fetch
-from vd4rl_data.download.repository import PublishedDataset, describe, look_up, parsed
-from vd4rl_data.download.source import PublishedSource
+from vd4rl_data.download.repository import (
+    COMMIT,
+    PublishedDataset,
+    PublishedSource,
+    describe,
+    look_up,
+    parse_source,
+)
 from vd4rl_data.download.turns import folder_bytes, turn
 from vd4rl_data.errors import (
     CorruptFileError,
@@ -76,7 +82,7 @@ def acquire_published(
         TransferError: the network failed for too long; what arrived is kept.
         NoSpaceError: the disk is full.
     """
-    source = parsed(source)
+    source = parse_source(source)
     name = get_dataset_spec(dataset_id).name
     base = root / FOLDER / source.repo_id
     target = flat_path(base / source.revision, name)

@@ -14,36 +14,79 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from vd4rl_data.download.client import (
-    COMMIT,
     Endpoint,
     Patience,
     ask,
-    endpoint_of,
     file_address,
-    git_id,
     headers_with,
-    is_offline,
     network_errors,
     opened,
     retried,
 )
-from vd4rl_data.download.source import PublishedSource, parse_source
 from vd4rl_data.download.transfer import RemoteFile
 from vd4rl_data.errors import (
     CorruptFileError,
     DatasetFormatError,
     DatasetNotFoundError,
-    OfflineError,
+    InvalidSourceError,
     RemoteFileNotFoundError,
     TransferError,
 )
 from vd4rl_data.storage import Manifest, sidecar
 from vd4rl_data.storage.naming import shard_path
 
+SCHEME: Final = "hf://"
+REPO_ID: Final = re.compile(
+    r"(?!.*(?:--|\.\.))[A-Za-z0-9](?:[\w.-]{0,94}\w)?/[A-Za-z0-9](?:[\w.-]{0,94}\w)?", re.ASCII
+)
+COMMIT: Final = re.compile(r"[0-9a-f]{40}", re.ASCII)
+
+_MAIN: Final = "main"
+_REVISION: Final = re.compile(r"[\w][\w./+-]{0,249}", re.ASCII)
 _SIDECAR: Final = re.compile(r"(?P<id>[^/]+/[^/]+)\.packed\.manifest\.json")
 _LONGEST_SIDECAR: Final = 64 << 20
 _HASH: Final = re.compile(r'(?:W/)?"?([0-9a-f]{40}|[0-9a-f]{64})"?')
 _PATIENCE: Final = Patience(attempts=4)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSource:
+    """Somebody's repository, at a branch, a tag or a commit."""
+
+    repo_id: str
+    revision: str = _MAIN
+
+    @property
+    def pinned(self) -> bool:
+        """The revision is a commit, which never changes."""
+        return COMMIT.fullmatch(self.revision) is not None
+
+    def __str__(self) -> str:
+        """The text that :func:`parse_source` understands."""
+        return f"{SCHEME}{self.repo_id}@{self.revision}"
+
+
+def parse_source(text: str | PublishedSource) -> PublishedSource:
+    """Parse ``hf://USER/NAME`` or ``hf://USER/NAME@REVISION``; no revision means ``main``.
+
+    Raises:
+        InvalidSourceError: it is anything else.
+    """
+    if isinstance(text, PublishedSource):
+        return text
+    expected = f"{text!r}: expected {SCHEME}USER/NAME or {SCHEME}USER/NAME@REVISION"
+    if not text.startswith(SCHEME):
+        raise InvalidSourceError(f"{expected}; it does not start with {SCHEME}")
+    repo_id, at, revision = text.removeprefix(SCHEME).partition("@")
+    if repo_id.startswith("datasets/"):
+        raise InvalidSourceError(f"{expected}; leave out 'datasets/'")
+    if not REPO_ID.fullmatch(repo_id):
+        raise InvalidSourceError(f"{expected}; {repo_id!r} is not USER/NAME")
+    if at and (not _REVISION.fullmatch(revision) or ".." in revision):
+        raise InvalidSourceError(
+            f"{expected}; {revision!r} is no branch, tag or commit of 40 hexadecimal digits"
+        )
+    return PublishedSource(repo_id, revision or _MAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,43 +104,9 @@ class PublishedDataset:
     manifest: Manifest
 
     @property
-    def revision(self) -> str:
-        """The commit."""
-        return self.source.revision
-
-    @property
     def num_bytes(self) -> int:
         """Size of all shards."""
         return sum(file.size or 0 for file in self.files)
-
-
-def list_published(
-    source: str | PublishedSource, *, endpoint: str | None = None, token: str | None = None
-) -> dict[str, PublishedDataset]:
-    """What a repository holds, by dataset id; fetches the sidecars, no data.
-
-    Args:
-        source: ``hf://USER/NAME[@REVISION]``.
-        endpoint: the hub; ``None`` takes the client's own (``HF_ENDPOINT``).
-        token: ``None`` takes the client's own, for the client's own endpoint alone.
-
-    Raises:
-        InvalidSourceError: the source does not parse.
-        RemoteFileNotFoundError, RemoteAccessError: the repository is not there for us.
-        CorruptFileError: a sidecar is not one.
-        OfflineError: the client is set to be offline. TransferError: the network failed.
-    """
-    server, source = endpoint_of(endpoint, token), parsed(source)
-    if is_offline():
-        raise OfflineError(f"{source}: listing it needs the network, and HF_HUB_OFFLINE is set")
-    commit, names = look_up(server, source)
-    source = PublishedSource(source.repo_id, commit)
-    return {name: describe(server, source, name) for name in names}
-
-
-def parsed(source: str | PublishedSource) -> PublishedSource:
-    """A source that may still be text."""
-    return parse_source(source) if isinstance(source, str) else source
 
 
 def look_up(server: Endpoint, source: PublishedSource) -> tuple[str, list[str]]:
@@ -191,3 +200,8 @@ def _text(server: Endpoint, source: PublishedSource, path: str) -> str:
     ):
         raise CorruptFileError(f"{url}: its bytes are not those of {stated[1]}, which it should be")
     return content.decode("utf-8", "replace")
+
+
+def git_id(content: bytes) -> str:
+    """What git calls a file of this content: 40 hexadecimal digits."""
+    return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()

@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from vd4rl_data.download.client import (
     Endpoint,
     Patience,
-    check_address,
     endpoint_of,
     is_offline,
 )
@@ -74,9 +74,9 @@ def _endpoints() -> tuple[Endpoint, ...]:
         url = text.strip().rstrip("/")
         if not url:
             continue
-        try:
-            check_address(url)
-        except ValueError as error:
-            raise InvalidSourceError(f"{ENDPOINTS}: {error}") from error
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable():
+            expected = "expected http or https URLs with a host"
+            raise InvalidSourceError(f"{ENDPOINTS}: {expected}, got {url[:300]!r}")
         endpoints.setdefault(url, Endpoint(url))
     return tuple(endpoints.values())

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -29,8 +29,7 @@ _LOGGER: Final = logging.getLogger("vd4rl_data")
 _BATCH: Final = 16
 """Pieces of a body that are written at a time: of a fast server's, a megabyte."""
 _CHANGES_AFTER: Final = 2
-"""Failures in a row after which another server is preferred."""
-_KEPT: Final = "What arrived is kept: the same call goes on from there"
+"""Failures in a row after which another server is asked, if there is one."""
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
 _SHA256: Final = re.compile(r'"?([0-9a-f]{64})"?')
 
@@ -52,23 +51,34 @@ class RemoteFile:
     hash_from: HashFrom = "first use"
 
 
+@dataclass(eq=False)
 class Server:
     """An endpoint, and how it behaved lately; all threads of a download share it."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        """One that has not failed yet."""
-        self.endpoint = endpoint
-        self.failures = 0
-        self.ready_at = 0.0
+    endpoint: Endpoint
+    failures: int = 0
+    ready_at: float = 0.0
 
-    def failed(self, error: BusyError, others: bool) -> None:
-        """Nothing came from it."""
-        self.failures += 1
-        if error.pause is not None:
-            self.ready_at = max(self.ready_at, time.monotonic() + error.pause)
-            _LOGGER.info("%s asks to wait for %.0f s", self.endpoint.url, error.pause)
-        if others and self.failures == _CHANGES_AFTER:
-            _LOGGER.warning("%s does not deliver (%s); trying others", self.endpoint.url, error)
+
+class Budget:
+    """Bytes that may be asked for and not on the disk yet: what a kill loses at most."""
+
+    def __init__(self, size: int) -> None:
+        """All of it is free."""
+        self._free = size
+        self._changed = threading.Condition()
+
+    def take(self, count: int) -> None:
+        """Wait until so many bytes are free, and take them."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= count)
+            self._free -= count
+
+    def give(self, count: int) -> None:
+        """So many bytes are free again."""
+        with self._changed:
+            self._free += count
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +90,18 @@ class Setup:
         address: of a file, from an endpoint's ``url`` and the file's ``path``.
         patience: with the servers.
         chunk: bytes to ask for at a time.
+        budget: of all requests together.
+        move: told how many bytes came, or are lost if negative, and which were not expected.
         stopped: set when the download ends early.
-        count: told how many bytes came, or are lost if negative.
-        expect: told a size that was not known before.
     """
 
     servers: Sequence[Server]
     address: Callable[[str, str], str]
     patience: Patience
     chunk: int
-    stopped: threading.Event
-    count: Callable[[int], None]
-    expect: Callable[[int], None]
+    budget: Budget
+    move: Callable[..., object]
+    stopped: threading.Event = field(default_factory=threading.Event)
 
 
 class Transfer:
@@ -103,128 +113,155 @@ class Transfer:
         self._file = file
         self._part = part
         self._size = file.size
+        self._identity: tuple[int, str | None] | None = None
         self._stated: str | None = None
-        self._identity: tuple[int, str] | None = None
         self._landing: tuple[str, str | None] | None = None
-        self._givers: set[Server] = set()
-        self._refused: dict[Server, Vd4rlError] = {}
-        self._tries = 1
 
     def run(self) -> RemoteFile:
         """Fetch it, whatever it takes, and give it its name; returns what is known of it now.
+
+        Each server is asked in turn, those that work first; then, with all patience, those that
+        were only busy.
 
         Raises:
             CorruptFileError, TransferError, NoSpaceError: as :func:`~.fetch.fetch`.
             ClosedError: the download was stopped.
         """
-        failures = 0
+        left, failed = list(self._setup.servers), dict[Server, Vd4rlError]()
+        rounds = [False, True] if len(left) > 1 else [True]
+        for last in rounds:
+            for server in sorted(left, key=lambda one: one.failures >= _CHANGES_AFTER):
+                try:
+                    return self._from(server, last=last)
+                except BusyError as error:
+                    where = self._setup.address(server.endpoint.url, self._file.path)
+                    failed[server] = TransferError(
+                        f"{where}: {error}. What arrived is kept: the same call goes on from there"
+                    )
+                except OfflineError:
+                    raise
+                except (TransferError, CorruptFileError) as error:
+                    failed[server] = error
+                    left.remove(server)
+        raise next(iter(failed.values()))
+
+    def _from(self, server: Server, *, last: bool) -> RemoteFile:
+        """Fetch what is missing from one server.
+
+        Raises:
+            BusyError: it failed too often in a row, or wants to be left alone for too long.
+            CorruptFileError, TransferError: it does not have the file.
+        """
+        setup, part = self._setup, self._part
+        self._landing = self._stated = self._identity = None
+        if self._file.sha256 is None:
+            setup.move(-part.restart())  # another server's bytes may be of another file
+        failures, tries = 0, 0
         while True:
-            server, before = self._server(), self._part.position
+            self._wait_for(server, setup.patience.longest_wait if last else 0.0)
+            before = part.position
             try:
                 if self._is_whole():
                     return self._finished()
                 self._request(server)
-                if self._part.position == before and not self._is_whole():
+                if part.position == before and not self._is_whole():
                     raise BusyError("not one byte came")
                 failures = server.failures = 0
             except BusyError as error:
-                failures = 1 if self._part.position > before else failures + 1
-                self._be_patient(server, error, failures)
+                failures = 1 if part.position > before else failures + 1
+                self._be_patient(server, error, failures, last=last)
             except WrongContentError as error:
-                self._start_anew(error)
-            except OfflineError:
-                raise
-            except (TransferError, CorruptFileError) as error:
-                self._landing = None
-                self._refused[server] = error
+                tries += 1
+                self._start_anew(error, tries)
+
+    def _wait_for(self, server: Server, longest: float) -> None:
+        """Keep the pause that a server asked for."""
+        pause = server.ready_at - time.monotonic()
+        if pause > longest:
+            raise BusyError(f"asks to wait for {pause:,.0f} s; come back then")
+        if pause > 0:
+            self._setup.stopped.wait(pause)
+        if self._setup.stopped.is_set():
+            raise ClosedError
+
+    def _be_patient(self, server: Server, error: BusyError, failures: int, *, last: bool) -> None:
+        """Wait before the next try; raises a :class:`BusyError` after too many."""
+        self._landing = None
+        patience = self._setup.patience
+        server.failures += 1
+        if error.pause is not None:
+            server.ready_at = max(server.ready_at, time.monotonic() + error.pause)
+            _LOGGER.info("%s asks to wait for %.0f s", server.endpoint.url, error.pause)
+        if server.failures == _CHANGES_AFTER and not last:
+            _LOGGER.warning("%s does not deliver (%s); trying others", server.endpoint.url, error)
+        if failures >= (patience.attempts if last else _CHANGES_AFTER):
+            said = f"gave up after {failures} failures in a row, the last one: {error}"
+            raise BusyError(said) from error
+        dice = random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, no secret
+        self._setup.stopped.wait(patience.delay(failures) * dice)
+
+    def _start_anew(self, reason: WrongContentError, tries: int) -> None:
+        """Throw wrong bytes away; the first may be of another time or server, the second not."""
+        _LOGGER.warning("%s: %s", self._part.target, reason)
+        self._setup.move(-self._part.restart())
+        self._landing = self._stated = None
+        if tries > 1:
+            raise CorruptFileError(
+                f"{self._part.target}: {reason}. The server has other or damaged bytes; what came "
+                "was deleted. Try later, or another server"
+            )
 
     def _is_whole(self) -> bool:
-        """Whether as many bytes are here as there should be.
-
-        Raises:
-            WrongContentError: more are.
-        """
+        """Whether as many bytes are here as there should be; raises if more are."""
         if self._size is not None and self._part.position > self._size:
             raise WrongContentError(f"expected {self._size} bytes, got more")
         return self._part.position == self._size
 
-    def _server(self) -> Server:
-        """The server to ask now, after the pause that it wants: the first that works."""
-        while True:
-            self._check_stop()
-            left = [server for server in self._setup.servers if server not in self._refused]
-            if not left:
-                raise next(iter(self._refused.values()))
-            now = time.monotonic()
-            server = min(left, key=lambda one: (one.failures // _CHANGES_AFTER, one.ready_at > now))
-            pause = server.ready_at - now
-            if pause <= 0:
-                return server
-            if pause > self._setup.patience.longest_wait:
-                url = server.endpoint.url
-                raise TransferError(
-                    f"{url} asks to wait for {pause:,.0f} s; come back then. {_KEPT}"
-                )
-            self._setup.stopped.wait(pause)
-
     def _request(self, server: Server) -> None:
         """Ask for the next bytes, and write what comes."""
-        part, endpoint = self._part, server.endpoint
-        url, token = self._landing or (
-            self._setup.address(endpoint.url, self._file.path),
-            endpoint.token,
-        )
-        span = f"bytes={part.position}-{part.position + self._setup.chunk - 1}"
+        part, (url, token) = self._part, (server.endpoint.url, server.endpoint.token)
+        redirected = self._landing is not None
+        url, token = self._landing or (self._setup.address(url, self._file.path), token)
+        self._landing = None
+        left = self._setup.chunk if self._size is None else self._size - part.position
+        count = min(left, self._setup.chunk)
+        span = f"bytes={part.position}-{part.position + count - 1}"
         headers = {**headers_with(token), "Range": span, "Accept-Encoding": "identity"}
-        redirected, self._landing = self._landing is not None, None
-        with opened("GET", url, headers, self._setup.patience, redirected=redirected) as response:
-            start = self._adopt(response)
-            self._givers.add(server)
-            self._copy(url, response, part.position - start)
-            self._landing = _landing(response, url, token)
+        self._setup.budget.take(count)
+        try:
+            with opened("GET", url, headers, self._setup.patience, redirected=redirected) as answer:
+                surplus = part.position - self._adopt(answer)
+                for pieces in _batches(url, answer, surplus):
+                    came = part.append(pieces)
+                    self._setup.move(came)
+                    self._setup.budget.give(min(came, count))
+                    count -= min(came, count)
+                self._landing = _landing(answer, url, token)
+        finally:
+            self._setup.budget.give(count)
 
     def _adopt(self, response: Any) -> int:
         """Compare what the server says of the file with what is known; returns the first byte."""
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding != "identity":
             raise TransferError(f"{response.url}: came encoded as {encoding[:40]!r}")
-        file, (start, size) = self._file, _span(response, self._part.position)
+        file, where = self._file, self._part.target
+        start, size = _span(response, self._part.position)
         stated = _stated_sha256(response)
         if file.size not in (None, size):
-            raise CorruptFileError(
-                f"{self._where}: expected {file.size} bytes, the server has {size}"
-            )
+            raise CorruptFileError(f"{where}: expected {file.size} bytes, the server has {size}")
         if None not in (file.sha256, stated) and file.sha256 != stated:
             raise CorruptFileError(
-                f"{self._where}: expected the SHA-256 {file.sha256}, the server states {stated}"
+                f"{where}: expected the SHA-256 {file.sha256}, the server states {stated}"
             )
-        if file.sha256 is None:
-            identity = (size, stated or response.headers.get("ETag", ""))
-            if self._identity not in (None, identity) and self._part.position:
-                raise WrongContentError("it changed on the server while it was downloaded")
+        identity = (size, stated or response.headers.get("ETag"))
+        if file.sha256 is None and self._identity not in (None, identity):
             self._identity = identity
+            raise WrongContentError("it changed on the server while it was downloaded")
         if self._size is None:
-            self._setup.expect(size)
-        self._size, self._stated = size, stated or self._stated
+            self._setup.move(expected=size)
+        self._identity, self._size, self._stated = identity, size, stated or self._stated
         return start
-
-    def _copy(self, url: str, response: Any, surplus: int) -> None:
-        """Write the body, without so many bytes at its start, which are here already."""
-        pieces: list[bytes] = []
-        try:
-            for piece in _pieces(url, response):
-                fresh = piece[surplus:] if surplus else piece
-                surplus = max(0, surplus - len(piece))
-                if fresh:
-                    pieces.append(fresh)
-                if len(pieces) == _BATCH:
-                    self._write(pieces)
-        finally:
-            self._write(pieces)
-
-    def _write(self, pieces: list[bytes]) -> None:
-        self._setup.count(self._part.append(pieces))
-        pieces.clear()
 
     def _finished(self) -> RemoteFile:
         """Check the complete file and give it its name."""
@@ -238,61 +275,27 @@ class Transfer:
         self._part.finish()
         return replace(file, size=self._part.position, sha256=sha256, hash_from=hash_from)
 
-    def _start_anew(self, reason: WrongContentError) -> None:
-        """Throw wrong bytes away; the server that gave all of them is not asked again.
-
-        Raises:
-            CorruptFileError: every server had its turn, or the only one had two.
-        """
-        error = CorruptFileError(
-            f"{self._where}: {reason}. The server has other or damaged bytes; what came was "
-            "deleted. Try later, or another server"
-        )
-        if self._tries > len(self._setup.servers):
-            raise error
-        self._tries += 1
-        if len(self._givers) == 1 and len(self._refused) + 1 < len(self._setup.servers):
-            self._refused[next(iter(self._givers))] = error
-        _LOGGER.warning("%s: %s; fetching it again", self._where, reason)
-        self._setup.count(-self._part.restart())
-        self._givers, self._stated, self._landing = set(), None, None
-
-    def _be_patient(self, server: Server, error: BusyError, failures: int) -> None:
-        """Wait before the next try, unless another server, one that works, is asked next.
-
-        Raises:
-            TransferError: there were too many failures in a row.
-        """
-        self._landing = None
-        servers, patience = self._setup.servers, self._setup.patience
-        server.failed(error, others=len(servers) > 1)
-        if failures >= patience.attempts * len(servers):
-            raise TransferError(
-                f"{self._setup.address(server.endpoint.url, self._file.path)}: gave up after "
-                f"{failures} failures in a row, the last one: {error}. {_KEPT}"
-            ) from error
-        others = (one for one in servers if one is not server and one not in self._refused)
-        if server.failures < _CHANGES_AFTER or not any(not one.failures for one in others):
-            dice = random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, no secret
-            self._setup.stopped.wait(patience.delay(failures) * dice)
-
-    def _check_stop(self) -> None:
-        if self._setup.stopped.is_set():
-            raise ClosedError
-
-    @property
-    def _where(self) -> str:
-        return str(self._part.target)
-
 
 class WrongContentError(Exception):
     """The bytes that came are not those of the file, and nobody knows which of them are wrong."""
 
 
-def _pieces(url: str, response: Any) -> Iterator[bytes]:
-    """The body as it comes."""
-    with network_errors(url):
-        yield from response.iter_raw()
+def _batches(url: str, response: Any, surplus: int) -> Iterator[list[bytes]]:
+    """Lists of pieces of the body as it comes, without so many bytes at its start."""
+    pieces: list[bytes] = []
+    try:
+        with network_errors(url):
+            for piece in response.iter_raw():
+                fresh = piece[surplus:] if surplus else piece
+                surplus -= len(piece) - len(fresh)
+                pieces.append(fresh)
+                if len(pieces) == _BATCH:
+                    yield pieces
+                    pieces = []
+    except BusyError:
+        yield pieces
+        raise
+    yield pieces
 
 
 def _span(response: Any, position: int) -> tuple[int, int]:
@@ -326,11 +329,10 @@ def _stated_sha256(response: Any) -> str | None:
     entity tag of an answer that names the commit.
     """
     for answer in (*response.history, response):
-        headers = answer.headers
-        tag = headers.get("X-Linked-ETag") or (
-            headers.get("ETag", "") if "X-Repo-Commit" in headers else ""
-        )
-        match = _SHA256.fullmatch(tag)
+        tag = answer.headers.get("X-Linked-ETag")
+        if not tag and "X-Repo-Commit" in answer.headers:
+            tag = answer.headers.get("ETag")
+        match = _SHA256.fullmatch(tag or "")
         if match is not None:
             return match[1]
     return None

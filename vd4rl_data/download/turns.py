@@ -30,28 +30,23 @@ def turn(place: Path, folder: Path, *, show: bool) -> Generator[None]:
     Raises:
         LocksUnsupportedError, NoSpaceError: as :func:`~vd4rl_data.storage.atomic.held_lock`.
     """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(held_lock(place))
-        except filelock.Timeout:
-            _LOGGER.info("%s: another process is downloading; waiting for it", folder)
-            _wait(stack, place, folder, show=show)
-        yield
-
-
-def _wait(stack: ExitStack, place: Path, folder: Path, *, show: bool) -> None:
     text = "another process is downloading"
-    with tqdm(unit="B", unit_scale=True, disable=not show, desc=text) as bar:
+    with ExitStack() as stack, ExitStack() as bars:
+        bar = None
         while True:
             try:
                 stack.enter_context(held_lock(place))
+                break
             except filelock.Timeout:
-                if show:
-                    bar.n = folder_bytes(folder)
-                    bar.refresh()
+                if bar is None:
+                    _LOGGER.info("%s: %s; waiting for it", folder, text)
+                    line = tqdm(unit="B", unit_scale=True, disable=not show, desc=text)
+                    bar = bars.enter_context(line)
+                bar.n = folder_bytes(folder) if show else 0
+                bar.refresh()
                 time.sleep(_POLL)
-            else:
-                return
+        bars.close()
+        yield
 
 
 def folder_bytes(folder: Path) -> int:

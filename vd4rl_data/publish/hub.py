@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
 from vd4rl_data.download.client import (
-    COMMIT,
     BusyError,
     Patience,
     UnexpectedStatusError,
@@ -17,9 +15,11 @@ from vd4rl_data.download.client import (
     check_status,
     endpoint_of,
     printable,
+    retried,
     session_errors,
     translated,
 )
+from vd4rl_data.download.repository import COMMIT
 from vd4rl_data.errors import PublishError, RemoteAccessError, TransferError, Vd4rlError
 from vd4rl_data.version import __version__
 
@@ -138,7 +138,8 @@ class Hub:
             TransferError: the network or the server fails for too long.
         """
         where = f"{self.url}: {what}"
-        for failures in range(1, self.patience.attempts + 1):
+
+        def once() -> _T:
             try:
                 return function(*arguments, **options)
             except Vd4rlError:
@@ -146,14 +147,9 @@ class Hub:
             except session_errors() as error:
                 if getattr(error, "filename", None) is not None:
                     raise  # about a file of this machine
-                failure = _failure(where, error)
-                if not isinstance(failure, BusyError):
-                    raise failure from error
-                if failures == self.patience.attempts:
-                    text = f"{where}: again and again: {failure}; try later"
-                    raise TransferError(text) from error
-            time.sleep(self.patience.delay(failures))
-        raise AssertionError("the last attempt returns or raises")
+                raise _failure(where, error) from error
+
+        return retried(once, where, self.patience)
 
 
 def _failure(where: str, error: Exception) -> Vd4rlError | BusyError:

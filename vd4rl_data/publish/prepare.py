@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from vd4rl_data.download.client import REPO_ID
+from vd4rl_data.download.repository import REPO_ID
 from vd4rl_data.errors import CorruptFileError, PublishError
 from vd4rl_data.publish.card import make_card
 from vd4rl_data.publish.croissant import make_croissant
+from vd4rl_data.publish.folder import NOTES, UploadFolder
 from vd4rl_data.publish.model import (
     CARD,
     CROISSANT,
@@ -22,22 +21,15 @@ from vd4rl_data.publish.model import (
     Progress,
 )
 from vd4rl_data.publish.pictures import draw_pictures, picture_paths
-from vd4rl_data.publish.shards import choose_groups, expected_bytes, write_shards
-from vd4rl_data.publish.state import (
-    STATE_FOLDER,
-    FolderState,
-    check_folder,
-    open_folder,
-)
+from vd4rl_data.publish.shards import expected_bytes, finished_shards, write_shards
 from vd4rl_data.registry import get_dataset_spec
-from vd4rl_data.storage.atomic import check_free_space, write_lock, write_text
+from vd4rl_data.storage.atomic import check_free_space, write_lock
 from vd4rl_data.storage.format import file_sha256
 from vd4rl_data.storage.naming import sidecar_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
 from vd4rl_data.storage.rows import columns_of
 from vd4rl_data.storage.verify import verify_dataset
 
-_LOGGER: Final = logging.getLogger("vd4rl_data")
 _SHOWN_PROBLEMS: Final = 5
 
 
@@ -51,8 +43,8 @@ def prepare(
 ) -> PreparedRepository:
     """Make an upload folder: packed shards, sidecars, pictures, the card and a Croissant file.
 
-    The same files give the same bytes. After a kill at any moment the same call goes on: finished
-    shards are hashed, not made again. A card that was edited by hand is kept.
+    The same files give the same bytes. After a kill at any moment the same call goes on: datasets
+    that were packed are hashed, not packed again. A card that was edited by hand is kept.
 
     Args:
         files: dataset files, flat or packed (then any one shard); each of another dataset.
@@ -77,22 +69,15 @@ def prepare(
         _check_licenses(sources, mixed_licenses)
         for stored in sources:
             _verify(stored.path, stored, "verify the source", told)
-        groups = [choose_groups(stored) for stored in sources]
-        contents = {
-            stored.manifest.dataset_id: (stored.manifest.content_sha256, len(parts))
-            for stored, parts in zip(sources, groups, strict=True)
-        }
-        check_folder(folder, repo_id)
-        stack.enter_context(write_lock(folder / STATE_FOLDER / "publish"))
-        state = open_folder(folder, repo_id, contents)
-        _check_room(sources, state)
-        datasets = [
-            _prepare_dataset(stored, parts, state, told)
-            for stored, parts in zip(sources, groups, strict=True)
-        ]
-    others = tuple(_others(folder, datasets))
-    croissant = make_croissant(repo_id, datasets, others)
-    _write_texts(state, {CROISSANT: croissant, CARD: make_card(repo_id, datasets)})
+        contents = {one.manifest.dataset_id: one.manifest.content_sha256 for one in sources}
+        place = UploadFolder(folder, repo_id, contents)
+        stack.enter_context(write_lock(folder / NOTES))
+        place.save()
+        _check_room(sources, folder)
+        datasets = [_prepare_dataset(stored, folder, told) for stored in sources]
+        others = tuple(_others(folder, datasets))
+        place.write(CROISSANT, make_croissant(repo_id, datasets, others))
+        place.write(CARD, make_card(repo_id, datasets))
     shards = [shard for dataset in datasets for shard in dataset.shards]
     texts = [_described(folder, name) for name in (CARD, CROISSANT)]
     everything = sorted([*shards, *others, *texts], key=lambda file: file.path)
@@ -147,15 +132,14 @@ def _check_licenses(sources: Sequence[StoredDataset], mixed_licenses: bool) -> N
         )
 
 
-def _check_room(sources: Sequence[StoredDataset], state: FolderState) -> None:
+def _check_room(sources: Sequence[StoredDataset], folder: Path) -> None:
     """Refuse what is not going to fit, before hours of packing.
 
     Raises:
         NoSpaceError: fewer bytes are free than are still to be written.
     """
-    there = (state.folder / shard.path for shard in state.shards.values())
-    finished = sum(path.stat().st_size for path in there if path.is_file())
-    check_free_space(state.folder / "*.h5", sum(map(expected_bytes, sources)) - finished)
+    unfinished = [stored for stored in sources if not finished_shards(stored, folder)]
+    check_free_space(folder / "*.h5", sum(map(expected_bytes, unfinished)))
 
 
 def _verify(path: Path, stored: StoredDataset, what: str, progress: Progress) -> None:
@@ -167,13 +151,11 @@ def _verify(path: Path, stored: StoredDataset, what: str, progress: Progress) ->
         )
 
 
-def _prepare_dataset(
-    stored: StoredDataset, groups: Sequence[range], state: FolderState, progress: Progress
-) -> PreparedDataset:
+def _prepare_dataset(stored: StoredDataset, folder: Path, progress: Progress) -> PreparedDataset:
     name = stored.manifest.dataset_id
-    shards = write_shards(stored, groups, state, _counter("pack", stored, progress))
-    _verify(state.folder / shards[0].path, stored, "verify the shards", progress)
-    draw_pictures(stored, state.folder)
+    shards = write_shards(stored, folder, _counter("pack", stored, progress))
+    _verify(folder / shards[0].path, stored, "verify the shards", progress)
+    draw_pictures(stored, folder)
     columns = columns_of(stored.episode(0))
     return PreparedDataset(stored.manifest, shards, columns, picture_paths(name))
 
@@ -194,15 +176,3 @@ def _others(folder: Path, datasets: Sequence[PreparedDataset]) -> Iterator[Prepa
 def _described(folder: Path, name: str) -> PreparedFile:
     path = folder / name
     return PreparedFile(name, path.stat().st_size, file_sha256(path))
-
-
-def _write_texts(state: FolderState, texts: dict[str, str]) -> None:
-    """Write what is generated, but never over something that a person changed."""
-    for name, text in texts.items():
-        path, digest = state.folder / name, hashlib.sha256(text.encode()).hexdigest()
-        if path.is_file() and file_sha256(path) not in (state.texts.get(name), digest):
-            _LOGGER.warning("%s was edited by hand and is kept; delete it to make it anew", path)
-            continue
-        write_text(path, text)
-        state.texts[name] = digest
-        state.save()

@@ -11,9 +11,9 @@ from typing import Final
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, DatasetNotFoundError
 from vd4rl_data.paths import data_dir
 from vd4rl_data.publish.croissant import check_croissant
+from vd4rl_data.publish.folder import repository_of
 from vd4rl_data.publish.model import CROISSANT, Progress, Publication
 from vd4rl_data.publish.prepare import check_repo_id, prepare
-from vd4rl_data.publish.state import read_state
 from vd4rl_data.publish.upload import upload
 from vd4rl_data.registry import DATASETS
 from vd4rl_data.storage.naming import PUBLIC_FOLDER, dataset_stem
@@ -142,8 +142,6 @@ def _below(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _default_folder(paths: Sequence[Path], repo_id: str) -> Path:
-    if len(paths) == 1 and paths[0].is_dir():
-        state = read_state(paths[0])
-        if state is not None and state.repo_id == repo_id:
-            return paths[0]
+    if len(paths) == 1 and repository_of(paths[0]) == repo_id:
+        return paths[0]
     return data_dir() / _OUTBOX / repo_id

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from vd4rl_data.download.client import git_id, is_offline
+from vd4rl_data.download.client import is_offline
+from vd4rl_data.download.repository import git_id
 from vd4rl_data.errors import OfflineError, PublishError, RemoteFileNotFoundError, TransferError
 from vd4rl_data.publish.hub import Hub, RemoteEntry, RepositoryState
 from vd4rl_data.publish.model import CommitInfo, PreparedFile, PreparedRepository, Progress

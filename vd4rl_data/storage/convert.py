@@ -28,6 +28,7 @@ def pack(
     source: Path,
     folder: Path | None = None,
     *,
+    name: str | None = None,
     shard_raw_bytes: int = SHARD_RAW_BYTES,
     replace: bool = False,
     progress: Progress | None = None,
@@ -37,6 +38,7 @@ def pack(
     Args:
         source: a dataset file of any layout.
         folder: where to write; the source's own folder by default.
+        name: of the dataset, as the files' names begin; that of the source by default.
         shard_raw_bytes: uncompressed bytes per shard, at most (but at least one episode).
         replace: put them in the place of all shards of the same dataset in the folder, when every
             one of them is written.
@@ -51,7 +53,7 @@ def pack(
         DatasetLockedError, NoSpaceError: as in :func:`write_dataset`.
     """
     folder = folder or source.parent
-    stem = dataset_stem(source)
+    stem = name or dataset_stem(source)
     with closing(open_dataset(source)) as stored:
         groups = _split_episodes(stored, shard_raw_bytes)
         paths = [shard_path(folder, stem, number, len(groups)) for number in range(len(groups))]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 
 from tests.download.authors import miniature
 from tests.download.authors.miniature import Miniature
-from tests.download.forking import Child, Zygote
+from tests.download.processes import Child, children
 from vd4rl_data.download import public_files
 from vd4rl_data.download.authors import acquire_dataset
 from vd4rl_data.download.client import Endpoint, Patience
+from vd4rl_data.download.public_files import PublicSource
 from vd4rl_data.download.settings import DownloadSettings
 from vd4rl_data.registry import DATASETS
 from vd4rl_data.storage import StoredDataset, open_dataset, verify_dataset
@@ -103,16 +104,27 @@ def acquire(repository_files: Miniature, tmp_path: Path) -> Acquire:
 
 @pytest.fixture
 def spawn(acquire: Acquire, tmp_path: Path) -> Iterator[Callable[..., Child]]:
-    """Starts processes that acquire: ``spawn(name, url, **settings)``; forks cost milliseconds."""
-    with contextlib.closing(Zygote(Path(__file__).with_name("zygote.py"), tmp_path)) as zygote:
+    """Starts processes that acquire: ``spawn(name, url, **settings)``."""
+    with children(tmp_path) as start:
+        yield lambda name, url, **options: start(
+            _acquired, name, acquire.root, acquire.files.sources[name], settings(url, **options)
+        )
 
-        def start(name: str, url: str, **options: Any) -> Child:
-            return zygote.start(
-                name=name,
-                root=str(acquire.root),
-                url=url,
-                source=dataclasses.asdict(acquire.files.sources[name]),
-                options=options,
-            )
 
-        yield start
+def _acquired(name: str, root: Path, source: PublicSource, how: DownloadSettings) -> Path:
+    miniature.register()
+    return acquire_dataset(miniature.spec_of(name), root, source=source, settings=how)
+
+
+def download_to_cache(server: Any, cache: Path, paths: list[str]) -> None:
+    """What the hub's own client does."""
+    for path in paths:
+        huggingface_hub.hf_hub_download(
+            miniature.REPO_ID,
+            path,
+            repo_type="dataset",
+            revision=miniature.REVISION,
+            cache_dir=cache,
+            endpoint=server.url,
+            token=False,
+        )

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import huggingface_hub
 import pytest
 
 from tests.download.authors import miniature
-from tests.download.authors.conftest import Acquire, settings
+from tests.download.authors.conftest import Acquire, download_to_cache, settings
 from tests.download.authors.miniature import MEDIUM, SHARDS, STORED
 from vd4rl_data.download.authors import acquire_dataset
 from vd4rl_data.download.preview import DownloadPreview, plan_download
@@ -146,26 +145,13 @@ def _contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def _download(server: Any, cache: Path, paths: list[str]) -> None:
-    for path in paths:
-        huggingface_hub.hf_hub_download(
-            miniature.REPO_ID,
-            path,
-            repo_type="dataset",
-            revision=miniature.REVISION,
-            cache_dir=cache,
-            endpoint=server.url,
-            token=False,
-        )
-
-
 @pytest.mark.parametrize("name", [MEDIUM, SHARDS])
 def test_what_the_client_has_is_taken_and_left(
     acquire: Acquire, server: Any, tmp_path: Path, name: str
 ) -> None:
     cache = tmp_path / "cache"
     paths = [file.path for file in acquire.files.sources[name].files]
-    _download(server, cache, paths[1::2])
+    download_to_cache(server, cache, paths[1::2])
     before, sent = _contents(cache), server.bytes_sent(Path(paths[0]).suffix)
     acquire(name, server.url, cache=cache)
     acquire.stored(name)
@@ -177,11 +163,11 @@ def test_what_the_client_has_is_taken_and_left(
 def test_offline_with_all_in_the_cache(acquire: Acquire, server: Any, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     paths = [file.path for file in acquire.files.sources[MEDIUM].files]
-    _download(server, cache, paths[:1])
+    download_to_cache(server, cache, paths[:1])
     with pytest.raises(OfflineError, match="holds 1 of 2 files"):
         acquire(MEDIUM, cache=cache)
     assert not acquire.root.exists()
-    _download(server, cache, paths)
+    download_to_cache(server, cache, paths)
     count = len(server.requests())
     acquire(MEDIUM, cache=cache)
     assert acquire.stored(MEDIUM).manifest.origin == "official"
@@ -192,7 +178,7 @@ def test_a_damaged_cache_is_passed_over_and_left(
     acquire: Acquire, server: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = tmp_path / "cache"
-    _download(server, cache, [file.path for file in acquire.files.sources[MEDIUM].files])
+    download_to_cache(server, cache, [file.path for file in acquire.files.sources[MEDIUM].files])
     blobs = sorted(path for path in cache.rglob("blobs/*") if path.is_file())
     blobs[0].write_bytes(blobs[0].read_bytes()[:-1] + b"x")
     before = _contents(cache)
@@ -227,7 +213,7 @@ def test_settings_are_read_when_they_are_asked_for(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:3")
     assert DownloadSettings.current().endpoints[0].url == "http://127.0.0.1:3"
     monkeypatch.setenv("VD4RL_ENDPOINTS", "ftp://127.0.0.1")
-    with pytest.raises(InvalidSourceError, match="VD4RL_ENDPOINTS: expected an http or https URL"):
+    with pytest.raises(InvalidSourceError, match="VD4RL_ENDPOINTS: expected http or https URLs"):
         DownloadSettings.current()
 
 

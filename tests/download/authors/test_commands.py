@@ -17,7 +17,7 @@ from tests.download.authors.miniature import EXPERT, MEDIUM, MEDIUM_EXPERT, SHAR
 from vd4rl_data.cli import main
 from vd4rl_data.download import authors
 from vd4rl_data.registry import get_dataset_spec
-from vd4rl_data.storage import PartStore, Provenance, open_dataset, pack, write_dataset
+from vd4rl_data.storage import PartStore, Provenance, pack, write_dataset
 from vd4rl_data.storage.naming import flat_path, public_path
 
 Run = Any
@@ -277,14 +277,3 @@ def test_ls_of_nothing(run: Run, tmp_path: Path) -> None:
     assert (status, out) == (0, f"{tmp_path / 'none'}: 0 entries, 0.0 MB\n")
     assert run("cache", "rm")[0] == 2
     assert run("cache", "ls", MEDIUM)[0] == 2
-
-
-def test_after_rm_it_is_fetched_again(
-    hub: Any, run: Run, data_dir: Path, repository_files: Miniature
-) -> None:
-    run("download", MEDIUM)
-    run("cache", "rm", MEDIUM, "--yes")
-    assert not [path for path in data_dir.rglob("*") if path.is_file() and path.suffix != ".lock"]
-    run("download", MEDIUM)
-    stored = open_dataset(public_path(data_dir, MEDIUM))
-    assert all(map(miniature.same, stored.episodes(), repository_files.episodes[MEDIUM]))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import shutil
 import subprocess
 import time
@@ -36,30 +34,23 @@ def _total(acquire: Acquire, name: str) -> int:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_ten_kills_cost_at_most_a_chunk_of_each_file_in_flight(
+def test_kills_cost_at_most_what_is_in_flight(
     acquire: Acquire, server: Any, spawn: Any, name: str
 ) -> None:
-    server.slow(KINDS[name], 256, 0.004, times=None)
-    dice = random.Random(0)
-    kills = 0
-    for _ in range(10):
+    server.slow(KINDS[name], 512, 0.004, times=None)
+    path, kills, total = acquire.root / "public" / f"{name}.h5", 0, _total(acquire, name)
+    for share in (0.1, 0.4, 0.7):
         child = spawn(name, server.url, workers=WORKERS, in_flight=IN_FLIGHT)
-        time.sleep(dice.uniform(0.05, 0.6))
-        done = child.outcome_path.exists()
-        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
-            child.kill()
-        kills += not done
-        if not done and (acquire.root / "public" / f"{name}.h5").exists():
-            break  # killed while it tidied up
-    outcome = spawn(name, server.url, workers=WORKERS, in_flight=IN_FLIGHT).wait()
-    assert outcome == str(acquire.root / "public" / f"{name}.h5")
+        while sum(one.bytes_sent for one in list(server.begun)) < share * total:
+            time.sleep(0.002)
+        kills += child.kill()
+    assert spawn(name, server.url, workers=WORKERS, in_flight=IN_FLIGHT).wait() == str(path)
     acquire.stored(name)
-    assert kills > 1
-    total = _total(acquire, name)
+    assert kills == 3
     assert total <= server.bytes_sent(KINDS[name]) <= total + kills * IN_FLIGHT
 
 
-@pytest.mark.parametrize(("name", "processes"), [(MEDIUM, 8), (SHARDS, 2)])
+@pytest.mark.parametrize(("name", "processes"), [(MEDIUM, 4), (SHARDS, 2)])
 def test_processes_at_once_fetch_everything_once(
     acquire: Acquire, server: Any, spawn: Any, name: str, processes: int
 ) -> None:
@@ -80,11 +71,17 @@ def test_who_waits_takes_over_when_the_other_is_killed(
         time.sleep(0.002)
     second = spawn(MEDIUM, server.url, in_flight=IN_FLIGHT)
     time.sleep(0.1)
-    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
-        first.kill()
+    assert first.kill()
     assert second.wait() == str(acquire.root / "public" / f"{MEDIUM}.h5")
     acquire.stored(MEDIUM)
     assert server.bytes_sent("npz") <= _total(acquire, MEDIUM) + IN_FLIGHT
+
+
+def _stop_before_the_final_pass(acquire: Acquire, name: str, url: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conversion, "write_dataset", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            acquire(name, url)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -92,10 +89,7 @@ def test_finished_files_are_not_needed_again(
     acquire: Acquire, server: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The final pass fails; the raw files are gone by then; nothing is fetched or read again."""
-    with monkeypatch.context() as patch:
-        patch.setattr("vd4rl_data.importing.conversion.write_dataset", lambda *_, **__: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            acquire(name, server.url)
+    _stop_before_the_final_pass(acquire, name, server.url)
     work = acquire.root / "public" / f"{name}.h5.download"
     assert not [path for path in work.rglob("*") if path.suffix in (".npz", ".hdf5")]
     count = len(server.requests())
@@ -109,10 +103,7 @@ def test_finished_files_are_not_needed_again(
 def test_parts_that_vanished_are_made_again(
     acquire: Acquire, server: Any, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr("vd4rl_data.importing.conversion.write_dataset", lambda *_, **__: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            acquire(MEDIUM, server.url)
+    _stop_before_the_final_pass(acquire, MEDIUM, server.url)
     parts = acquire.root / "public" / f"{MEDIUM}.h5.download" / "parts"
     victim = sorted(parts.glob("*.h5"), key=lambda path: path.stat().st_mtime_ns)[5]
     if loss == "all":
@@ -236,4 +227,6 @@ def test_a_disk_that_fills_up_keeps_what_came(
     server.mend()
     acquire(MEDIUM, server.url, in_flight=2048)
     acquire.stored(MEDIUM)
-    assert server.bytes_sent("npz") <= _total(acquire, MEDIUM) + 2048
+    assert (
+        server.bytes_sent("npz") <= _total(acquire, MEDIUM) + 4 * 1024
+    )  # a request of each thread

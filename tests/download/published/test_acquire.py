@@ -27,44 +27,17 @@ from tests.storage import tiny
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.download import client
 from vd4rl_data.download import published as acquiring
-from vd4rl_data.download.repository import list_published
 from vd4rl_data.errors import (
     CorruptFileError,
     DatasetNotFoundError,
     InvalidIdError,
     NoSpaceError,
     OfflineError,
-    RemoteAccessError,
     RemoteFileNotFoundError,
     TransferError,
     UnknownDatasetError,
 )
 from vd4rl_data.publish import PreparedRepository
-
-
-def _revision(hub: Any) -> str:
-    return list_published(SOURCE, endpoint=hub.url)[NAME].revision
-
-
-# --- listing ---------------------------------------------------------------------------------
-
-
-def test_list(hub: Any, prepared: PreparedRepository) -> None:
-    listed = list_published(SOURCE)
-    assert list(listed) == [NAME]
-    dataset = listed[NAME]
-    assert dataset.manifest == prepared.datasets[0].manifest
-    assert re.fullmatch(r"[0-9a-f]{40}", dataset.revision)
-    assert [(file.path, file.size, file.sha256) for file in dataset.files] == [
-        (shard.path, shard.size, shard.sha256) for shard in prepared.datasets[0].shards
-    ]
-    assert not [exchange for exchange in hub.requests() if exchange.path.endswith(".h5")]
-
-
-def test_list_of_a_repository_without_datasets(make_hub: MakeHub) -> None:
-    hub = make_hub({"README.md": b"words", "a/b/c.packed.manifest.json": b"{}"}, REPO_ID)
-    assert list_published(SOURCE, endpoint=hub.url) == {}
-
 
 # --- acquiring -------------------------------------------------------------------------------
 
@@ -72,7 +45,7 @@ def test_list_of_a_repository_without_datasets(make_hub: MakeHub) -> None:
 def test_acquired_file_is_the_published_one(hub: Any, flat: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     path = acquire(root)
-    revision = _revision(hub)
+    revision = hub.revision
     assert path == root / "hf" / "lab" / "pixels" / revision / f"{NAME}.h5"
     assert path.read_bytes() == flat.read_bytes()
     assert not list(path.parent.rglob("*.packed-*")), "downloads are gone"
@@ -88,7 +61,7 @@ def test_second_call_with_a_commit_asks_nobody(
     hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even the hub's client is loaded."""
-    source = f"{SOURCE}@{_revision(hub)}"
+    source = f"{SOURCE}@{hub.revision}"
     first = acquire(tmp_path, source)
     monkeypatch.setattr(acquiring, "is_offline", pytest.fail)
     monkeypatch.setattr(acquiring, "endpoint_of", pytest.fail)
@@ -140,24 +113,6 @@ def test_code_of_the_card_runs(hub: Any, prepared: PreparedRepository, data_dir:
     assert list(data_dir.glob(f"hf/lab/pixels/*/{NAME}.h5"))
 
 
-def test_composite_id_loads_its_published_parts(
-    make_hub: MakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from vd4rl_data.publish import prepare
-
-    specs = {tiny.MEDIUM: (3, 3), tiny.EXPERT: (3, 3, 3)}
-    paths = [tmp_path / f"{spec.name}.h5" for spec in specs]
-    for path, (spec, lengths) in zip(paths, specs.items(), strict=True):
-        tiny.write(path, tiny.episodes_of(lengths, start=len(lengths)), spec=spec)
-    prepared = prepare(paths, tmp_path / "upload", REPO_ID)
-    content = {file.path: (prepared.folder / file.path).read_bytes() for file in prepared.files}
-    monkeypatch.setenv("HF_ENDPOINT", make_hub(content, REPO_ID).url)
-    both = load_dataset(tiny.MEDIUM_EXPERT.name, source=SOURCE)
-    expected = [episode for path in paths for episode in load_dataset(path)]
-    assert len(both) == len(expected) == 5
-    assert all(tiny.same(a, b) for a, b in zip(both, expected, strict=True))
-
-
 def test_what_a_stranger_published_is_materialized_where_only_that_source_looks(
     make_hub: MakeHub, tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,25 +142,6 @@ def test_what_a_stranger_published_is_materialized_where_only_that_source_looks(
     for source in ("auto", "local"):
         with pytest.raises(DatasetNotFoundError):
             load_dataset(name, source=source)
-
-
-def test_bundled_sample_there_and_back(
-    make_hub: MakeHub, tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Real episodes of a walker: packed in the package, published, loaded."""
-    from vd4rl_data.publish import find_datasets, prepare, shards
-
-    monkeypatch.setattr(shards, "_RAW_BYTES", (1 << 30,))
-    name = "VD4RL/walker_walk-random-sample-64px-v0"
-    (sample,) = find_datasets([repository / "vd4rl_data" / "samples"])
-    prepared = prepare([sample], tmp_path / "upload", REPO_ID)
-    content = {file.path: (prepared.folder / file.path).read_bytes() for file in prepared.files}
-    hub = make_hub(content, REPO_ID)
-    path = acquire(tmp_path, name=name, endpoint=hub.url)
-    ours, theirs = load_dataset(path), load_dataset(sample)
-    assert len(ours) == len(theirs) == 2
-    for a, b in zip(ours, theirs, strict=True):
-        assert tiny.same(a, b)
 
 
 def test_two_at_once_fetch_once(hub: Any, files: dict[str, bytes], tmp_path: Path) -> None:
@@ -241,11 +177,6 @@ def test_killed_and_asked_again(
         assert hub.bytes_sent(shard) == len(files[shard])
 
 
-def test_cut_connection(hub: Any, flat: Path, tmp_path: Path) -> None:
-    hub.cut(SHARDS[1], after=1000)
-    assert acquire(tmp_path).read_bytes() == flat.read_bytes()
-
-
 # --- offline ---------------------------------------------------------------------------------
 
 
@@ -267,15 +198,13 @@ def test_offline_branch_means_what_it_meant(
 
 
 def test_offline_and_not_here(hub: Any, tmp_path: Path, offline: Callable[[], None]) -> None:
-    revision = _revision(hub)
+    revision = hub.revision
     count = len(hub.requests())
     offline()
     with pytest.raises(OfflineError, match="never asked for"):
         acquire(tmp_path)
     with pytest.raises(OfflineError, match="must not be used"):
         acquire(tmp_path, f"{SOURCE}@{revision}")
-    with pytest.raises(OfflineError, match="HF_HUB_OFFLINE"):
-        list_published(SOURCE)
     assert len(hub.requests()) == count
 
 
@@ -319,13 +248,6 @@ def test_no_such_repository_or_revision(source: str, hub: Any, tmp_path: Path) -
         acquire(tmp_path, source)
 
 
-def test_private(make_hub: MakeHub, files: dict[str, bytes], tmp_path: Path) -> None:
-    hub = make_hub(files, REPO_ID, token="hf_secret")
-    with pytest.raises(RemoteAccessError):
-        acquire(tmp_path, endpoint=hub.url)
-    assert acquire(tmp_path, endpoint=hub.url, token="hf_secret").is_file()
-
-
 def test_token_of_the_environment(
     make_hub: MakeHub,
     files: dict[str, bytes],
@@ -341,12 +263,6 @@ def test_token_of_the_environment(
     assert acquire(tmp_path / "other", endpoint=other.url).is_file()
     assert {request.headers.get("authorization") for request in other.begun} == {None}
     assert {request.headers.get("authorization") for request in own.begun} == {"Bearer hf_secret"}
-
-
-def test_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
-    with pytest.raises(TransferError, match=r"127\.0\.0\.1:9"):
-        acquire(tmp_path, endpoint="http://127.0.0.1:9")
 
 
 def test_no_room_is_told_before_anything_is_fetched(

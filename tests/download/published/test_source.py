@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vd4rl_data.download.source import PublishedSource, parse_source
+from vd4rl_data.download.repository import PublishedSource, parse_source
 from vd4rl_data.errors import InvalidSourceError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
