@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Generator
 from typing import Final
 
+import numpy as np
 import torch
 
 from baselines.errors import DeviceMemoryError
@@ -28,6 +29,8 @@ def numerics(device: torch.device, machine: Machine, precision: str) -> Generato
     if device.type == "cpu" and precision == "bfloat16":
         warn_about_bfloat16()
     threads, products = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    for kind in ("half", "single", "double", "longdouble"):
+        np.finfo(kind)  # numpy measures each kind once: before tiny numbers vanish, else it warns
     torch.set_flush_denormal(True)  # vanishing moments of Adam would slow everything down
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from leaderboard.benchmarks import benchmarks, normalized
+from leaderboard.online import OnlineScore, online_scores
 from leaderboard.origins import Dataset, data_marks
 from leaderboard.sections import Section, section_of
 from leaderboard.store import Entry
 from vd4rl_data.results import EnvironmentRuns, PublishedNumber, Run, RunResult
+from vd4rl_data.results.episodes import mean_return
 from vd4rl_data.results.model import Environment
-from vd4rl_data.results.validate import mean_return
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
 from vd4rl_data.suite import Benchmark
 
@@ -35,6 +36,8 @@ class Cell:
         paper: who printed it; empty for raw returns.
         printed: the number as printed, with its scale; empty for raw returns.
         marks: what a reader must know before comparing it, e.g. what data it was trained on.
+        online: scores from the offline point to the end, ``value`` being the last one; empty for
+            printed numbers and for what stays offline.
     """
 
     entry: Entry
@@ -48,6 +51,7 @@ class Cell:
     paper: str = ""
     printed: str = ""
     marks: tuple[str, ...] = ()
+    online: tuple[OnlineScore, ...] = ()
 
 
 def cells_of(entry: Entry, disputed: frozenset[Dataset] = frozenset()) -> Iterator[Cell]:
@@ -102,6 +106,7 @@ def _raw_cell(
         seeds=len(evaluation.runs),
         run_scores=known,
         marks=marks,
+        online=online_scores(evaluation.runs, benchmark, PAPER_SCALE),
     )
 
 

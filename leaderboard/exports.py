@@ -24,6 +24,7 @@ _LATEX: Final = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "±": r"$\pm$",
+    "→": r"$\rightarrow$",
 }
 _LATEX_PATTERN: Final = re.compile("|".join(map(re.escape, _LATEX)))
 _MARKDOWN_PATTERN: Final = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
@@ -35,7 +36,8 @@ def to_csv(table: dict[str, Any]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     header = ("algorithm", "label", "size", "provenance", "benchmark", "environment")
-    writer.writerow([*header, "value", "spread", "seeds", "marks"])
+    online = ("offline", "offline_spread", "environment_steps") if table["online"] else ()
+    writer.writerow([*header, "value", "spread", "seeds", "marks", *online])
     for row in table["rows"]:
         sizes = " ".join(map(str, row["sizes"]))
         texts = [row["algorithm"], row["label"] or "", sizes, row["provenance"]]
@@ -43,10 +45,12 @@ def to_csv(table: dict[str, Any]) -> str:
             if cell is None:
                 continue
             place = [column["benchmark"], column["environment"]]
-            numbers = [cell["value"], cell["spread"], cell["seeds"]]
-            shown = ["" if number is None else repr(number) for number in numbers]
-            marks = "; ".join(cell["marks"])
-            writer.writerow([_no_formula(text) for text in [*texts, *place]] + [*shown, marks])
+            shown = _shown(cell["value"], cell["spread"], cell["seeds"])
+            shown.append("; ".join(cell["marks"]))
+            if online:
+                _, offline, spread = cell["online"][0] if cell["online"] else (0, None, None)
+                shown += _shown(offline, spread, cell["environment_steps"])
+            writer.writerow([_no_formula(text) for text in [*texts, *place]] + shown)
     return out.getvalue()
 
 
@@ -62,6 +66,8 @@ def to_markdown(table: dict[str, Any]) -> str:
     rule = ["---"] + ["---:"] * (len(body[0]) - 1)
     lines = ["| " + " | ".join(line) + " |" for line in [body[0], rule, *body[1:]]]
     about = f"{table['about']} Unit: {table['unit']}; ± is one standard deviation over seeds."
+    if table["online"]:
+        about += " Before the arrow: the offline point."
     return f"# {escape_markdown(table['title'])}\n\n{about}\n\n" + "\n".join(lines) + "\n"
 
 
@@ -95,6 +101,10 @@ def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it is, HTML included."""
     plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN_PATTERN.sub(r"\\\1", plain)
+
+
+def _shown(*numbers: float | None) -> list[str]:
+    return ["" if number is None else repr(number) for number in numbers]
 
 
 def _no_formula(text: str) -> str:
@@ -140,4 +150,5 @@ def _number(cell: dict[str, Any] | None, escape: Callable[[str], str]) -> str:
     if cell is None:
         return ""
     spread = "" if cell["spread"] is None else f" ± {cell['spread']:.1f}"
-    return escape(f"{cell['value']:.1f}{spread}").replace(r"\-", "-")
+    offline = f"{cell['online'][0][1]:.1f} → " if cell["online"] else ""
+    return escape(f"{offline}{cell['value']:.1f}{spread}").replace(r"\-", "-")

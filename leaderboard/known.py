@@ -16,8 +16,8 @@ from leaderboard.random_policy import NAME as RANDOM
 from leaderboard.store import place_of
 from vd4rl_data.errors import InvalidResultError
 from vd4rl_data.results import RunResult, read_result, result_paths
+from vd4rl_data.results.episodes import mean_return
 from vd4rl_data.results.model import Environment
-from vd4rl_data.results.validate import mean_return
 from vd4rl_data.suite import Benchmark
 
 _TO_RETURN: Final = {"return": 1.0, "return/10": 10.0}

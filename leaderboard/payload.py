@@ -65,6 +65,7 @@ def table_payload(table: Table) -> dict[str, Any]:
         "by_benchmark": section.by_benchmark,
         "ranked": section.ranked,
         "compared": section.compared,
+        "online": section.online,
         "unit": section.unit,
         "columns": [_column(column) for column in table.columns],
         "rows": [_row(row) for row in table.rows],
@@ -112,6 +113,11 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "seeds": cell.seeds,
         "marks": list(cell.marks),
         "entry": cell.entry.key,
+        "environment_steps": cell.entry.result.protocol.environment_steps,
+        "online": [
+            [point.environment_steps, _rounded(point.value), _rounded(point.spread)]
+            for point in cell.online
+        ],
     }
 
 
@@ -202,6 +208,7 @@ def _score(cell: Cell) -> dict[str, Any]:
         "spread": _rounded(cell.spread),
         "interval": interval,
         "seeds": cell.seeds,
+        "offline": _rounded(cell.online[0].value) if cell.online else None,
         "table": cell.section.key,
         "unit": cell.section.unit,
     }

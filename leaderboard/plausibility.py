@@ -11,7 +11,7 @@ from typing import Final
 from leaderboard.benchmarks import is_continuous
 from leaderboard.known import Known
 from vd4rl_data.results import EnvironmentRuns, RunResult
-from vd4rl_data.results.validate import mean_return
+from vd4rl_data.results.episodes import mean_return
 from vd4rl_data.suite import Benchmark
 
 FACTORS: Final = (10.0, 100.0, 1000.0)

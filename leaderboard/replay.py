@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Final
 
 from leaderboard.benchmarks import benchmarks
 from vd4rl_data.errors import InvalidActionError, InvalidTraceError
 from vd4rl_data.results import RunResult
 from vd4rl_data.results.traces import EpisodeTrace, unpack_actions
+from vd4rl_data.simulators.versions import PACKAGES, same_states
 from vd4rl_data.spec import TaskSpec
+from vd4rl_data.version import versions_of
 
-SIMULATOR: Final = ("mujoco", "dm_control")
-
-# The same versions give the same bits on one kind of processor, and the same digits elsewhere;
-# other versions drift apart over an episode.
+# Versions with the same states give the same bits on one kind of processor, and the same digits
+# elsewhere; others drift apart over an episode.
 _SAME_VERSIONS: Final = 1e-6
 _OTHER_VERSIONS: Final = 1e-3
 _MOST_DIFFERENCES: Final = 10
@@ -60,15 +59,33 @@ def replay_traces(result: RunResult, actions: bytes) -> Replay:
     claimed = sum(len(run.returns) for item in result.evaluations for run in item.runs)
     if task is None:
         return Replay(0, (), complete=False, versions={})
-    versions = {package: version(package) for package in SIMULATOR}
+    versions = versions_of(PACKAGES)
     differences = _differences(task, traces, _tolerance(result, versions))
+    if differences:
+        differences += tuple(_other_states(result, versions))
     return Replay(len(traces), differences, len(traces) == claimed, versions)
 
 
 def _tolerance(result: RunResult, versions: dict[str, str]) -> float:
-    recorded = result.compute.versions if result.compute else {}
-    same = all(recorded.get(package) == versions[package] for package in SIMULATOR)
-    return _SAME_VERSIONS if same else _OTHER_VERSIONS
+    return _SAME_VERSIONS if same_states(_recorded(result), versions) else _OTHER_VERSIONS
+
+
+def _recorded(result: RunResult) -> dict[str, str]:
+    return result.compute.versions if result.compute else {}
+
+
+def _other_states(result: RunResult, versions: dict[str, str]) -> Iterator[str]:
+    """What to say of differences that the versions may explain."""
+    recorded = _recorded(result)
+    if not same_states(recorded, versions):
+        made, here = (
+            ", ".join(f"{name} {found.get(name, '(not named)')}" for name in PACKAGES)
+            for found in (recorded, versions)
+        )
+        yield (
+            f"the file was made with {made}, and played with {here}, whose states drift apart;"
+            " check it with the versions that made it"
+        )
 
 
 def _differences(

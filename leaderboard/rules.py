@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from leaderboard.benchmarks import normalized
+from leaderboard.online import find_broken_online_rules
 from vd4rl_data.results import Run, RunResult
-from vd4rl_data.results.validate import mean_return
+from vd4rl_data.results.episodes import mean_return
 from vd4rl_data.suite import Benchmark
 
 LEAST_SEEDS: Final = 3
@@ -19,6 +20,7 @@ def find_broken_rules(result: RunResult, benchmark: Benchmark) -> Iterator[str]:
     """Hold a valid result against its benchmark."""
     yield from _environments(result, benchmark)
     yield from _returns(result, benchmark)
+    yield from find_broken_online_rules(result, benchmark)
     yield from _traced(result, benchmark)
 
 

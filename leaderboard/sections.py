@@ -43,6 +43,8 @@ class Section:
         ranked: whether averages and ranks over its columns mean anything.
         compared: whether the best of a column means anything.
         sizes_by_task: the paper fixed an image size per task, so that a row holds several.
+        online: results went on to learn in the environment, so that they have an offline point and
+            a curve.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Section:
     ranked: bool = True
     compared: bool = True
     sizes_by_task: bool = False
+    online: bool = False
 
 
 def suites() -> dict[str, str]:
@@ -77,7 +80,9 @@ def section_of(
     whole = is_the_benchmarks_data(result, benchmark)
     track = next((part for part in found.sections if part.track == result.protocol.track), None)
     if track is not None:
-        return _place(found, track.key if comparable and whole else OTHER)
+        budget = result.protocol.environment_steps
+        same = track.environment_steps in (None, budget)
+        return _place(found, track.key if comparable and whole and same else OTHER)
     if result.protocol.track != "offline" or not comparable:
         return _place(found, OTHER)
     return _place(found, _offline(found, benchmark, environment, scale) if whole else DATA)
@@ -115,6 +120,7 @@ def _section(name: str, part: suite.Section) -> Section:
         ranked=part.ranked,
         compared=part.key != DATA,
         sizes_by_task=part.sizes_by_task,
+        online=part.track == "offline_to_online",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -112,6 +113,9 @@ def make_tables(cells: Iterable[Cell]) -> list[Table]:
 
 
 def _table(section: Section, cells: Sequence[Cell]) -> Table:
+    budgets = {cell.entry.result.protocol.environment_steps for cell in cells}
+    if section.online and len(budgets) > 1:
+        section = dataclasses.replace(section, ranked=False, compared=False)
     columns = _columns(cells)
     places: dict[tuple[Benchmark, str], int] = {column: i for i, column in enumerate(columns)}
     grid: dict[RowKey, list[Cell | None]] = {}

@@ -7,7 +7,7 @@ extra="${1:-dev}"
 venv="${VD4RL_VENV:-.venv}"
 
 find_python() {
-  # dm_control 1.0.28 needs labmaze, which has wheels up to Python 3.12; elsewhere it would need a compiler.
+  # dm_control needs labmaze, which has wheels up to Python 3.12; elsewhere it would need a compiler.
   for candidate in "${PYTHON:-}" python3.12 python3.11 python3 python; do
     [ -n "$candidate" ] || continue
     if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
@@ -39,6 +39,6 @@ echo "setup: installing vd4rl-data[$extra] into $venv (a few minutes the first t
 pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet)
 "${pip[@]}" install -c constraints.txt -e ".[$extra]"
 if "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] < (3, 13))'; then
-  "${pip[@]}" install --no-deps -c constraints.txt dm_control==1.0.28 # see pyproject.toml: no labmaze here
+  "${pip[@]}" install --no-deps -c constraints.txt dm_control # see pyproject.toml: no labmaze here
 fi
 echo "$fingerprint" > "$stamp"

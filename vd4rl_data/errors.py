@@ -66,6 +66,12 @@ class MissingDependencyError(Vd4rlError, ImportError):
     """An optional package is not installed; the message names the extra to install."""
 
 
+class IncompatibleVersionsError(Vd4rlError, ImportError):
+    """Optional packages are installed in versions that do not go together, or that nobody has
+    compared; the message names those to install.
+    """
+
+
 class RenderBackendError(Vd4rlError, RuntimeError):
     """MuJoCo found no OpenGL library to render with; the message says what to install."""
 

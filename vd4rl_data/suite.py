@@ -58,6 +58,8 @@ class Section:
         environments: the table of what was evaluated in one of these, whatever its family.
         scales: the table of what was printed in one of these scales, whatever its family.
         track: the table of results of another track than offline training.
+        environment_steps: the online budget that its results share; others stand in ``other``.
+            ``None`` takes any: rows of different budgets are then neither ranked nor compared.
     """
 
     key: str
@@ -70,6 +72,7 @@ class Section:
     environments: tuple[str, ...] = ()
     scales: tuple[str, ...] = ()
     track: str | None = None
+    environment_steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@
         h("p", { className: "big" }, number(score.value), " ",
           h("small", {}, score.spread === null ? "" : `± ${number(score.spread)} `,
             entry.scores.length > 1 ? board.data.words.environments[score.environment] : "")),
+        score.offline === null ? null : h("p", { className: "note" }, `At the offline point: ${number(score.offline)}; then ${entry.content.protocol.environment_steps.toLocaleString("en")} environment steps online.`),
         score.interval ? h("p", { className: "note" }, `95 % interval of the mean over seeds: ${number(score.interval[0])} to ${number(score.interval[1])}`) : null)),
       h("p", { className: "note" }, entry.scores[0].unit, ". Table: ",
         h("a", { href: `#/${entry.suite}` }, board.tables.get(entry.scores[0].table).title), "."));
@@ -36,6 +37,7 @@
       ["Training seeds", show(p.seeds)],
       ["Episodes per seed", show(p.episodes)],
       ["Gradient steps", p.train_steps && p.train_steps.toLocaleString("en")],
+      ["Environment steps online", p.environment_steps && p.environment_steps.toLocaleString("en")],
       ["Evaluation protocol", entry.episode_seeds && `version ${p.version}`],
       ["Episode seeds", entry.episode_seeds],
       ["Frames at once", p.frame_stack && String(p.frame_stack)],
@@ -98,6 +100,8 @@
     section.classList.add("wide");
     const curves = board.entryCurves(entry);
     if (curves.length) section.append(board.curves("Learning curve", "Thin lines are seeds, the thick one is their mean.", [{ name: entry.algorithm, curves }]));
+    const online = board.entryOnline(entry);
+    if (online.length) section.append(board.curves("Online curve", "From the offline point on. Thin lines are seeds, the thick one is their mean.", [{ name: entry.algorithm, curves: online }], board.onlineAxes(entry)));
     return section;
   };
 

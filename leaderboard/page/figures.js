@@ -102,15 +102,15 @@
     return figure("Probability of improvement", "How likely a run of the first beats a run of the second; with 95 % intervals.", [], svg);
   };
 
-  // Mean over seeds and the range of seeds, by gradient step.
-  board.curves = (title, detail, series) => {
+  // Mean over seeds and the range of seeds, by step.
+  board.curves = (title, detail, series, axes = { x: "gradient steps", y: "episode return" }) => {
     const names = series.map((one) => one.name);
     const colors = names.map((_, i) => hues[i % hues.length]);
     const points = series.flatMap((one) => one.curves.flatMap((curve, seed) =>
       curve.map((point) => ({ name: one.name, seed: `${one.name} ${seed}`, step: point.step, value: point.mean_return }))));
     const svg = Plot.plot({
       style, width: width(), height: 300, marginLeft: 50,
-      x: { label: "gradient steps", grid: true, tickFormat: "~s" }, y: { label: "episode return", grid: true, zero: true },
+      x: { label: axes.x, grid: true, tickFormat: "~s" }, y: { label: axes.y, grid: true, zero: true },
       color: { domain: names, range: colors },
       marks: [
         Plot.lineY(points, { x: "step", y: "value", z: "seed", stroke: "name", strokeOpacity: 0.3 }),
@@ -127,11 +127,23 @@
 
   board.entryCurves = curvesOf;
 
-  const learning = (columns, rows) => {
+  // The same by environment step, in the unit of the table: percent of success where that is counted.
+  board.entryOnline = (entry) =>
+    (entry.content.evaluations ?? []).filter((one) => one.environment === "original")
+      .flatMap((one) => one.runs.map((run) => (run.online_curve ?? []).map((point) => ({
+        step: point.environment_steps, mean_return: point.success === undefined ? point.mean_return : point.success * 100,
+      })))).filter((curve) => curve.length);
+
+  board.onlineAxes = (entry) => {
+    const counted = (entry.content.evaluations ?? []).some((one) => one.runs.some((run) => run.successes));
+    return { x: "environment steps online", y: counted ? "success, percent" : "episode return" };
+  };
+
+  const learning = (columns, rows, of = curvesOf, title = "Learning curves", axes = undefined) => {
     const choices = columns.filter((column) => column.environment === "original").map((column) => {
       const series = rows.map((row) => row.cells[column.index]).filter(Boolean)
         .map((cell) => board.entries.get(cell.entry))
-        .map((entry) => ({ name: [entry.algorithm, entry.label, entry.size].filter(Boolean).join(", "), curves: curvesOf(entry) }))
+        .map((entry) => ({ name: [entry.algorithm, entry.label, entry.size].filter(Boolean).join(", "), entry, curves: of(entry) }))
         .filter((one) => one.curves.length).slice(0, hues.length);
       return { column, series };
     }).filter((choice) => choice.series.length);
@@ -139,13 +151,18 @@
     const place = h("div", {});
     const draw = (i) => {
       const { column, series } = choices[i];
-      place.replaceChildren(board.curves("Learning curves", "Thin lines are seeds, thick ones their mean.", series));
-      board.say(`Learning curves of ${column.task}, ${column.dataset}`);
+      place.replaceChildren(board.curves(title, "Thin lines are seeds, thick ones their mean.", series, axes?.(series[0].entry)));
+      board.say(`${title} of ${column.task}, ${column.dataset}`);
     };
     const select = h("select", { onchange: () => draw(select.selectedIndex) },
       choices.map(({ column }) => h("option", {}, `${column.task}, ${column.dataset}`)));
     draw(0);
     return h("div", { className: "learning" }, h("label", {}, "Dataset ", select), place);
+  };
+
+  board.onlineFigure = (table, columns, rows) => {
+    const made = learning(columns, rows, board.entryOnline, "Online curves", board.onlineAxes);
+    return made && h("div", { className: "figures" }, made);
   };
 
   // Tables first: figures are drawn when the browser has nothing better to do.

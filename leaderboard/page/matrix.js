@@ -186,13 +186,13 @@
       section.append(h("p", { className: "note" }, text));
       return { section, count: 0, start: () => {} };
     }
-    const tables = table.by_benchmark
+    const tables = table.online ? [board.onlineTable(table, columns, rows)] : table.by_benchmark
       ? [...new Set(columns.map((column) => column.task))].map((task) => long(table, task, columns.filter((column) => column.task === task), rows))
       : [wide(table, columns, rows, filtered)];
     section.append(h("div", { className: "side-by-side" }, tables.map(({ element }) =>
       h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": `${table.title}, scrolls sideways` }, element))));
-    section.append(h("p", { className: "note" }, `Unit: ${table.unit}. ± is one standard deviation over training seeds${table.by_benchmark || !table.compared ? "" : "; bold is the best of a column"}.`));
-    const figures = board.tableFigures(table, columns, rows);
+    section.append(h("p", { className: "note" }, `Unit: ${table.unit}. ± is one standard deviation over training seeds${table.by_benchmark || !table.compared ? "" : `; bold is the best of a ${table.online ? "dataset" : "column"}`}.`));
+    const figures = table.online ? board.onlineFigure(table, columns, rows) : board.tableFigures(table, columns, rows);
     if (figures) section.append(figures);
     return { section, count: rows.length, start: () => tables.forEach((one) => one.start()) };
   };

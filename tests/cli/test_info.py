@@ -11,7 +11,9 @@ from rich.console import Console
 
 from tests.cli.conftest import ID, LENGTHS, SAMPLE, Run, flip_byte, write
 from vd4rl_data.registry import DATASETS, get_dataset_spec
+from vd4rl_data.simulators import versions
 from vd4rl_data.storage import open_dataset, pack
+from vd4rl_data.version import versions_of
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -54,6 +56,16 @@ def test_json(run: Run, dataset: Path) -> None:
     frames = sum(LENGTHS) + len(LENGTHS)
     assert file["bytes_per_frame"] == dataset.stat().st_size / frames > 12_288
     assert file["has_fingerprint"] is False
+
+
+def test_the_installed_simulator_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = versions_of(versions.PACKAGES)
+    assert json.loads(run("info", ID, "--json").out)["installed"] == found
+    monkeypatch.setattr(versions, "versions_of", lambda _: {"mujoco": "3.3.3"})
+    assert "mujoco 3.3.3, dm_control (not installed)" in run("info", ID).out
+    strange = {"mujoco": "3.3.3", "dm_control": "1.0.28"}
+    monkeypatch.setattr(versions, "versions_of", lambda _: strange)
+    assert "pip install --no-deps mujoco==3.3.3 dm_control==1.0.31" in run("info", ID).out
 
 
 def test_packed_files_and_copies(run: Run, dataset: Path) -> None:

@@ -34,7 +34,8 @@ MEDIUM = "Test/walker_walk_short-medium-16px-v0"
 REPLAY = "Test/walker_walk_short-medium_replay-16px-v0"
 LAYOUT = (("orientations", 14), ("height", 1), ("velocity", 9))
 NEEDED = {(task, tier) for task in ("walker_walk", "cheetah_run", "hopper_hop") for tier in TIERS}
-SHIPPED = sorted(NEEDED | {tuple(path.stem.split("-")) for path in FOLDER.glob("*.safetensors")})
+FOUND = [read_policy(path) for path in FOLDER.glob("*.safetensors")]
+SHIPPED = sorted(NEEDED | {(policy.task, policy.tier) for policy in FOUND})
 
 
 @pytest.fixture

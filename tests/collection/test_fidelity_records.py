@@ -81,15 +81,14 @@ def test_the_first_recorded_episode_is_what_we_simulate_today(task: str) -> None
 @pytest.mark.parametrize("task", TASKS)
 def test_a_bare_dm_control_loop_gives_the_same_rewards(task: str) -> None:
     spec = get_dataset_spec(f"VD4RL/{task}-random-64px-v0")
-    short = dataclasses.replace(spec.task, horizon=100)
+    settings, short = spec.task.settings, dataclasses.replace(spec.task, horizon=100)
     simulation = Simulation(short)
     try:
         trajectory = rollout(simulation, make_uniform_policy, behavior="random", seed=0, episode=3)
     finally:
         simulation.close()
-    domain, _, goal = task.partition("_")
     seed = word(Purpose.COLLECTION_RESET, 0, task, "random", 3)
-    environment = load_suite().load(domain, goal, task_kwargs={"random": seed})
+    environment = load_suite().load(settings.domain, settings.goal, task_kwargs={"random": seed})
     environment.reset()
     rewards = [
         sum(environment.step(action.astype(np.float64)).reward for _ in range(2))

@@ -16,6 +16,7 @@ from vd4rl_data.errors import RenderDriftWarning
 from vd4rl_data.fingerprint import RenderFingerprint
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.gl import renderer_name
+from vd4rl_data.simulators.versions import installed_pair
 
 pytestmark = pytest.mark.render
 
@@ -72,7 +73,7 @@ def test_the_first_reset_warns_once(fingerprint: RenderFingerprint, found: Finde
         first, _ = env.reset(seed=0)
     assert len(caught) == 1
     assert "another renderer" in str(caught[0].message)
-    assert renderer_name() in str(caught[0].message)
+    assert f"{renderer_name()}; {installed_pair()}".replace(" and ", ", ") in str(caught[0].message)
     again, _ = env.reset(seed=0)
     gymnasium.make(ID).reset(seed=0)
     np.testing.assert_array_equal(first, again)

@@ -34,7 +34,7 @@ def test_replaying_gives_the_same_bits(task: str, policy: Any) -> None:
 
     result = evaluate(act, env, 2, seed=4, inference_batch=2)
     np.testing.assert_array_equal(replay(env, result.traces), result.returns)
-    assert result.returns.all() or task.startswith("hopper")  # which is paid for standing only
+    assert all(np.ptp(trace.actions) > 0 for trace in result.traces)
 
 
 def test_a_whole_episode_by_id_without_rendering(monkeypatch: pytest.MonkeyPatch) -> None:

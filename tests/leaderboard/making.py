@@ -20,7 +20,6 @@ from leaderboard.check import check_file
 from leaderboard.random_policy import play_randomly
 from leaderboard.reproduced import list_path
 from leaderboard.store import RESULTS
-from vd4rl_data.ids import parse_benchmark
 from vd4rl_data.results import (
     Algorithm,
     Data,
@@ -37,15 +36,16 @@ from vd4rl_data.results import (
 from vd4rl_data.simulators import Simulation
 
 MAIN = tuple(
-    name for name in benchmarks() if name.startswith("VD4RL/") and not parse_benchmark(name).variant
+    name for name, row in benchmarks().items() if row.id.suite == "VD4RL" and row.id.variant is None
 )
 KITCHEN = "Kitchen/microwave_kettle_light_slide-demos-v0"
 SEEDS = 5
+MANY_JOINTS = 12
 STEPS = (1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000)
 
 
 def make_entry(algorithm: Algorithm, benchmark: str, size: int, skill: float) -> RunResult:
-    """Raw returns and curves of five seeds; better with more skill, and worse on humanoid."""
+    """Raw returns and curves of five seeds; better with more skill, and worse with many joints."""
     runs = _returns(benchmark, size, skill)
     protocol = Protocol(
         checkpoint="last",
@@ -102,7 +102,8 @@ def make_store(folder: Path, entries: int) -> Path:
 
 def _returns(benchmark: str, size: int, skill: float) -> dict[int, np.ndarray]:
     rng = np.random.default_rng([list(benchmarks()).index(benchmark), size, int(skill * 1e6)])
-    level = skill * (300 if "humanoid" in benchmark else 900)
+    task = benchmarks()[benchmark].task
+    level = skill * (300 if task is not None and task.action_size > MANY_JOINTS else 900)
     return {seed: np.clip(rng.normal(level, 60, 4), 0, 1000).round(2) for seed in range(SEEDS)}
 
 

@@ -17,7 +17,6 @@ import vd4rl_data.envs
 from leaderboard.check import check_file
 from leaderboard.cli import main
 from leaderboard.random_policy import play_randomly, random_policy
-from leaderboard.replay import SIMULATOR
 from leaderboard.store import place_of, read_store, slug
 from tests.leaderboard.making import make_entry
 from vd4rl_data.errors import InvalidResultError
@@ -33,6 +32,7 @@ from vd4rl_data.results.text import MAX_BYTES
 from vd4rl_data.results.traces import traces_path
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
 from vd4rl_data.simulators import Simulation
+from vd4rl_data.simulators.versions import PACKAGES
 
 BENCHMARK = "VD4RL/walker_walk-medium-v0"
 BASE: dict[str, Any] = json.loads(
@@ -231,7 +231,7 @@ def test_honest_traces_earn_the_badge(evaluated: Path) -> None:
     assert report.ok, report.problems
     assert report.badges[0] == "replayed"
     assert report.replay is not None
-    assert set(report.replay.versions) == set(SIMULATOR)
+    assert set(report.replay.versions) == set(PACKAGES)
 
 
 @pytest.mark.render
@@ -242,6 +242,11 @@ def test_an_altered_return_loses_it(evaluated: Path, tmp_path: Path) -> None:
     report = check_file(write(tmp_path, document, path.name))
     assert report.badges == ()
     assert "original, seed 1, episode 0: claims" in report.problems[0]
+    assert not any("drift apart" in problem for problem in report.problems)
+    document["evaluations"][0]["runs"][1]["returns"][0] += 1.0
+    document["compute"]["versions"]["mujoco"] = "3.4.0"
+    problems = check_file(write(tmp_path, document, path.name)).problems
+    assert any("made with mujoco 3.4.0, " in p and "drift apart" in p for p in problems)
 
 
 @pytest.mark.render

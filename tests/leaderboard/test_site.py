@@ -122,6 +122,7 @@ TABLE: dict[str, Any] = {
     "unit": "score",
     "ranked": True,
     "compared": True,
+    "online": False,
     "columns": [
         {"benchmark": "VD4RL/a_b-random-v0", "task": "a b", "dataset": "random", "environment": e}
         for e in ("original", "distracted_test")
@@ -136,7 +137,7 @@ TABLE: dict[str, Any] = {
             "rank": 1.5,
             "mean": value,
             "cells": [
-                {"value": value, "spread": 0.25, "seeds": 6, "entry": "x", "marks": marks},
+                {"value": value, "spread": 0.25, "seeds": 6, "marks": marks, "online": []},
                 None,
             ],
         }
@@ -148,7 +149,7 @@ TABLE: dict[str, Any] = {
 }
 TABLE["columns"][1]["dataset"] = "x"
 TABLE["rows"][1]["cells"][1] = {
-    "value": -1.5, "spread": None, "seeds": None, "entry": "y", "marks": ["regenerated"],
+    "value": -1.5, "spread": None, "seeds": None, "marks": ["regenerated"], "online": [],
 }  # fmt: skip
 
 

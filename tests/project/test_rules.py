@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vd4rl_data.registry import SUITES
+from vd4rl_data.registry import SUITES, TASKS
 from vd4rl_data.simulators import SIMULATORS
 from vd4rl_data.suites import register_all
 
@@ -19,6 +19,7 @@ FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 _DMC = ("vd4rl_data/simulators/dmc.py", "vd4rl_data/simulators/looks/")
 _OWN = ("vd4rl_data/suites/", "vd4rl_data/simulators/")
 _LONGEST = 350
+_TEXT_METHODS = ("startswith", "endswith", "removeprefix", "removesuffix", "partition", "index")
 
 
 def place_of(path: Path) -> str:
@@ -51,6 +52,21 @@ def compared(tree: ast.AST) -> Iterator[str]:
                     yield leaf.value.rstrip("/")
 
 
+def asked_of_names(tree: ast.AST) -> Iterator[str]:
+    """Text that a file looks for inside of other text, or at its start or end."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+            asked: list[ast.expr] = [node.left]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            asked = node.args if node.func.attr in _TEXT_METHODS else []
+        else:
+            continue
+        for part in asked:
+            for leaf in ast.walk(part):
+                if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str):
+                    yield leaf.value.strip("_-")
+
+
 @pytest.fixture(scope="module")
 def trees() -> dict[str, ast.AST]:
     return {place_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
@@ -71,6 +87,17 @@ def test_nobody_asks_for_a_suite_or_a_simulator_by_name(trees: dict[str, ast.AST
         place: sorted(names & set(compared(tree)))
         for place, tree in trees.items()
         if not place.startswith(_OWN)
+    }
+    assert {place: found for place, found in asked.items() if found} == {}
+
+
+def test_no_test_asks_what_task_it_has_by_a_part_of_its_name() -> None:
+    """A test that treats a task in its own way asks the task's row why."""
+    words = {*TASKS, *(t.settings.domain for t in TASKS.values() if t.simulator == "dmc")}
+    assert {"walker", "hopper_hop"} <= words
+    asked = {
+        place_of(path): sorted(words & set(asked_of_names(ast.parse(path.read_text("utf-8")))))
+        for path in (ROOT / "tests").rglob("*.py")
     }
     assert {place: found for place, found in asked.items() if found} == {}
 

@@ -21,8 +21,11 @@ from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.report import returns_table
 from vd4rl_data.scores import describe_score
+from vd4rl_data.simulators.table import find_simulator
+from vd4rl_data.simulators.versions import describe_installed
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import StoredDataset, open_dataset
+from vd4rl_data.version import versions_of
 
 _Lines = list[tuple[str, str]]
 _LISTED_REPAIRS: Final = 8
@@ -40,7 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.citation:
         print_lines([spec.citation])
     elif arguments.json:
-        print_json({**spec_record(spec), "files": [_file_record(file) for file in found]})
+        packages = find_simulator(spec.task.simulator).PACKAGES
+        files = [_file_record(file) for file in found]
+        print_json({**spec_record(spec), "installed": versions_of(packages), "files": files})
     else:
         _print_report(spec, found)
     for file in found:
@@ -120,6 +125,7 @@ def _task_lines(spec: DatasetSpec) -> _Lines:
         ("action repeat", f"{task.action_repeat}"),
         ("horizon", f"{task.horizon} environment steps, {task.time_steps} time steps"),
         ("camera", f"{task.camera}"),
+        ("installed here", describe_installed(find_simulator(task.simulator).PACKAGES)),
     ]
 
 

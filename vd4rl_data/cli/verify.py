@@ -12,6 +12,8 @@ from vd4rl_data.cli.console import progress_bar
 from vd4rl_data.cli.local import opened, target_paths
 from vd4rl_data.cli.streams import print_json, print_lines
 from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
+from vd4rl_data.simulators.table import find_simulator
+from vd4rl_data.simulators.versions import describe_installed
 from vd4rl_data.storage import VerifyReport, open_dataset, verify_dataset
 
 PROBLEM_FOUND: Final = 1
@@ -20,9 +22,12 @@ PROBLEM_FOUND: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class _RenderCheck:
-    """How this machine's pixels compare with the file's; ``difference`` is in grey levels."""
+    """How this machine's pixels compare with the file's; ``difference`` is in grey levels, and
+    ``here`` says which simulator is installed.
+    """
 
     renderer: str
+    here: str
     difference: float
 
     @property
@@ -32,7 +37,7 @@ class _RenderCheck:
             return None
         return (
             f"this machine draws other pixels: {self.difference:.3f} grey levels (of 255) apart on "
-            f"average; the file was drawn by {self.renderer}"
+            f"average; the file was drawn by {self.renderer}; installed here: {self.here}"
         )
 
 
@@ -76,7 +81,8 @@ def _check_render(path: Path) -> _RenderCheck | None:
         return None
     from vd4rl_data.envs import check_fingerprint
 
-    return _RenderCheck(fingerprint.renderer, check_fingerprint(fingerprint, spec.task))
+    here = describe_installed(find_simulator(spec.task.simulator).PACKAGES)
+    return _RenderCheck(fingerprint.renderer, here, check_fingerprint(fingerprint, spec.task))
 
 
 def _record(report: VerifyReport, render: _RenderCheck | None) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from vd4rl_data.fingerprint import RenderFingerprint, frame_difference
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.gl import renderer_name
+from vd4rl_data.simulators.table import find_simulator
+from vd4rl_data.simulators.versions import describe_installed
 from vd4rl_data.spec import TaskSpec
 
 _CHECKED: Final[set[str]] = set()
@@ -74,11 +76,13 @@ def warn_on_drift(dataset_id: str) -> None:
         return
     difference = check_fingerprint(fingerprint, spec.task)
     if difference > 0.0:
+        installed = describe_installed(find_simulator(spec.task.simulator).PACKAGES)
         warnings.warn(
             f"{dataset_id}: this machine draws other pixels than the one that made the dataset; the"
             f" frames differ by {difference:.3f} grey levels (of 255) on average. Dataset:"
-            f" {fingerprint.renderer}. Here: {renderer_name()}. Agents trained on the dataset are"
-            " evaluated on slightly other images; `vd4rl verify --render` measures it again.",
+            f" {fingerprint.renderer}. Here: {renderer_name()}; {installed}. Agents trained on the"
+            " dataset are evaluated on slightly other images; `vd4rl info` tells the versions that"
+            " it was made with, and `vd4rl verify --render` measures the difference again.",
             RenderDriftWarning,
             stacklevel=2,
         )

@@ -10,6 +10,8 @@ from __future__ import annotations
 from vd4rl_data.ids import BenchmarkId as BenchmarkId
 from vd4rl_data.ids import benchmark_of as benchmark_of
 from vd4rl_data.ids import parse_benchmark as parse_benchmark
+from vd4rl_data.results.curves import CurvePoint as CurvePoint
+from vd4rl_data.results.curves import OnlinePoint as OnlinePoint
 from vd4rl_data.results.files import format_result as format_result
 from vd4rl_data.results.files import parse_result as parse_result
 from vd4rl_data.results.files import read_result as read_result
@@ -18,7 +20,6 @@ from vd4rl_data.results.files import result_paths as result_paths
 from vd4rl_data.results.files import write_result as write_result
 from vd4rl_data.results.model import Algorithm as Algorithm
 from vd4rl_data.results.model import Compute as Compute
-from vd4rl_data.results.model import CurvePoint as CurvePoint
 from vd4rl_data.results.model import Data as Data
 from vd4rl_data.results.model import EnvironmentRuns as EnvironmentRuns
 from vd4rl_data.results.model import Protocol as Protocol

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, cast
 
+from vd4rl_data.results.curves import CurvePoint, OnlinePoint
 from vd4rl_data.results.fields import (
     ABSENT,
     LARGEST_INTEGER,
@@ -84,14 +85,6 @@ class Algorithm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CurvePoint:
-    """One evaluation during training: mean undiscounted return after ``step`` gradient steps."""
-
-    step: Natural
-    mean_return: Real
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One training seed in one environment, E evaluation episodes.
 
@@ -100,7 +93,9 @@ class Run:
         returns: undiscounted, one per episode, in order.
         successes: one per episode, from 0 to 1, where the benchmark counts them (MetaWorld: solved
             at any step; Kitchen: elements in place at the last step, divided by four).
-        curve: evaluations during training, by step.
+        curve: evaluations during training, by step; before going online, if it does.
+        online_curve: evaluations by environment step from the offline point on, where the track is
+            ``offline_to_online``; ``returns`` are those of its last point.
         episode_seeds: what each episode's environment was reset with.
         lengths: time steps of each episode; with ``episode_seeds`` they make traces replayable.
     """
@@ -109,6 +104,7 @@ class Run:
     returns: Annotated[tuple[Real, ...], Count(1000, 1)]
     successes: Annotated[tuple[Fraction, ...], Count(1000, 1)] | None = None
     curve: Annotated[tuple[CurvePoint, ...], Count(10_000)] = ()
+    online_curve: Annotated[tuple[OnlinePoint, ...], Count(10_000)] = ()
     episode_seeds: Annotated[tuple[Natural, ...], Count(1000, 1)] | None = None
     lengths: Annotated[tuple[Positive, ...], Count(1000, 1)] | None = None
 
@@ -167,14 +163,17 @@ class Protocol:
             the task's action repeat and horizon, undiscounted return of whole episodes); see
             :data:`vd4rl_data.seeding.EVALUATION_PROTOCOL`, the newest. A file without it is of
             version 1. Printed numbers say nothing by it.
-        track: ``offline`` trains on the dataset alone.
+        track: ``offline`` trains on the dataset alone; ``offline_to_online`` goes on in the
+            environment.
         checkpoint: which weights were evaluated.
         online_evaluations: how many evaluations in the environment informed any choice
             (hyperparameters, checkpoints), over all runs of the search; 0 for none.
         hyperparameters_shared: the scope over which one setting was kept.
         seeds: training runs per environment.
         episodes: evaluation episodes per run.
-        train_steps: gradient steps.
+        train_steps: gradient steps on the dataset.
+        environment_steps: the budget of simulator steps online, where the track is
+            ``offline_to_online``.
         frame_stack: frames that the agent saw at once.
         not_comparable: why the result must not be ranked beside the others, if so.
     """
@@ -189,6 +188,7 @@ class Protocol:
     seeds: Positive | None = None
     episodes: Positive | None = None
     train_steps: Positive | None = None
+    environment_steps: Positive | None = None
     frame_stack: Annotated[int, Range(1, 100)] | None = None
     not_comparable: Prose | None = None
 

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vd4rl_data.ids import benchmark_of, parse_id
+from vd4rl_data.registry import BENCHMARKS
+from vd4rl_data.results.curves import CurvePoint, OnlinePoint
 from vd4rl_data.results.files import format_result, write_result
 from vd4rl_data.results.model import (
     Algorithm,
     Compute,
-    CurvePoint,
     Data,
     Environment,
     EnvironmentRuns,
@@ -29,6 +30,7 @@ from vd4rl_data.results.model import (
 )
 from vd4rl_data.results.model import Protocol as RunProtocol
 from vd4rl_data.results.traces import pack_actions
+from vd4rl_data.spec import SuccessScore
 from vd4rl_data.version import __version__, versions_of
 
 _PACKAGES: Final = ("numpy", "torch", "mujoco", "dm_control", "gymnasium")
@@ -77,7 +79,8 @@ def make_submission(
     protocol: RunProtocol,
     *,
     environment: Environment = "original",
-    curves: Mapping[int, Sequence[tuple[int, float]]] | None = None,
+    curves: Mapping[int, Sequence[tuple[int, float] | OnlinePoint]] | None = None,
+    successes: Mapping[int, ArrayLike] | None = None,
     kind: Literal["submitted", "reproduced"] = "submitted",
     data: Data | TrainedOn | None = None,
     hardware: str | None = None,
@@ -94,7 +97,11 @@ def make_submission(
             actions become traces) or its raw returns (E,).
         protocol: how; ``seeds`` and ``episodes`` are filled in.
         environment: where.
-        curves: training seed → (gradient step, mean return) pairs.
+        curves: training seed → evaluations on the way: (gradient step, mean return) pairs of
+            offline training; then, for track ``offline_to_online``, :class:`OnlinePoint` from the
+            offline point (0) to the end of the budget, ``protocol.environment_steps``.
+        successes: training seed → success of each episode (E,), from 0 to 1, as the benchmark
+            counts it. Evaluations tell it by themselves, where it is yes or no.
         kind: ``reproduced`` is for this project's reference implementations.
         data: what was trained on: what :func:`vd4rl_data.load_dataset` returned, whose manifest
             holds origin and content hash, or a :class:`Data`.
@@ -108,12 +115,21 @@ def make_submission(
         InvalidResultError: the result contradicts itself, e.g. runs of different lengths.
     """
     dataset = parse_id(dataset_id)
-    made = tuple(_run(seed, run, (curves or {}).get(seed, ())) for seed, run in runs.items())
+    benchmark = benchmark_of(dataset)
+    made = tuple(
+        _run(
+            seed,
+            run,
+            **_curves((curves or {}).get(seed, ())),
+            successes=_successes(str(benchmark), run, (successes or {}).get(seed)),
+        )
+        for seed, run in runs.items()
+    )
     episodes = [actions for _, traced in made for actions in traced]
     actions = pack_actions(episodes) if episodes else None
     result = RunResult(
         algorithm=Algorithm(name=algorithm) if isinstance(algorithm, str) else algorithm,
-        benchmark=str(benchmark_of(dataset)),
+        benchmark=str(benchmark),
         image_size=dataset.size,
         kind=kind,
         protocol=dataclasses.replace(
@@ -139,18 +155,38 @@ def make_submission(
 
 
 def _run(
-    seed: int, run: Evaluated | ArrayLike, curve: Sequence[tuple[int, float]]
+    seed: int, run: Evaluated | ArrayLike, **columns: Any
 ) -> tuple[Run, list[NDArray[np.float32]]]:
-    points = tuple(CurvePoint(step=int(step), mean_return=float(mean)) for step, mean in curve)
+    """A run with further fields, and the actions of its episodes."""
     if not isinstance(run, Evaluated):
         returns = np.asarray(run, dtype=np.float64).ravel()
-        return Run(seed=seed, returns=tuple(returns.tolist()), curve=points), []
+        return Run(seed=seed, returns=tuple(returns.tolist()), **columns), []
     actions = [cast("NDArray[np.float32]", trace.actions) for trace in run.traces]
     made = Run(
         seed=seed,
         returns=tuple(run.returns.tolist()),
-        curve=points,
         episode_seeds=tuple(int(trace.seed) for trace in run.traces),
         lengths=tuple(len(episode) for episode in actions),
+        **columns,
     )
     return made, actions
+
+
+def _curves(points: Sequence[tuple[int, float] | OnlinePoint]) -> dict[str, Any]:
+    """The two curves of a run, by the names of their fields."""
+    pairs = [point for point in points if not isinstance(point, OnlinePoint)]
+    return {
+        "curve": tuple(CurvePoint(step=int(step), mean_return=float(mean)) for step, mean in pairs),
+        "online_curve": tuple(point for point in points if isinstance(point, OnlinePoint)),
+    }
+
+
+def _successes(
+    benchmark: str, run: Evaluated | ArrayLike, given: ArrayLike | None
+) -> tuple[float, ...] | None:
+    """Success of each episode: as given, else as an evaluation tells what the benchmark counts."""
+    row = BENCHMARKS.get(benchmark)
+    if given is None and row is not None and isinstance(row.score, SuccessScore):
+        name = "final_successes" if row.score.when == "last" else "successes"
+        given = getattr(run, name, None)
+    return None if given is None else tuple(np.asarray(given, dtype=np.float64).ravel().tolist())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from vd4rl_data.errors import InvalidIdError
 from vd4rl_data.ids import parse_benchmark
+from vd4rl_data.results.episodes import mean_return
 from vd4rl_data.results.model import Data, EnvironmentRuns, Run, RunResult
+from vd4rl_data.results.online import find_online_contradictions, is_close
 
 HOW_TO_SAY_DATA: Final = (
     "make_submission(..., data=dataset), with what load_dataset returned, reads origin and content"
@@ -17,7 +18,6 @@ HOW_TO_SAY_DATA: Final = (
 )
 """How to give :class:`vd4rl_data.results.Data`, for messages."""
 
-_TOLERANCE = 1e-6
 _NOTHING: Final = hashlib.sha256().hexdigest()
 
 
@@ -28,13 +28,9 @@ def find_contradictions(result: RunResult) -> list[str]:
         *_published(result),
         *_data(result.data),
         *_raw(result),
+        *find_online_contradictions(result),
         *_traces(result),
     ]
-
-
-def mean_return(run: Run) -> float:
-    """The mean undiscounted return over a run's episodes."""
-    return math.fsum(run.returns) / len(run.returns)
 
 
 def _identity(result: RunResult) -> Iterator[str]:
@@ -130,10 +126,11 @@ def _curve(result: RunResult, run: Run, where: str) -> Iterator[str]:
     if not run.curve or result.protocol.checkpoint == "best_online":
         return
     last, final = run.curve[-1].mean_return, mean_return(run)
-    if result.protocol.checkpoint == "last" and not math.isclose(
-        last, final, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE
-    ):
-        yield f"{where}.curve: ends at {last:g}, but the mean of the final returns is {final:g}"
+    what = "the mean of the final returns"
+    if run.online_curve:
+        final, what = run.online_curve[0].mean_return, "the offline point of the online curve"
+    if result.protocol.checkpoint == "last" and not is_close(last, final):
+        yield f"{where}.curve: ends at {last:g}, but {what} is {final:g}"
     train_steps = result.protocol.train_steps
     if train_steps is not None and steps[-1] > train_steps:
         yield f"{where}.curve: goes on after protocol.train_steps ({train_steps})"

@@ -18,7 +18,9 @@ from vd4rl_data.simulators.bodies import edited_model
 from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.gl import backend_errors, load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, View
+from vd4rl_data.simulators.versions import PACKAGES, check_domain, installed_pair, nearest_pair
 from vd4rl_data.spec import Body, TaskSpec
+from vd4rl_data.version import versions_of
 
 _WORD = 1 << 32
 
@@ -45,15 +47,18 @@ def load_suite() -> ModuleType:
 
     Raises:
         MissingDependencyError: mujoco or dm_control is not installed.
+        IncompatibleVersionsError: they do not go together, or draw other pixels.
         RenderBackendError: ``MUJOCO_GL`` names a library that cannot be loaded.
     """
     load_mujoco()
     if "dm_control" not in sys.modules and importlib.util.find_spec("dm_control") is None:
+        pair = nearest_pair(versions_of(PACKAGES).get("mujoco"), None)
         raise MissingDependencyError(
             "dm_control is not installed, and its tasks need it:"
-            ' `pip install "vd4rl-data[dmc]"`.'
-            " dm_control 1.0.28 installs on Python 3.11 and 3.12."
+            ' `pip install "vd4rl-data[dmc]"`. On Python 3.13 it takes another step:'
+            f" `{pair.command}`."
         )
+    installed_pair()
     with backend_errors():
         from dm_control import suite
     return suite
@@ -67,7 +72,7 @@ class DMCSimulator:
     """
 
     Settings: ClassVar[type[Any]] = DMCSettings
-    PACKAGES: ClassVar[tuple[str, ...]] = ("mujoco", "dm_control")
+    PACKAGES: ClassVar[tuple[str, ...]] = PACKAGES
 
     def __init__(self, task: TaskSpec) -> None:
         """Remember the task; see :class:`~vd4rl_data.simulators.protocol.Simulator`."""
@@ -83,6 +88,7 @@ class DMCSimulator:
 
         Raises:
             MissingDependencyError: mujoco or dm_control is not installed.
+            IncompatibleVersionsError: they do not go together, or draw other pixels.
             ValueError: the seed is negative, or the row disagrees with the suite.
         """
         if seed is not None:
@@ -167,6 +173,7 @@ class DMCSimulator:
     def _load(self) -> Any:
         if self._environment is None:
             suite = load_suite()
+            check_domain(self._settings.domain)
             environment = suite.load(
                 self._settings.domain,
                 self._settings.goal,

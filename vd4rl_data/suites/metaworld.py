@@ -55,7 +55,8 @@ SUITE: Final = Suite(
         Section(
             "online",
             "Offline, then online",
-            "Fine-tuned online after offline training.",
+            "Fine-tuned online after offline training, with the number of environment steps that"
+            " each row says. Rows of different budgets are not ranked.",
             unit="success, percent",
             track="offline_to_online",
         ),

@@ -20,8 +20,8 @@ RETURN_OVER_1000 = ReturnScore(0.0, 1000.0, "episode return / 1000")
 OTHER_PROTOCOLS = Section(
     "other",
     "Other protocols",
-    "Best checkpoint chosen online, or a protocol that cannot be placed: never ranked beside the"
-    " main table.",
+    "Best checkpoint chosen online, another budget of online steps, or a protocol that cannot be"
+    " placed: never ranked beside the main table.",
 )
 
 

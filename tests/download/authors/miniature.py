@@ -19,7 +19,7 @@ import numpy as np
 from vd4rl_data.download.public_files import PublicFile, PublicSource
 from vd4rl_data.episode import Episode
 from vd4rl_data.export import export_dataset
-from vd4rl_data.ids import DatasetId
+from vd4rl_data.ids import parse_id
 from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.suites import register_all
@@ -63,16 +63,14 @@ def register() -> None:
 
 def spec_of(name: str) -> DatasetSpec:
     """The catalog row of a miniature id."""
-    suite, _, rest = name.partition("/")
-    task, behavior, size, _ = rest.split("-")
-    small = size == "8px"
-    row = get_dataset_spec(f"{suite}/{task}-{behavior}-{64 if small else 84}px-v0")
-    parts = (MEDIUM, EXPERT) if behavior == "medium_expert" else ()
+    parsed = parse_id(name)
+    row = get_dataset_spec(str(dataclasses.replace(parsed, size=64 if parsed.size == 8 else 84)))
+    parts = (MEDIUM, EXPERT) if name == MEDIUM_EXPERT else ()
     count = EPISODES * max(1, len(parts))
     short = dataclasses.replace(row.task, horizon=STEPS * row.task.action_repeat)
     return dataclasses.replace(
         row.with_environments(lambda environment: dataclasses.replace(environment, task=short)),
-        id=DatasetId(suite, task, behavior, None, 8 if small else 12, 0),
+        id=parsed,
         num_episodes=count,
         num_transitions=count * STEPS,
         published_returns=None,

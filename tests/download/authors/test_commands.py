@@ -16,7 +16,7 @@ from tests.download.authors import miniature
 from tests.download.authors.miniature import EXPERT, MEDIUM, MEDIUM_EXPERT, SHARDS, Miniature
 from vd4rl_data.cli import main
 from vd4rl_data.download import authors
-from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.storage import PartStore, Provenance, pack, write_dataset
 from vd4rl_data.storage.naming import flat_path, public_path
 
@@ -60,7 +60,8 @@ def test_a_dry_run_shows_all_and_fetches_nothing(
 ) -> None:
     status, out, _ = run("download", MEDIUM_EXPERT, SHARDS, MEDIUM, "--dry-run")
     assert status == 0
-    rows = {line.split()[0]: line.split() for line in out.splitlines() if line.startswith("VD4RL/")}
+    lines = [line.split() for line in out.splitlines() if line.strip()]
+    rows = {words[0]: words for words in lines if words[0] in DATASETS}
     assert list(rows)[:3] == [MEDIUM, EXPERT, SHARDS]
     assert rows[MEDIUM][1] == "2"
     assert "INCOMPLETE" in rows[MEDIUM]
