@@ -49,8 +49,10 @@ with tempfile.TemporaryDirectory() as folder:
     os.environ |= {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": folder}
     public_files._stored = lambda spec: made.sources.get(spec.name)
     roots = iter([Path(folder, "1"), Path(folder, "2")])
-    crossed(lambda: vd4rl_data.load_dataset(miniature.RANDOM, root=next(roots)))
-    hub.stop()
+    try:
+        crossed(lambda: vd4rl_data.load_dataset(miniature.RANDOM, root=next(roots)))
+    finally:
+        hub.stop()
 """
 
 

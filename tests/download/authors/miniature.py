@@ -69,7 +69,7 @@ def spec_of(name: str) -> DatasetSpec:
     count = EPISODES * max(1, len(parts))
     short = dataclasses.replace(row.task, horizon=STEPS * row.task.action_repeat)
     return dataclasses.replace(
-        row.with_environments(lambda environment: dataclasses.replace(environment, task=short)),
+        row.with_environments(lambda one: dataclasses.replace(one, task=short, size=parsed.size)),
         id=parsed,
         num_episodes=count,
         num_transitions=count * STEPS,
