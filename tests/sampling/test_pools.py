@@ -19,6 +19,7 @@ from vd4rl_data.sampling import (
     Replaceable,
     Samplable,
     Selection,
+    SequenceQuery,
     TransitionQuery,
     TransitionSampler,
 )
@@ -168,6 +169,23 @@ def test_a_query_and_its_arguments_are_the_same(painted: Any) -> None:
         assert_equal_batches(next(other), TransitionSampler(painted.columns, query).__next__())
     with pytest.raises(AttributeError, match="cannot assign"):
         query.batch_size = 3  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_records_that_do_not_fit_are_told(painted: Any) -> None:
+    query, other = TransitionQuery(4), SequenceQuery(4, 2)
+    with pytest.raises(
+        TypeError, match=r"query: expected one TransitionQuery alone, or its .* a Seq"
+    ):
+        TransitionSampler(painted.columns, other)  # pyright: ignore
+    with pytest.raises(TypeError, match=r"TransitionQuery and arguments; dataclasses\.replace"):
+        TransitionSampler(painted.columns, query, n_step=3)  # pyright: ignore
+
+
+def test_a_mixture_joins_its_rows_once(painted: Any) -> None:
+    mixture = Mixture([(painted.columns, 1), (painted.columns, 2)])
+    columns = mixture.pool().columns
+    assert mixture.pool().columns is columns
+    assert Selection(mixture, [0, 9]).pool().columns is columns
 
 
 @pytest.mark.parametrize(

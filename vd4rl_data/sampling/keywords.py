@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
@@ -83,6 +84,12 @@ def _taking(record: Any, leading: int, function: Callable[..., Any]) -> Callable
         before += [fields.pop(name) for name in named]
         if len(given) == 1 and not fields and isinstance(given[0], record):
             return function(*before, given[0])
+        if any(map(dataclasses.is_dataclass, given)):
+            raise TypeError(
+                f"query: expected one {record.__name__} alone, or its arguments, got a "
+                f"{type(given[0]).__name__}{' and arguments' if fields or given[1:] else ''}; "
+                "dataclasses.replace(query, name=value) changes a query"
+            )
         return function(*before, record(*given, **fields))
 
     of_record = inspect.signature(record).parameters.values()

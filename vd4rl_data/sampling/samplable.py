@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vd4rl_data.errors import NoEpisodesError
+from vd4rl_data.sampling.columns import Columns
 from vd4rl_data.sampling.keywords import takes
 from vd4rl_data.sampling.pool import Data, Group, Pool, source_of
 from vd4rl_data.sampling.query import SequenceQuery, TransitionQuery
@@ -77,7 +79,8 @@ class Selection(Samplable):
         Args:
             data: what is chosen from.
             episodes: integers: positions among its episodes of all splits, from 0 on; those of a
-                dataset are ``ds[i]``, those of a mixture go on from part to part.
+                dataset are ``ds[i]``, those of a mixture go on from part to part (so that what
+                grows should be its last part).
             weights: how often a start in each of these episodes is drawn, in relation to the
                 others; 0 leaves it out, ``None`` makes all alike.
 
@@ -162,6 +165,7 @@ class Mixture(Samplable):
                 "Mixture: expected at least one part, and finite shares above 0, got "
                 f"{[share for _, share in self._parts]}"
             )
+        self._last: tuple[list[Columns], bool, Columns | None] = ([], False, None)
 
     @property
     def version(self) -> int:
@@ -192,7 +196,14 @@ class Mixture(Samplable):
                 for group in pool.groups
             ]
             first += pool.columns.num_episodes
-        columns = [
-            pool.columns if state else replace(pool.columns, states=None) for pool, _ in pools
-        ]
-        return Pool(columns[0].followed_by(columns[1:]), tuple(groups))
+        return Pool(self._joined([pool.columns for pool, _ in pools], state), tuple(groups))
+
+    def _joined(self, parts: list[Columns], state: bool) -> Columns:
+        """The rows of all parts; the same object as long as the parts are."""
+        last, had_states, joined = self._last
+        alike = len(last) == len(parts) and all(map(operator.is_, last, parts))
+        if joined is None or not alike or had_states != state:
+            first, *others = [each if state else replace(each, states=None) for each in parts]
+            joined = first.followed_by(others)
+            self._last = (parts, state, joined)
+        return joined
