@@ -228,13 +228,13 @@ def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:
     found = stored.manifest.dataset_id
     if found != spec.name:
         raise DatasetFormatError(f"{stored.path}: dataset_id: expected {spec.name}, got {found}")
-    arrays, environment = stored.shards[0].arrays, spec.mixture[0].environment
-    shape, frames = arrays["observations"].shape[1:], (environment.size, environment.size, 3)
+    arrays, task = stored.shards[0].arrays, spec.mixture[0].environment.task
+    shape, frames = arrays["observations"].shape[1:], (spec.id.size, spec.id.size, 3)
     if shape != frames:
         raise DatasetFormatError(
             f"{stored.path}: observations: expected frames {frames}, got {shape}"
         )
-    actions, expected = arrays["actions"].shape[1], environment.task.action_size
+    actions, expected = arrays["actions"].shape[1], task.action_size
     if actions != expected:
         raise DatasetFormatError(
             f"{stored.path}: actions: expected {expected} dimensions, got {actions}"
