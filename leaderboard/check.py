@@ -159,7 +159,8 @@ def _play(path: Path, result: RunResult, *, replay: bool) -> tuple[Replay | None
     if copied or not replay:
         return None, copied
     outcome = replay_traces(result, actions)
-    return outcome, [f"replay: {line}" for line in outcome.differences]
+    differences = () if outcome.drifted else outcome.differences
+    return outcome, [f"replay: {line}" for line in differences]
 
 
 def _answered(
@@ -172,13 +173,16 @@ def _answered(
 ) -> tuple[list[str], list[str]]:
     """Questions that stand, which are problems, and notes on what became of the others."""
     notes: list[str] = []
+    if played is not None and played.drifted is not None:
+        notes.append(f"its actions prove nothing here, and earn no badge: {played.drifted}")
     if played is not None and played.reproduced:
         reason = why_no_badge(result)
         return [], [] if reason is None else [f"the actions give these returns, but {reason}"]
     if not questions:
         return [], notes
     if result.unusual is not None:
-        return [], [f"{question}. The submitter says: {result.unusual}" for question in questions]
+        said = f"The submitter says: {result.unusual}"
+        return [], [*notes, *(f"{question}. {said}" for question in questions)]
     if result.traces is not None and benchmark.task is not None and not replay:
         return [], [f"{question}. Its actions were not played" for question in questions]
     return questions, notes

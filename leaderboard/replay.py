@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from leaderboard.benchmarks import benchmarks
 from vd4rl_data.errors import InvalidActionError, InvalidTraceError
 from vd4rl_data.results import RunResult
 from vd4rl_data.results.traces import EpisodeTrace, unpack_actions
-from vd4rl_data.simulators.versions import PACKAGES, same_states
+from vd4rl_data.simulators.versions import PACKAGES, same_states, states_drift
 from vd4rl_data.spec import TaskSpec
 from vd4rl_data.version import versions_of
 
@@ -31,12 +31,15 @@ class Replay:
         differences: where a return was not reproduced, or a trace is none of the task.
         complete: whether every episode of the result has a trace that can be replayed.
         versions: of the simulator that played them.
+        drifted: in words, why differences prove nothing: the versions that made the file are known
+            to lead to other states than those that played it. ``None`` where they prove something.
     """
 
     episodes: int
     differences: tuple[str, ...]
     complete: bool
     versions: dict[str, str]
+    drifted: str | None = None
 
     @property
     def reproduced(self) -> bool:
@@ -60,10 +63,10 @@ def replay_traces(result: RunResult, actions: bytes) -> Replay:
     if task is None:
         return Replay(0, (), complete=False, versions={})
     versions = versions_of(PACKAGES)
-    differences = _differences(task, traces, _tolerance(result, versions))
-    if differences:
-        differences += tuple(_other_states(result, versions))
-    return Replay(len(traces), differences, len(traces) == claimed, versions)
+    broken, differences = _differences(task, traces, _tolerance(result, versions))
+    drifted = _drifted(_recorded(result), versions) if differences and not broken else None
+    differences = (*broken, *differences)
+    return Replay(len(traces), differences, len(traces) == claimed, versions, drifted)
 
 
 def _tolerance(result: RunResult, versions: dict[str, str]) -> float:
@@ -74,26 +77,26 @@ def _recorded(result: RunResult) -> dict[str, str]:
     return result.compute.versions if result.compute else {}
 
 
-def _other_states(result: RunResult, versions: dict[str, str]) -> Iterator[str]:
-    """What to say of differences that the versions may explain."""
-    recorded = _recorded(result)
-    if not same_states(recorded, versions):
-        made, here = (
-            ", ".join(f"{name} {found.get(name, '(not named)')}" for name in PACKAGES)
-            for found in (recorded, versions)
-        )
-        yield (
-            f"the file was made with {made}, and played with {here}, whose states drift apart;"
-            " check it with the versions that made it"
-        )
+def _drifted(recorded: dict[str, str], versions: dict[str, str]) -> str | None:
+    if not states_drift(recorded, versions):
+        return None
+    made, here = (
+        " and ".join(f"{name} {found[name]}" for name in PACKAGES) for found in (recorded, versions)
+    )
+    return (
+        f"it was made with {made}, and played with {here}, which lead to other states; check it"
+        " with the versions that made it"
+    )
 
 
 def _differences(
     task: TaskSpec, traces: Iterable[EpisodeTrace], tolerance: float
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Traces that are none of the task, and returns that are not those of their actions."""
     from vd4rl_data.envs import make_env
     from vd4rl_data.evaluation import ActionTrace, replay
 
+    broken: list[str] = []
     differences: list[str] = []
     env = make_env(task.name)
     for trace in traces:
@@ -101,12 +104,12 @@ def _differences(
         try:
             played = float(replay(env, [ActionTrace(trace.episode_seed, trace.actions)])[0])
         except (InvalidTraceError, InvalidActionError) as error:
-            differences.append(f"{where}: {error}")
+            broken.append(f"{where}: {error}")
         else:
             claimed = trace.claimed_return
             if not math.isclose(played, claimed, rel_tol=tolerance, abs_tol=tolerance):
                 differences.append(f"{where}: claims {claimed:.6g}, its actions give {played:.6g}")
-        if len(differences) == _MOST_DIFFERENCES:
+        if len(broken) + len(differences) == _MOST_DIFFERENCES:
             differences.append("and maybe more: stopped here")
             break
-    return tuple(differences)
+    return tuple(broken), tuple(differences)

@@ -242,11 +242,6 @@ def test_an_altered_return_loses_it(evaluated: Path, tmp_path: Path) -> None:
     report = check_file(write(tmp_path, document, path.name))
     assert report.badges == ()
     assert "original, seed 1, episode 0: claims" in report.problems[0]
-    assert not any("drift apart" in problem for problem in report.problems)
-    document["evaluations"][0]["runs"][1]["returns"][0] += 1.0
-    document["compute"]["versions"]["mujoco"] = "3.4.0"
-    problems = check_file(write(tmp_path, document, path.name)).problems
-    assert any("made with mujoco 3.4.0, " in p and "drift apart" in p for p in problems)
 
 
 @pytest.mark.render

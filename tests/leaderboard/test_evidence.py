@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from vd4rl_data.results import (
 )
 from vd4rl_data.results.episodes import follows_protocol, protocol_seeds
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
+from vd4rl_data.simulators.versions import PAIRS
 
 BENCHMARK = "VD4RL/walker_walk-medium-v0"
 DATASET = "VD4RL/walker_walk-medium-84px-v0"
@@ -191,6 +193,26 @@ def test_chosen_episodes_do_not(played: dict[int, Any], tmp_path: Path) -> None:
     assert "replayed" not in report.badges
     (note,) = [warning for warning in report.warnings if "episode seeds" in warning]
     assert f"evaluation protocol {EVALUATION_PROTOCOL}, vd4rl_data.evaluate(..., seed=10)" in note
+
+
+def test_returns_of_versions_that_drift_are_neither_proved_nor_refused(
+    played: dict[int, Any], tmp_path: Path
+) -> None:
+    """Unlike those of versions that nobody knows, and unlike actions of another task."""
+    path = submitted(played, tmp_path)
+    document = json.loads(path.read_text("utf-8"))
+    document["evaluations"][0]["runs"][0]["returns"][0] += 1.0
+    made = document["compute"]["versions"]
+    drifting = next(pair for pair in PAIRS if not pair.same_states)
+    made |= {"mujoco": drifting.mujoco, "dm_control": drifting.dm_control}
+    path.write_text(json.dumps(document), "utf-8")
+    report = check_file(path)
+    assert not any("claims" in problem for problem in report.problems)
+    assert not report.earned
+    assert any(f"made with {drifting}, and played" in note for note in report.warnings)
+    made["mujoco"] = "9.9.9"
+    path.write_text(json.dumps(document), "utf-8")
+    assert any("claims" in problem for problem in check_file(path).problems)
 
 
 def test_an_older_protocols_episodes_are_not_the_newest_ones(
