@@ -94,7 +94,7 @@ def test_a_complete_import_says_so(run: Run, tmp_path: Path) -> None:
     finished = run("import", tmp_path / "official", "--id", SAMPLE, "--out", tmp_path)
     assert "episodes  2 of 2: complete\n" in finished.out
     assert f"load_dataset('{SAMPLE}', root='{tmp_path}')" in finished.out
-    assert "nothing was published to compare with" in finished.out
+    assert "no published returns to compare with" in finished.out
 
 
 def test_repairs_are_reported_and_recorded(run: Run, tmp_path: Path) -> None:

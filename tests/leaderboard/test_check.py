@@ -83,7 +83,7 @@ def two_seeds(document: dict[str, Any]) -> None:
 REFUSED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "unregistered": (lambda d: d.update(benchmark="VD4RL/walker_walk-demos-v0"), "not registered"),
     "other version": (lambda d: d.update(benchmark="VD4RL/walker_walk-medium-v7"), "registered"),
-    "path": (lambda d: d.update(benchmark="VD4RL/../../../etc-medium-v0"), "no benchmark"),
+    "path": (lambda d: d.update(benchmark="VD4RL/../../../etc-medium-v0"), "not a benchmark"),
     "protocol": (
         lambda d: d["protocol"].update(version=EVALUATION_PROTOCOL + 1),
         "protocol.version",

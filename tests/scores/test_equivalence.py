@@ -141,7 +141,7 @@ def test_what_cannot_be_paid_is_told() -> None:
     )
     told = impossible_returns(task, [1001.0, 3.0])
     assert told is not None
-    assert "pays 0 to 1,000" in told
+    assert "gives 0 to 1,000" in told
     assert count_outside([np.nan, 0.5, 1.0 + 1e-7], (0.0, 1.0)) == 1
 
 
