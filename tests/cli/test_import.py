@@ -62,7 +62,7 @@ def test_an_import_tells_rewards_that_the_task_cannot_pay(
     imported = run("import", tmp_path / "official", "--id", ID)
     assert imported.status == 0, imported.err
     assert re.search(
-        r"IMPOSSIBLE: 1 of 18 rewards, 0\.\d+ to 7\.5, are none of walker_walk", imported.out
+        r"IMPOSSIBLE: 1 of 18 rewards, 0\.\d+ to 7\.5, but a time step of walker_walk", imported.out
     )
 
 

@@ -164,7 +164,7 @@ def _footer(rows: Sequence[_Row], hidden: Sequence[str]) -> str:
     whole = sum(row.local.state == "complete" for row in rows)
     text = f"{len(rows)} datasets, {whole} complete here. Returns: published mean ± std."
     if hidden:
-        text += f" Terminal too narrow for: {', '.join(hidden)}."
+        text += f" Not shown: {', '.join(hidden)}."
     return f"{text} `vd4rl info ID` shows more."
 
 

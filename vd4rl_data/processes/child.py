@@ -1,4 +1,4 @@
-"""The code of a worker process: it does one item after the other until its parent ends it or dies."""
+"""The code of a worker process: do one item after the other until the parent says so or dies."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _LENGTH: Final = struct.Struct("<Q")
 _DTYPES: Final = ("|u1", "|b1", "<f4", "<f8")
 
 Message = tuple[str, Any]
-"""The kind of a message, and what it says."""
+"""The kind and the content of a message."""
 
 Arrays = dict[str, NDArray[Any]]
 
