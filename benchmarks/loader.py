@@ -2,8 +2,8 @@
 
 Writes dataset files of noise (200 episodes of 500 transitions, 84 px: 2.1 GB; 64 px: 1.2 GB), maps
 them, and alternates between sampling batches and ``np.copyto`` of the same number of contiguous
-bytes, from a random place of the same mapped file into an existing buffer. That is the best that
-any loader of whole batches could do: 1.0 means that shuffling, stacking and n-step returns are free.
+bytes, from a random place of the same mapped file into an existing buffer. No loader of whole
+batches could do better: 1.0 means that shuffling, stacking and n-step returns are free.
 
     python benchmarks/loader.py                  # all, about two minutes, 3.4 GB of disk
     python benchmarks/loader.py --quick          # small files: checks that it runs, not how fast

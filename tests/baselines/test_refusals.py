@@ -224,7 +224,7 @@ REFUSED: dict[str, Case] = {
     "evaluate, a film in the way": (
         _film,
         lambda p: ["evaluate", str(p.run), "--video", str(p.root / "mine.gif")],
-        "already there",
+        "already exists",
     ),
     "evaluate, no film": (
         _nothing,

@@ -300,7 +300,7 @@ def test_an_episode_cut_short_loses_it(evaluated: Path, tmp_path: Path) -> None:
     document["evaluations"][0]["runs"][2]["lengths"] = [499]
     document["traces"]["sha256"] = hashlib.sha256(actions).hexdigest()
     report = check_file(write(tmp_path, document, path.name))
-    assert "the episode goes on after its 499 actions" in report.problems[0]
+    assert "the episode continues after its 499 actions" in report.problems[0]
 
 
 # The command line.

@@ -80,10 +80,10 @@ def warn_on_drift(dataset_id: str) -> None:
         warnings.warn(
             f"{dataset_id}: this machine renders other pixels than the machine that made the"
             f" dataset; the frames differ by {difference:.3f} gray levels (of 255) on average."
-            f" Dataset: {fingerprint.renderer}. Here: {renderer_name()}; {installed}. Agents trained"
-            " on the dataset are evaluated here on slightly different images; `vd4rl info` shows the"
-            " versions that it was made with, and `vd4rl verify --render` measures the difference"
-            " again.",
+            f" Dataset: {fingerprint.renderer}. Here: {renderer_name()}; {installed}. Agents"
+            " trained on the dataset are evaluated here on slightly different images; `vd4rl info`"
+            " shows the versions that it was made with, and `vd4rl verify --render` measures the"
+            " difference again.",
             RenderDriftWarning,
             stacklevel=2,
         )
