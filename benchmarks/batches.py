@@ -3,9 +3,9 @@
     python benchmarks/batches.py [--rounds 20] [--episodes 200] [--quick] [--json FILE]
 
 Batches of 256 transitions, (256, 9, 84, 84) now and three steps later, from 100,000 transitions of
-noise. Both take turns, thirty batches a turn, on one thread; a round's ratio is time of the
-published buffer / ours. Both hold all frames in memory, channels first: the published buffer from
-its start on, ours as batches ask for them. A first turn of 400 batches lets ours do that.
+noise. Both take turns of thirty batches on one thread; a round's ratio is the time of the published
+buffer / ours. Both hold all frames in memory, channels first: the published buffer from its start
+on, ours after batches have read them. A first turn of 400 batches lets ours do that.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def measure(folder: Path, rounds: int, episodes: int) -> dict[str, Any]:
-    """Both in turns."""
+    """Time both in turns."""
     dataset = opened(write_noise(folder / "84px.h5", DATASET, episodes))
     published = PublishedBuffer(dataset, FRAME_STACK, N_STEP, DISCOUNT)
     rng = np.random.default_rng(0)
@@ -98,7 +98,7 @@ def measure(folder: Path, rounds: int, episodes: int) -> dict[str, Any]:
 
 
 def turn(take: Callable[[], Any], batches: int) -> float:
-    """Seconds of some batches; the last one is held while the next is made, as in training."""
+    """Seconds that some batches take; each is held while the next is made, as in training."""
     kept = None
     started = time.perf_counter()
     for _ in range(batches):

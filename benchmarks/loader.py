@@ -1,9 +1,9 @@
-"""How fast batches come out of a dataset file, as a share of what plain copying would take.
+"""How fast batches are read from a dataset file, compared with plain copying.
 
 Writes dataset files of noise (200 episodes of 500 transitions, 84 px: 2.1 GB; 64 px: 1.2 GB), maps
-them, and takes batches of them in turns with ``np.copyto`` of equally many contiguous bytes, from a
-random place of the same mapped file into a buffer that is there already. That is the best that any
-loader of whole batches could do: 1.0 means that shuffling, stacking and n-step returns are free.
+them, and alternates between sampling batches and ``np.copyto`` of the same number of contiguous
+bytes, from a random place of the same mapped file into an existing buffer. No loader of whole
+batches could do better: 1.0 means that shuffling, stacking and n-step returns are free.
 
     python benchmarks/loader.py                  # all, about two minutes, 3.4 GB of disk
     python benchmarks/loader.py --quick          # small files: checks that it runs, not how fast
@@ -238,7 +238,7 @@ def compare(
 
 
 def elapsed(step: Step) -> float:
-    """Seconds of one call. What it returns is let go within: so does a training loop."""
+    """Seconds of one call, including the release of its result, as in a training loop."""
     begin = time.perf_counter()
     step()
     return time.perf_counter() - begin
@@ -293,7 +293,7 @@ def halved(dataset: Dataset) -> Dataset:
 
 
 def anonymous_bytes() -> int | None:
-    """Memory of this process that no file backs; ``None`` where the system does not tell."""
+    """Anonymous memory of this process; ``None`` if the system does not report it."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -302,7 +302,7 @@ def anonymous_bytes() -> int | None:
 
 
 def print_report(report: dict[str, Any]) -> None:
-    """The table, and the two figures that are no ratios."""
+    """The table, and the two figures that are not ratios."""
     print(f"{'batches of':38}{'against':18}{'p25':>6}{'median':>8}{'p75':>6}{'ms':>8}{'GB/s':>7}")
     for ratio in report["ratios"]:
         print(

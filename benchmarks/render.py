@@ -1,4 +1,4 @@
-"""Frames per second of our renderer against dm_control's own, on the very same physics states.
+"""Frames per second of our renderer against dm_control's own, on the same physics states.
 
     python benchmarks/render.py [--frames 200] [--size 64] [--quick] [--json FILE]
 

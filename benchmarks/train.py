@@ -7,9 +7,9 @@
 Paper settings: batches of 256 observations of 3 frames of 84 px, 3-step returns, networks of the
 published size; frames are noise, 6 action dimensions. Figures are medians over rounds.
 
-"training" is what the loop does: batch, noise, update. "constant batch" is the same with one batch
-over and over; what it saves is time spent waiting for data. Augmentation and optimizer are timed by
-themselves, the rest of the update is forward and backward. The roofline is the larger of arithmetic
+"training" is what the loop does: batch, noise, update. "constant batch" repeats one batch; the
+difference is time spent waiting for data. Augmentation and optimizer are timed separately, the rest
+of the update is forward and backward. The roofline is the larger of arithmetic
 (counted by torch) at the rate of a large matrix product, measured in the same run at the same
 precision, and memory traffic (estimated) at the rate of a large copy.
 """
@@ -244,7 +244,7 @@ class Contestant:
         return itertools.repeat(kept)
 
     def seconds(self, stepper: Stepper, steps: int) -> float:
-        """Of a gradient step."""
+        """Figures of a gradient step."""
         synchronize(self.device)
         started = time.perf_counter()
         for step in range(steps):

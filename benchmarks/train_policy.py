@@ -4,10 +4,10 @@
                                       [--quick] [--json FILE]
 
 Walker's sizes (24 numbers observed, 6 of action), three hidden layers of 256, batches of 256,
-random transitions. Contestants take turns, so that a busy machine slows all of them alike; figures
-are medians over rounds of ratios within a round. "loop" is the whole, simulation included: time
-steps per second at one update each, ours against Stable-Baselines3's ``learn``. The shipped
-policies say how long they took to train, and that is printed, too.
+random transitions. The two take turns, so that a busy machine slows both alike; figures are medians
+over rounds of ratios within a round. "loop" is the whole training loop with its simulation: time
+steps per second at one update each, ours against Stable-Baselines3's ``learn``. The training times
+that the shipped policies record are printed, too.
 """
 
 from __future__ import annotations

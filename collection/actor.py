@@ -1,4 +1,4 @@
-"""A behavior policy as arrays, computed in numpy: what acts, is saved, and is shipped."""
+"""A behavior policy as numpy arrays: the form in which policies act, are saved and shipped."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A tanh-squashed Gaussian policy of a rectified multi-layer perceptron.
+    """A tanh-squashed Gaussian policy, computed by a multi-layer perceptron with ReLU activations.
 
     Attributes:
-        weights: float32 (out, in) each; the last layer gives A means, then A log deviations.
-        biases: float32 (out,) each.
+        weights: float32 (out, in) for each layer; the last layer outputs A means, then A log
+            standard deviations.
+        biases: float32 (out,) for each layer.
     """
 
     KIND: ClassVar[str] = "tanh_gaussian_mlp"
     LOG_STD_RANGE: ClassVar[tuple[float, float]] = (-20.0, 2.0)
-    """To what log standard deviations are clamped."""
+    """Log standard deviations are clamped to this range."""
 
     weights: tuple[NDArray[np.float32], ...]
     biases: tuple[NDArray[np.float32], ...]
 
     @property
     def state_size(self) -> int:
-        """P."""
+        """Length of the proprioceptive state, P."""
         return self.weights[0].shape[1]
 
     @property
     def action_size(self) -> int:
-        """A."""
+        """Length of an action, A."""
         return self.biases[-1].shape[0] // 2
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
-        """By name: ``layers.<number>.weight`` and ``.bias``."""
+        """The arrays by name: ``layers.<number>.weight`` and ``.bias``."""
         named: dict[str, NDArray[np.float32]] = {}
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             named[f"layers.{number}.weight"] = weight
@@ -47,11 +48,11 @@ class Actor:
 
     @classmethod
     def from_tensors(cls, named: Mapping[str, NDArray[np.float32]]) -> Actor:
-        """The opposite of :meth:`tensors`.
+        """Rebuild an actor from what :meth:`tensors` returned.
 
         Raises:
-            ValueError: names, types or shapes are not those of a perceptron, or a number is not
-                finite.
+            ValueError: the names, dtypes or shapes are not those of a perceptron, or a number is
+                not finite.
         """
         layers = range(len(named) // 2)
         expected = {f"layers.{number}.{part}" for number in layers for part in ("weight", "bias")}
@@ -64,7 +65,8 @@ class Actor:
         for number, (before, after) in enumerate(pairwise(weights)):
             if before.shape[0] != after.shape[1]:
                 raise ValueError(
-                    f"layers {number} and {number + 1} do not fit: {before.shape}, {after.shape}"
+                    f"layers {number} and {number + 1} do not fit together: their weights have "
+                    f"shapes {before.shape} and {after.shape}"
                 )
         if len(biases[-1]) % 2:
             raise ValueError(
@@ -73,12 +75,12 @@ class Actor:
         return cls(weights, biases)
 
     def mode(self, states: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The squashed means, float32 (N, A), at states float32 (N, P)."""
+        """Deterministic actions, tanh of the means: float32 (N, A) for states float32 (N, P)."""
         means, _ = self._distribution(states)
         return np.tanh(means)
 
     def sample(self, states: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Random actions, float32 (N, A), at states float32 (N, P)."""
+        """Sampled actions, float32 (N, A), for states float32 (N, P)."""
         means, log_stds = self._distribution(states)
         noise = rng.standard_normal(means.shape, np.float32)
         return np.tanh(means + np.exp(log_stds.clip(*self.LOG_STD_RANGE)) * noise)
@@ -98,7 +100,10 @@ class Actor:
 
 def _check_layer(number: int, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
     if weight.ndim != 2 or bias.shape != weight.shape[:1] or not weight.size:
-        raise ValueError(f"layer {number}: shapes {weight.shape}, {bias.shape} are not a layer's")
+        raise ValueError(
+            f"layer {number}: expected a weight (out, in) and a bias (out,), got shapes "
+            f"{weight.shape} and {bias.shape}"
+        )
     for array in (weight, bias):
         if array.dtype != np.float32:
             raise ValueError(f"layer {number}: expected float32, got {array.dtype}")

@@ -1,4 +1,4 @@
-"""Behaviors: who acts while data are collected. One row per name in :data:`BEHAVIORS`."""
+"""Behaviors: what chooses the actions of a dataset. :data:`BEHAVIORS` has one row per name."""
 
 from __future__ import annotations
 
@@ -22,39 +22,40 @@ from vd4rl_data.spec import TaskSpec
 
 
 class Behavior(Protocol):
-    """Plays the episodes of a dataset. It can be pickled; worker processes get copies."""
+    """Plays the episodes of a dataset. Must be picklable: each worker process gets a copy."""
 
     @property
     def name(self) -> str:
-        """As in dataset ids."""
+        """The behavior's name in dataset ids."""
         ...
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What the manifest says about the policy, as JSON."""
+        """What the manifest records about the policy; JSON values."""
         ...
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """What decides the episodes besides the name, as JSON."""
+        """Everything besides the name that determines the episodes; JSON values."""
         ...
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """What a command line says to ask for this behavior, besides its name."""
+        """The command-line options that select this behavior, besides its name."""
         ...
 
     def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
-        """Time steps of the first episodes; an upper bound where one can end earlier."""
+        """Time steps of each of the first episodes; upper bounds if an episode can end early."""
         ...
 
     def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
-        """Play one episode: a function of task, behavior and number alone.
+        """Play one episode, determined by task, behavior and episode number alone.
 
         Args:
-            simulation: of the task.
-            episode: its number.
-            size: of the frames to draw on the way where no physics state could be drawn later.
+            simulation: a simulation of the task.
+            episode: number of the episode.
+            size: height and width of the frames, in pixels. They are rendered while playing, and
+                only if the simulator has no physics state to render from later.
         """
         ...
 
@@ -64,8 +65,8 @@ class UniformBehavior:
     """Actions drawn independently and uniformly from [-1, 1]: V-D4RL's ``random`` datasets.
 
     Attributes:
-        name: as in dataset ids.
-        seed: of all episodes.
+        name: the behavior's name in dataset ids.
+        seed: seed of all episodes.
     """
 
     name: str = "random"
@@ -104,12 +105,12 @@ class UniformBehavior:
 
 @dataclass(frozen=True, slots=True)
 class PolicyBehavior:
-    """A trained policy acts.
+    """A trained policy chooses the actions.
 
     Attributes:
-        policy: from a file.
-        deterministic: the squashed mean acts; else, as in the paper, a sample.
-        seed: of all episodes.
+        policy: the policy, read from a file.
+        deterministic: whether to take the squashed mean; otherwise, as in the paper, a sample.
+        seed: seed of all episodes.
     """
 
     policy: PolicyFile
@@ -172,7 +173,7 @@ class PolicyBehavior:
 
 @dataclass(frozen=True, slots=True)
 class ReplayBehavior:
-    """What a policy did while it was being trained, step by step: nothing is played again."""
+    """The recorded episodes of a training run: they are read from a file, not played again."""
 
     replay: ReplayFile
     name: str = "medium_replay"
@@ -201,7 +202,8 @@ class ReplayBehavior:
         del task
         if episodes > len(self.replay):
             raise InvalidSettingError(
-                f"episodes: {self.replay.path} holds {len(self.replay)}, got {episodes}"
+                f"episodes: expected at most {len(self.replay)}, as many as {self.replay.path} "
+                f"holds, got {episodes}"
             )
         return self.replay.lengths[:episodes]
 
@@ -214,7 +216,7 @@ class ReplayBehavior:
 
 
 def make_uniform_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
-    """Uniform actions, blind by design."""
+    """Make a policy that draws uniform actions and ignores the state."""
 
     def act(state: Float32[np.ndarray, " P"]) -> Float32[np.ndarray, " A"]:  # noqa: ARG001
         return rng.uniform(-1.0, 1.0, size=task.action_size).astype(np.float32)
@@ -224,12 +226,12 @@ def make_uniform_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class BehaviorOptions:
-    """How a behavior is asked for. ``None`` everywhere asks for nothing special.
+    """A user's options for a behavior; each is ``None`` if the user did not give it.
 
     Attributes:
         source: a policy (``.safetensors``) or replay (``.h5``) to use in place of the shipped one.
-        deterministic: whether a trained policy acts by its mean, instead of by samples.
-        seed: of all episodes; 0 where none is given.
+        deterministic: whether a trained policy takes its mean action instead of a sample.
+        seed: seed of all episodes; 0 if not given.
     """
 
     source: Path | None = None
@@ -243,12 +245,12 @@ class BehaviorOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class BehaviorKind:
     """A row of :data:`BEHAVIORS`.
 
     Attributes:
-        make: the behavior for a task, its name and options.
-        options: names of the options that mean something to it; all others are refused.
+        make: makes the behavior from a task, the behavior's name and the options.
+        options: names of the options that apply to it; all others are refused.
     """
 
     make: Callable[[TaskSpec, str, BehaviorOptions], Behavior]
@@ -282,11 +284,11 @@ def _replayed(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
     return ReplayBehavior(replay, name)
 
 
-_OF_A_POLICY: Final = Kind(_trained, frozenset({"source", "deterministic", "seed"}))
+_OF_A_POLICY: Final = BehaviorKind(_trained, frozenset({"source", "deterministic", "seed"}))
 
-BEHAVIORS: Final[Mapping[str, Kind]] = {
-    "random": Kind(_uniform, frozenset({"seed"})),
-    "medium_replay": Kind(_replayed, frozenset({"source"})),
+BEHAVIORS: Final[Mapping[str, BehaviorKind]] = {
+    "random": BehaviorKind(_uniform, frozenset({"seed"})),
+    "medium_replay": BehaviorKind(_replayed, frozenset({"source"})),
     "medium": _OF_A_POLICY,
     "expert": _OF_A_POLICY,
 }
@@ -297,13 +299,13 @@ def find_behavior(
     name: str,
     options: BehaviorOptions = BehaviorOptions(),
 ) -> Behavior:
-    """The behavior of this name for a task.
+    """Find the behavior with this name for a task.
 
     Raises:
-        NotCollectableError: there is no such behavior, or nothing is shipped for this task; the
-            message prints the commands that make it.
-        InvalidSettingError: an option means nothing to this behavior or is out of range, or the
-            file is another's.
+        NotCollectableError: there is no such behavior, or none is shipped for this task; the
+            message prints the commands that make one.
+        InvalidSettingError: an option does not apply to this behavior or is out of range, or the
+            file belongs to another task or behavior.
         PolicyFileError, ReplayFileError: a file is missing or damaged.
     """
     if name not in BEHAVIORS:
@@ -313,7 +315,7 @@ def find_behavior(
         if option not in kind.options:
             takes = ", ".join(sorted(kind.options))
             raise InvalidSettingError(
-                f"{option}: means nothing to {name}, which takes {takes} alone; got "
+                f"{option}: does not apply to {name}, which takes only {takes}; got "
                 f"{getattr(options, option)!s}. Leave it out"
             )
     if options.seed is not None:
@@ -332,8 +334,8 @@ def _seeding(seed: int) -> dict[str, int]:
 def _not_shipped(task: TaskSpec, name: str) -> NotCollectableError:
     folder = f"runs/{task.name}"
     return NotCollectableError(
-        f"no {name} policy of {task.name} comes with the repository. Train one, select its tiers, "
-        f"and name the file that results with --source:\n"
+        f"the repository has no {name} policy for {task.name}. Train one, select its tiers, and "
+        f"pass the resulting file with --source:\n"
         f"    python -m collection train {task.name} --out {folder}\n"
         f"    python -m collection select {folder} --out {folder}/tiers"
     )

@@ -1,4 +1,4 @@
-"""Checks of what a user asks for."""
+"""Checks of the values that a user gives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def check_least(name: str, value: int, least: int) -> None:
     """Refuse a number that is too small.
 
     Raises:
-        InvalidSettingError: it is smaller than ``least``.
+        InvalidSettingError: ``value`` is smaller than ``least``.
     """
     if value < least:
         raise InvalidSettingError(f"{name}: expected at least {least}, got {value}")

@@ -24,7 +24,7 @@ from vd4rl_data.registry import get_dataset_spec
 _RENAMED: Final = {"replace": "--overwrite", "root": "--out"}
 
 INTERRUPTED: Final = 130
-"""Exit status after Ctrl-C, as shells have it."""
+"""Exit status after Ctrl-C, as in shells."""
 
 Count = Annotated[int, tyro.conf.arg(metavar="N")]
 OptionalCount = Annotated[int | None, tyro.conf.arg(metavar="N")]
@@ -36,26 +36,26 @@ JsonFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 class Collect:
     """Make a dataset: roll out its behavior policy, render, write the file.
 
-    The same settings, versions and renderer give the same bytes. A run that was stopped or killed
-    goes on where it was when the same command is given again.
+    The same settings, versions and renderer give the same bytes. To continue a run that was stopped
+    or killed, give the same command again.
     """
 
     id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
-    """Dataset id, e.g. VD4RL/walker_walk-random-64px-v0. Of medium_expert, both parts are made."""
+    """Dataset id, e.g. VD4RL/walker_walk-random-64px-v0. For medium_expert, both parts are made."""
     episodes: OptionalCount = None
-    """How many episodes; all of the dataset by default. Fewer are the first ones of more."""
+    """Number of episodes; all of the dataset by default. A smaller number gives the first ones."""
     workers: OptionalCount = None
-    """Worker processes; one per core by default, at most 16."""
+    """Number of worker processes; one per core by default, at most 16."""
     out: Folder = None
     """Data folder to write into; $VD4RL_DATA_DIR by default."""
     seed: OptionalCount = None
-    """Seed of all episodes, 0 by default; a replay has none."""
+    """Seed of all episodes, 0 by default; does not apply to replays."""
     deterministic: bool = False
-    """Let a trained policy act by its mean; the published data are samples."""
+    """Take a trained policy's mean action; by default, as in the published data, a sample."""
     source: JsonFile = None
     """Policy (.safetensors) or replay (.h5) to use in place of the shipped one."""
     overwrite: bool = False
-    """Make the file again although it is there."""
+    """Make the file again even if it exists."""
     no_progress: bool = False
     """Draw no progress bars."""
 
@@ -64,7 +64,7 @@ class Collect:
         root, workers = self.out or data_dir(), _workers(self.workers)
         options = _options(self)
         names = parts_to_collect(self.id, options)
-        for name in names:  # what is wrong with a part is told before another one is made
+        for name in names:  # an error in any part is raised before the first one is made
             plan_collection(name, root, episodes=self.episodes, options=options)
         for name in names:
             made = collect(
@@ -91,11 +91,11 @@ class Render:
     size: Count
     """Height and width of the new frames, in pixels."""
     workers: OptionalCount = None
-    """Worker processes; one per core by default, at most 16."""
+    """Number of worker processes; one per core by default, at most 16."""
     out: Folder = None
     """Data folder to write into; $VD4RL_DATA_DIR by default."""
     overwrite: bool = False
-    """Make the file again although it is there."""
+    """Make the file again even if it exists."""
     no_progress: bool = False
     """Draw no progress bars."""
 
@@ -115,12 +115,12 @@ class Render:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Episode returns of a dataset beside the published ones."""
+    """Show the episode returns of a dataset beside the published ones."""
 
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE|ID")]
-    """Dataset file, or the id of one that is on this machine."""
+    """Dataset file, or the id of a dataset on this machine."""
     json: JsonFile = None
-    """Write statistics and the return of each episode to this file, too."""
+    """Also write the statistics and the return of each episode to this file, as JSON."""
 
     def run(self) -> None:
         """Run the command."""
@@ -133,27 +133,27 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class RolloutStats:
-    """Episode returns of a behavior policy beside the published ones, without drawing a frame.
+    """Show the episode returns of a behavior policy beside the published ones, without rendering.
 
-    The episodes are those that collect makes with the same seed.
+    The episodes are the ones that collect makes with the same seed.
     """
 
     task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
     """Task, e.g. walker_walk."""
     behavior: str = "random"
-    """Behavior policy."""
+    """Behavior, as in dataset ids, e.g. medium."""
     episodes: Count = 200
-    """How many episodes."""
+    """Number of episodes."""
     workers: OptionalCount = None
-    """Worker processes; one per core by default, at most 16."""
+    """Number of worker processes; one per core by default, at most 16."""
     seed: OptionalCount = None
-    """Seed of all episodes, 0 by default; a replay has none."""
+    """Seed of all episodes, 0 by default; does not apply to replays."""
     deterministic: bool = False
-    """Let a trained policy act by its mean; the published data are samples."""
+    """Take a trained policy's mean action; by default, as in the published data, a sample."""
     source: JsonFile = None
     """Policy (.safetensors) or replay (.h5) to use in place of the shipped one."""
     json: JsonFile = None
-    """Write statistics and the return of each episode to this file, too."""
+    """Also write the statistics and the return of each episode to this file, as JSON."""
     no_progress: bool = False
     """Draw no progress bar."""
 
@@ -181,7 +181,7 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Select, tyro.conf.subcommand("select")]
 )
-"""What tyro chooses from."""
+"""The commands that tyro offers."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Collect | Render | Stats | RolloutStats | Train | Select = tyro.cli(
         Command,  # pyright: ignore[reportArgumentType] - an annotated union, which tyro understands
         prog="python -m collection",
-        description="Make datasets of offline reinforcement learning from pixels.",
+        description="Make datasets for offline reinforcement learning from pixels.",
         args=arguments,
         config=(tyro.conf.FlagCreatePairsOff,),
     )

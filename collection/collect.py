@@ -10,9 +10,9 @@ from collection.checks import check_least
 from collection.errors import InvalidSettingError
 from collection.jobs import CollectJob
 from collection.pipeline import Made, make_dataset
+from collection.plan import DatasetPlan, parts_folder
 from collection.recipes import Recipe, find_recipe
 from collection.versions import installed_versions
-from collection.work import Work, parts_folder
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Provenance
@@ -29,30 +29,30 @@ def collect(
     overwrite: bool = False,
     show_progress: bool = True,
 ) -> Made:
-    """Make a dataset file, or go on making it, or add episodes to it, or find it finished.
+    """Make a dataset file, finish an interrupted one, add episodes to one, or find it complete.
 
     The same id, options, number of episodes, versions and renderer give the same bytes, whatever
-    the number of workers; fewer episodes are the first ones of more.
+    the number of workers. A smaller number of episodes gives the first ones of a larger number.
 
     Args:
         dataset_id: a catalog id that has a recipe.
         root: the data folder to write into.
-        episodes: how many; all of the catalog row by default.
-        workers: worker processes.
-        options: another seed than 0, another policy or replay than the shipped one, or
+        episodes: number of episodes; by default all that the catalog row has.
+        workers: number of worker processes.
+        options: a seed other than 0, a policy or replay other than the shipped one, or
             deterministic actions.
-        overwrite: make the file again although it is there.
+        overwrite: make the file again even if it exists.
         show_progress: draw progress bars.
 
     Raises:
         InvalidIdError, UnknownDatasetError, NotCollectableError: the id cannot be collected.
-        InvalidSettingError: a number is out of range, or an option means nothing to the behavior.
+        InvalidSettingError: a number is out of range, or an option does not apply to the behavior.
         PolicyFileError, ReplayFileError: a policy or replay is missing or damaged.
         Vd4rlError: see :func:`collection.pipeline.make_dataset`.
     """
     check_least("workers", workers, 1)
-    work = plan_collection(dataset_id, root, episodes=episodes, options=options)
-    return make_dataset(work, workers=workers, overwrite=overwrite, show_progress=show_progress)
+    plan = plan_collection(dataset_id, root, episodes=episodes, options=options)
+    return make_dataset(plan, workers=workers, overwrite=overwrite, show_progress=show_progress)
 
 
 def parts_to_collect(dataset_id: str, options: BehaviorOptions) -> tuple[str, ...]:
@@ -60,54 +60,54 @@ def parts_to_collect(dataset_id: str, options: BehaviorOptions) -> tuple[str, ..
 
     Raises:
         InvalidIdError, UnknownDatasetError: there is no such dataset.
-        InvalidSettingError: one source was given for several parts.
+        InvalidSettingError: a source was given for a dataset of several parts.
     """
     spec = get_dataset_spec(dataset_id)
     if spec.parts and options.source is not None:
         raise InvalidSettingError(
-            f"source: {spec.name} is {' followed by '.join(spec.parts)}, and one file cannot make "
-            f"both, got {options.source}; collect each of them with a source of its own"
+            f"source: {spec.name} is {' followed by '.join(spec.parts)}, and one policy cannot "
+            f"make both, got {options.source}; collect each part with its own source"
         )
     return spec.parts or (spec.name,)
 
 
 def plan_collection(
     dataset_id: str, root: Path, *, episodes: int | None = None, options: BehaviorOptions
-) -> Work:
-    """Everything that :func:`collect` is going to do; writes nothing and raises what it does."""
+) -> DatasetPlan:
+    """Plan what :func:`collect` will do, without writing anything; raises the same errors."""
     spec = get_dataset_spec(dataset_id)
     recipe = find_recipe(spec)
     count = spec.num_episodes if episodes is None else episodes
     check_least("episodes", count, 1)
     behavior = find_behavior(spec.task, recipe.behavior, options)
-    return plan(spec, recipe, behavior, root, episodes=count)
+    return plan_dataset(spec, recipe, behavior, root, episodes=count)
 
 
-def plan(
+def plan_dataset(
     spec: DatasetSpec, recipe: Recipe, behavior: Behavior, root: Path, *, episodes: int
-) -> Work:
-    """Everything that :func:`collection.pipeline.make_dataset` needs to collect a dataset."""
-    settings = _settings(spec, behavior)
+) -> DatasetPlan:
+    """Plan the collection of a dataset, for :func:`collection.pipeline.make_dataset`."""
+    fields = _recipe(spec, behavior)
     versions = installed_versions(spec.task)
     job = CollectJob(
         spec=spec,
         behavior=behavior,
         parts_folder=parts_folder(flat_path(root, spec.name)),
-        part_recipe={**settings, "versions": versions},
+        part_recipe={**fields, "versions": versions},
     )
     command = ["python -m collection collect", spec.name, "--episodes", str(episodes)]
     command += behavior.arguments
     provenance = Provenance(
         origin=recipe.origin,
         versions=versions,
-        recipe={"command": " ".join(command), "episodes": episodes, **settings},
+        recipe={"command": " ".join(command), "episodes": episodes, **fields},
         behavior_policy=behavior.description,
     )
-    return Work(spec, root, job, behavior.lengths(spec.task, episodes), provenance)
+    return DatasetPlan(spec, root, job, behavior.lengths(spec.task, episodes), provenance)
 
 
-def _settings(spec: DatasetSpec, behavior: Behavior) -> dict[str, Any]:
-    """What decides the bytes of an episode, but for versions and renderer."""
+def _recipe(spec: DatasetSpec, behavior: Behavior) -> dict[str, Any]:
+    """Everything that determines an episode's bytes, except versions and renderer."""
     task = spec.task
     return {
         "kind": "collect",

@@ -1,4 +1,4 @@
-"""What can go wrong while data are made, beyond the library's own errors."""
+"""Errors that are raised while data are made, besides the library's own."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from vd4rl_data.errors import Vd4rlError
 
 
 class NotCollectableError(Vd4rlError, LookupError):
-    """A known dataset that this pipeline cannot make; the message lists those that it can."""
+    """The pipeline cannot make a known dataset; the message lists those that it can make."""
 
 
 class DatasetExistsError(Vd4rlError, FileExistsError):
-    """A file that was made otherwise, or is damaged, lies where the dataset would be written."""
+    """The file to write already exists, but was made from another recipe or is damaged."""
 
 
 class NoPhysicsStateError(Vd4rlError, ValueError):
-    """A dataset cannot be rendered again because it does not hold its physics states."""
+    """Episodes cannot be rendered because their physics states are not available."""
 
 
 class RendererMismatchError(Vd4rlError, RuntimeError):
-    """Frames of one dataset would be drawn by different OpenGL renderers."""
+    """Different OpenGL renderers would draw the frames of one dataset."""
 
 
 class InvalidSettingError(Vd4rlError, ValueError):
-    """A number given to a command is out of range."""
+    """A setting that the user gave is out of range, or does not apply."""
 
 
 class PolicyFileError(Vd4rlError, ValueError):
-    """A behavior policy's file is missing, damaged, or is not what its description says."""
+    """The file of a behavior policy is missing, damaged, or does not match its description."""
 
 
 class TierNotReachedError(Vd4rlError, ValueError):
-    """A training run never got as far as a tier of behavior asks."""
+    """A training run never reached the level of a tier, or is too short to tell."""
 
 
 class RunFolderError(Vd4rlError, ValueError):
-    """A training run's folder is missing, damaged, or of another version."""
+    """The folder of a training run is missing, damaged, or from another version."""
 
 
 class ReplayFileError(Vd4rlError, ValueError):
-    """A replay's file is missing, damaged, or is none."""
+    """The file of a replay is missing, damaged, or not a replay."""

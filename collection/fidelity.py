@@ -1,4 +1,4 @@
-"""Return statistics of a dataset, or of a policy that is only simulated, against the paper's."""
+"""Return statistics of a dataset, or of episodes simulated without rendering, and the paper's."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset
 
 Result = tuple[DatasetSpec | None, list[EpisodeSummary], dict[str, Any]]
-"""The catalog row if there is one, each episode, and all of it as JSON."""
+"""The catalog row or ``None``, a summary of each episode, and the record that --json writes."""
 
 
 def dataset_record(dataset: str) -> Result:
-    """The returns of a dataset file, or of a dataset id that is on this machine.
+    """Summarize the returns of a dataset, given as a file or as the id of one on this machine.
 
     Raises:
-        DatasetNotFoundError: nothing on this machine holds this id.
+        DatasetNotFoundError: this machine has no file of this id.
         FileNotFoundError: there is no such file.
         Vd4rlError: the id is unknown, or the file is damaged.
     """
@@ -59,13 +59,13 @@ def rollout_record(
     options: BehaviorOptions = BehaviorOptions(),  # noqa: B008 - frozen
     show_progress: bool = True,
 ) -> Result:
-    """The returns of episodes that are simulated and not drawn.
+    """Simulate episodes without rendering them, and summarize their returns.
 
     Raises:
         UnknownTaskError: there is no such task.
         NotCollectableError: there is no such behavior, or none is shipped for the task.
-        InvalidSettingError: a number is out of range, or an option means nothing to the behavior.
-        WorkerError: a worker died.
+        InvalidSettingError: a number is out of range, or an option does not apply to the behavior.
+        WorkerError: a worker process died.
     """
     spec, task_spec = _compared_with(task, behavior), get_task_spec(task)
     check_least("episodes", episodes, 1)
@@ -103,12 +103,12 @@ def _find(spec: DatasetSpec) -> Path:
     for local in find_local(spec):
         return local.path
     raise DatasetNotFoundError(
-        f"{spec.name} is not on this machine; name its file, or make it with "
+        f"{spec.name} is not on this machine; give the path of its file, or make it with "
         f"`python -m collection collect {spec.name}` if it can be collected"
     )
 
 
 def _compared_with(task: str, behavior: str) -> DatasetSpec | None:
-    """The first main dataset of this task and behavior; all sizes share the published returns."""
+    """The first dataset of this task and behavior; the published returns hold for all sizes."""
     rows = list_datasets(task=task, behavior=behavior)
     return next((spec for spec in rows if spec.id.variant is None), None)

@@ -1,4 +1,4 @@
-"""What a worker process does: three jobs, each opened once per process and asked for episodes."""
+"""The jobs of worker processes: each process opens its job once, then makes episodes with it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PartJob(Protocol):
 
     @property
     def part_recipe(self) -> Mapping[str, Any]:
-        """What decides the bytes of an episode, but for the renderer; JSON."""
+        """Everything that determines an episode's bytes, except the renderer; JSON values."""
         ...
 
     def open(self) -> PartSession:
@@ -44,10 +44,10 @@ class PartJob(Protocol):
 
 
 class EpisodeMaker(Protocol):
-    """Makes whole episodes, pixels and all."""
+    """Makes whole episodes, including their pixels."""
 
     def make(self, number: int, report: Report) -> Episode:
-        """Make one episode; reports numbers of frames."""
+        """Make one episode; reports how many frames were rendered as it goes."""
         ...
 
     def close(self) -> None:
@@ -57,12 +57,12 @@ class EpisodeMaker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CollectJob:
-    """Roll out a behavior policy and render what it saw.
+    """Roll out a behavior policy and render its episodes.
 
     Attributes:
         spec: the catalog row.
-        behavior: who acts.
-        parts_folder: where the parts go.
+        behavior: chooses the actions.
+        parts_folder: folder to write the parts into.
         part_recipe: see :class:`PartJob`.
     """
 
@@ -79,14 +79,14 @@ class CollectJob:
 
 @dataclass(frozen=True, slots=True)
 class RenderJob:
-    """Draw the physics states of a dataset again.
+    """Render the physics states of a dataset again.
 
     Attributes:
         spec: the catalog row of the new dataset.
-        source: a file of the old one.
-        collected_as: seed and behavior that its episodes were collected with; ``None`` where they
-            were taken from a replay.
-        parts_folder: where the parts go.
+        source: a file of the old dataset.
+        collected_as: seed and behavior that its episodes were collected with; ``None`` if they come
+            from a replay.
+        parts_folder: folder to write the parts into.
         part_recipe: see :class:`PartJob`.
     """
 
@@ -104,11 +104,11 @@ class RenderJob:
 
 @dataclass(frozen=True, slots=True)
 class RolloutJob:
-    """Roll out a behavior policy, draw nothing, and report the rewards.
+    """Roll out a behavior policy without rendering, and summarize the rewards.
 
     Attributes:
-        task: the task.
-        behavior: who acts.
+        task: the task to play.
+        behavior: chooses the actions.
     """
 
     task: TaskSpec
@@ -142,11 +142,11 @@ class PartSession:
     """Makes episodes in this process and writes each as one part.
 
     Attributes:
-        greeting: who draws here.
+        greeting: name of the OpenGL renderer of this process.
     """
 
     def __init__(self, folder: Path, recipe: Mapping[str, Any], maker: EpisodeMaker) -> None:
-        """Find out who draws here; the parent opens the folder first, for all workers."""
+        """Look up the renderer; the parent process prepares the folder before parts are made."""
         self.greeting = renderer_name()
         self._folder = folder
         self._recipe = {**recipe, "renderer": self.greeting}
@@ -155,8 +155,8 @@ class PartSession:
     def make(self, item: int, report: Report) -> None:
         """Make one episode and write its part; reports each frame.
 
-        The lock is for the worker of a run that was just killed: it ends within milliseconds, but
-        could be writing this very part now.
+        The lock guards against a worker of a run that was just killed: it ends within milliseconds,
+        but may still be writing the same part.
 
         Raises:
             InvalidEpisodeError: the episode breaks an invariant.
@@ -256,8 +256,8 @@ def _draw(
 ) -> UInt8[np.ndarray, "T1 size size 3"]:
     if physics_states is None:
         raise NoPhysicsStateError(
-            f"task {simulation.task.name!r}: there is no physics state to draw, and no frame was"
-            " drawn while the episode was played"
+            f"task {simulation.task.name!r}: the simulator has no physics state to render from, and"
+            " no frames were rendered while the episode was played"
         )
     frames = np.empty((len(physics_states), size, size, 3), dtype=np.uint8)
     for step, physics_state in enumerate(physics_states):

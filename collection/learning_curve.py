@@ -17,12 +17,12 @@ _COLORS = {"evaluation": "#1f5fa8", "training": "#b8b8b8", "medium": "#d97706", 
 def draw_learning_curve(
     path: Path, task: str, curve: Sequence[Mapping[str, Any]], choices: Sequence[Choice] = ()
 ) -> None:
-    """Draw returns against environment steps to a PNG.
+    """Plot returns against environment steps into a PNG.
 
     Args:
-        path: the picture.
-        task: for title and level.
-        curve: a record per checkpoint.
+        path: the PNG to write.
+        task: name of the task, for the title and the medium level.
+        curve: one record per checkpoint.
         choices: checkpoints to mark.
     """
     from matplotlib.figure import Figure  # no window, no global state

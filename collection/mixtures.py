@@ -1,4 +1,4 @@
-"""Which episode of a mixed dataset is collected in which environment."""
+"""Which environment each episode of a mixed dataset is collected in."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from vd4rl_data.spec import EnvironmentSpec, Share
 
 
 def environment_numbers(mixture: Sequence[Share], episodes: int) -> tuple[int, ...]:
-    """The number of the environment of each of the first episodes.
+    """The environment number of each of the first episodes.
 
-    Each episode goes to the environment that lags behind its share most, so the first episodes of a
-    dataset have the mixture of the whole, and fewer are the beginning of more.
+    Each episode goes to the environment that is furthest behind its share, so the first episodes
+    of a dataset are mixed like the whole, and a smaller dataset is the beginning of a larger one.
     """
     made = [0] * len(mixture)
     numbers: list[int] = []

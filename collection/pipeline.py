@@ -1,9 +1,9 @@
-"""Episodes → parts → dataset file. Killed at any moment, the next run ends in the same bytes.
+"""Episodes → parts → dataset file. After a kill at any moment, rerunning gives the same bytes.
 
     workers ──one atomic part per episode──▶ <name>.h5.parts/ ──final pass──▶ <name>.h5 + sidecar
 
 A part belongs to a recipe: settings, versions and renderer. Parts of another recipe are refused, so
-that no dataset is ever stitched together from two.
+that no dataset ever mixes two recipes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from collection.errors import DatasetExistsError, RendererMismatchError
 from collection.existing import check_sound, find_existing
+from collection.plan import DatasetPlan
 from collection.progress import EpisodeProgress, FrameProgress
-from collection.work import Work
 from vd4rl_data.processes import LocalEngine, LocalPool
 from vd4rl_data.storage import Manifest, PartStore, StoredDataset, write_dataset
 from vd4rl_data.storage.atomic import check_free_space, write_lock
@@ -35,10 +35,10 @@ class Made:
     Attributes:
         path: the dataset file.
         manifest: its manifest.
-        found: it was there already, sound and complete; nothing was made.
-        frames: how many frames this run rendered; the others were there.
-        seconds: how long that took, without the start of the workers.
-        workers: how many worker processes rendered.
+        found: the file existed, complete and undamaged, so nothing was made.
+        frames: number of frames that this run rendered; earlier runs rendered the others.
+        seconds: time spent rendering, in seconds, without the start of the workers.
+        workers: number of worker processes that rendered.
     """
 
     path: Path
@@ -50,52 +50,54 @@ class Made:
 
 
 def make_dataset(
-    work: Work, *, workers: int, overwrite: bool = False, show_progress: bool = True
+    plan: DatasetPlan, *, workers: int, overwrite: bool = False, show_progress: bool = True
 ) -> Made:
-    """Find the dataset finished, or make every episode that is missing, and then the file.
+    """Find the dataset finished, or make all missing episodes and then the file.
 
     Args:
-        work: what to make.
-        workers: worker processes; no more are started than there are episodes.
-        overwrite: make the file again although it is there.
+        plan: what to make.
+        workers: number of worker processes; never more are started than there are episodes.
+        overwrite: make the file again even if it exists.
         show_progress: draw progress bars.
 
     Raises:
-        DatasetExistsError: the file there was made otherwise, or is damaged.
+        DatasetExistsError: the existing file was made from another recipe, or is damaged.
         DatasetFormatError: the parts folder holds parts of another recipe.
-        DatasetLockedError: another process makes or writes the same file.
-        NoSpaceError: the disk is too small.
-        RendererMismatchError: the workers draw with different renderers.
-        WorkerError: a worker died. Finished parts stay, in this case as in all others.
+        DatasetLockedError: another process is making or writing the same file.
+        NoSpaceError: the disk has too little free space.
+        RendererMismatchError: the workers use different renderers.
+        WorkerError: a worker process died. Finished parts are kept, as after any other error.
     """
-    existing = None if overwrite else find_existing(work)
-    if existing is not None and len(existing) >= len(work.lengths):
-        check_sound(work, existing, show_progress=show_progress)
-        return Made(work.path, existing.manifest, found=True)
-    return _make(work, existing, min(workers, len(work.lengths)), show_progress)
+    existing = None if overwrite else find_existing(plan)
+    if existing is not None and len(existing) >= len(plan.lengths):
+        check_sound(plan, existing, show_progress=show_progress)
+        return Made(plan.path, existing.manifest, found=True)
+    return _make(plan, existing, min(workers, len(plan.lengths)), show_progress)
 
 
-def _make(work: Work, grow_from: StoredDataset | None, workers: int, show_progress: bool) -> Made:
-    with write_lock(work.parts_folder):
-        with write_lock(work.path):
-            pass  # somebody else's final pass is told now, not after an hour of rendering
-        _check_space(work)
-        with LocalEngine(workers).open(work.job) as pool:
+def _make(
+    plan: DatasetPlan, grow_from: StoredDataset | None, workers: int, show_progress: bool
+) -> Made:
+    with write_lock(plan.parts_folder):
+        with write_lock(plan.path):
+            pass  # fail now, not after an hour of rendering, if another process writes the file
+        _check_space(plan)
+        with LocalEngine(workers).open(plan.job) as pool:
             renderer = _common_renderer(pool.greetings)
-            store = _open_store(work, renderer, grow_from)
-            with _resume_hint(work):
-                frames, seconds = _make_parts(work, store, pool, show_progress)
-        with _resume_hint(work):
-            manifest = _finish(work, store, renderer, show_progress)
-        work.remove_parts()
-    return Made(work.path, manifest, False, frames, seconds, workers)
+            store = _open_store(plan, renderer, grow_from)
+            with _resume_hint(plan):
+                frames, seconds = _make_parts(plan, store, pool, show_progress)
+        with _resume_hint(plan):
+            manifest = _finish(plan, store, renderer, show_progress)
+        plan.remove_parts()
+    return Made(plan.path, manifest, False, frames, seconds, workers)
 
 
-def _check_space(work: Work) -> None:
-    rows = sum(work.lengths) + len(work.lengths)
-    pixels = rows * work.spec.size**2 * 3
-    have = sum(part.stat().st_size for part in work.parts_folder.glob("*.h5"))
-    check_free_space(work.path, pixels + max(0, int(pixels * _PARTS_SHARE) - have))
+def _check_space(plan: DatasetPlan) -> None:
+    rows = sum(plan.lengths) + len(plan.lengths)
+    pixels = rows * plan.spec.size**2 * 3
+    have = sum(part.stat().st_size for part in plan.parts_folder.glob("*.h5"))
+    check_free_space(plan.path, pixels + max(0, int(pixels * _PARTS_SHARE) - have))
 
 
 def _common_renderer(found: Sequence[Any]) -> str:
@@ -108,14 +110,15 @@ def _common_renderer(found: Sequence[Any]) -> str:
     return renderers[0]
 
 
-def _open_store(work: Work, renderer: str, grow_from: StoredDataset | None) -> PartStore:
+def _open_store(plan: DatasetPlan, renderer: str, grow_from: StoredDataset | None) -> PartStore:
     if grow_from is not None and grow_from.manifest.provenance.renderer != renderer:
         raise DatasetExistsError(
-            f"{work.path} holds {len(grow_from)} episodes drawn by "
-            f"{grow_from.manifest.provenance.renderer!r}; this machine draws with {renderer!r} and "
-            "cannot add to them. Make all anew with --overwrite, or write elsewhere with --out"
+            f"{plan.path} holds {len(grow_from)} episodes rendered by "
+            f"{grow_from.manifest.provenance.renderer!r}; this machine renders with {renderer!r}, "
+            "so it cannot add to them. Make all again with --overwrite, or write elsewhere with "
+            "--out"
         )
-    store = PartStore(work.parts_folder, {**work.job.part_recipe, "renderer": renderer})
+    store = PartStore(plan.parts_folder, {**plan.job.part_recipe, "renderer": renderer})
     if grow_from is not None:
         for number in store.missing(range(len(grow_from))):
             store.write(number, grow_from.episode(number))
@@ -123,13 +126,13 @@ def _open_store(work: Work, renderer: str, grow_from: StoredDataset | None) -> P
 
 
 def _make_parts(
-    work: Work, store: PartStore, pool: LocalPool, show_progress: bool
+    plan: DatasetPlan, store: PartStore, pool: LocalPool, show_progress: bool
 ) -> tuple[int, float]:
     """Returns the number of frames rendered and the seconds that took."""
-    numbers = range(len(work.lengths))
+    numbers = range(len(plan.lengths))
     missing = store.missing(numbers)
-    total = sum(work.lengths) + len(work.lengths)
-    to_do = sum(work.lengths[number] + 1 for number in missing)
+    total = sum(plan.lengths) + len(plan.lengths)
+    to_do = sum(plan.lengths[number] + 1 for number in missing)
     rendered = 0
     start = time.monotonic()
     with FrameProgress(
@@ -150,30 +153,30 @@ def _make_parts(
     return rendered, time.monotonic() - start
 
 
-def _finish(work: Work, store: PartStore, renderer: str, show_progress: bool) -> Manifest:
-    numbers = range(len(work.lengths))
+def _finish(plan: DatasetPlan, store: PartStore, renderer: str, show_progress: bool) -> Manifest:
+    numbers = range(len(plan.lengths))
     with EpisodeProgress("writing", len(numbers), show=show_progress) as progress:
         return write_dataset(
-            work.path,
-            work.spec,
+            plan.path,
+            plan.spec,
             store.episodes(numbers),
             [store.length(number) for number in numbers],
-            dataclasses.replace(work.provenance, renderer=renderer),
-            replace=True,  # a file that is there was looked at before, or is to be made again
+            dataclasses.replace(plan.provenance, renderer=renderer),
+            replace=True,  # an existing file was checked before, or is to be made again
             progress=progress.update,
         )
 
 
 @contextmanager
-def _resume_hint(work: Work) -> Generator[None]:
-    """Whatever goes wrong, say what is safe and how to go on."""
+def _resume_hint(plan: DatasetPlan) -> Generator[None]:
+    """Add to any error how many episodes are saved and how to continue."""
     try:
         yield
     except BaseException as error:
-        parts = work.count_parts()
+        parts = plan.count_parts()
         if parts:
             error.add_note(
-                f"{parts} of {len(work.lengths)} episodes are safe in {work.parts_folder}; "
-                "the same command goes on from there."
+                f"{parts} of {len(plan.lengths)} episodes are saved in {plan.parts_folder}; "
+                "run the same command again to continue from there."
             )
         raise

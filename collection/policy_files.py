@@ -1,10 +1,10 @@
-"""Behavior policies as files: weights in safetensors, and a JSON beside them that says all else.
+"""Behavior policies as files: weights as safetensors, and everything else in a JSON beside them.
 
     walker_walk-medium.safetensors   the actor's layers, float32
     walker_walk-medium.json          architecture, order of observations, training, returns, SHA-256
 
-Reading one needs numpy alone. The JSON names the hash of the weights, so that a file that was cut,
-altered or put beside the wrong description is refused.
+Reading one does not need torch. The JSON holds the hash of the weights, so a file that was
+truncated, altered or paired with the wrong description is refused.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ FOLDER: Final = Path(__file__).parent / "policies"
 """The policies that the repository ships."""
 
 DESCRIPTION_SUFFIX: Final = ".json"
-"""Of what lies beside the weights."""
+"""Suffix of the description beside the weights."""
 
 _MAX_BYTES: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What the weights are.
+    """The architecture of a policy network.
 
     Attributes:
-        kind: ``tanh_gaussian_mlp``: rectified hidden layers, means and log deviations, squashed.
-        state_size, hidden, action_size: widths.
-        log_std_range: to what log deviations are clamped.
+        kind: ``tanh_gaussian_mlp``: ReLU layers that give the means and log standard deviations of
+            a tanh-squashed Gaussian.
+        state_size, hidden, action_size: widths of the input, the hidden layers and the action.
+        log_std_range: range that log standard deviations are clamped to.
     """
 
     kind: str
@@ -55,11 +56,11 @@ class PolicyFile:
     """A policy that was read and checked.
 
     Attributes:
-        path: of the weights.
-        task: what it was trained on.
+        path: path of the weights file.
+        task: task that it was trained on.
         tier: ``medium`` or ``expert``.
-        sha256: of the weights file, 64 hexadecimal digits.
-        observations: names and sizes of what the state is made of, in order.
+        sha256: SHA-256 of the weights file, 64 hexadecimal digits.
+        observations: name and size of each part of the proprioceptive state, in order.
         training: settings, versions and device, checkpoint, rule, returns.
         actor: the weights.
     """
@@ -74,7 +75,7 @@ class PolicyFile:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What a dataset says about the policy that made it."""
+        """What a dataset's manifest records about the policy that made it."""
         return {
             "name": self.tier,
             "task": self.task,
@@ -85,7 +86,7 @@ class PolicyFile:
 
 
 def shipped_policy(task: str, tier: str) -> Path | None:
-    """The policy that comes with the repository; ``None`` if there is none."""
+    """Path of the policy that the repository ships; ``None`` if there is none."""
     path = FOLDER / f"{task}-{tier}{SUFFIX}"
     return path if path.is_file() else None
 
@@ -102,8 +103,8 @@ def write_policy(
     """Write a policy: the weights, then the description that makes them valid.
 
     Raises:
-        PolicyFileError: the actor is none, or its weights did not come back as they were written;
-            nothing was written.
+        PolicyFileError: the actor is not a valid policy, or its weights differ when read back;
+            nothing is written.
         NoSpaceError: the disk is full.
     """
     files = policy_contents(
@@ -148,11 +149,11 @@ def read_policy(path: Path) -> PolicyFile:
     """Read a policy and check everything about it.
 
     Args:
-        path: of the weights; the description lies beside them.
+        path: path of the weights file; the description is expected beside it.
 
     Raises:
-        PolicyFileError: a file is missing, cut, altered, of another format, or the weights are not
-            what the description says.
+        PolicyFileError: a file is missing, truncated, altered or of another format, or the weights
+            do not match the description.
     """
     description = _read_description(description_path(path))
     content = _read_bytes(path)
@@ -160,7 +161,7 @@ def read_policy(path: Path) -> PolicyFile:
     try:
         if digest != description["sha256"]:
             raise PolicyFileError(
-                f"{path}: the weights were altered or cut, or belong to another description: "
+                f"{path}: the weights were altered or truncated, or belong to another description: "
                 f"expected SHA-256 {description['sha256']}, got {digest}; copy both files again"
             )
         actor = _read_actor(path, content, description["architecture"])
@@ -169,7 +170,7 @@ def read_policy(path: Path) -> PolicyFile:
         training = description["training"]
     except (KeyError, TypeError) as error:
         raise _malformed(
-            description_path(path), f"field missing or of a wrong type: {error}"
+            description_path(path), f"a field is missing or has the wrong type: {error}"
         ) from error
     policy = PolicyFile(path, task, tier, digest, observations, training, actor)
     _check_task(policy)
@@ -231,7 +232,8 @@ def _read_actor(path: Path, content: bytes, stated: Mapping[str, Any]) -> Actor:
     found = json.loads(json.dumps(asdict(_architecture(actor))))
     if found != dict(stated):
         raise PolicyFileError(
-            f"{path}: another architecture than described: expected {dict(stated)}, got {found}"
+            f"{path}: the architecture is not the described one: expected {dict(stated)}, got "
+            f"{found}"
         )
     return actor
 
@@ -240,8 +242,8 @@ def _check_task(policy: PolicyFile) -> None:
     task = get_task_spec(policy.task)
     if policy.actor.action_size != task.action_size:
         raise PolicyFileError(
-            f"{policy.path}: {policy.task} takes actions of {task.action_size} dimensions, the "
-            f"policy gives {policy.actor.action_size}"
+            f"{policy.path}: expected actions of {task.action_size} dimensions for {policy.task}, "
+            f"the policy gives {policy.actor.action_size}"
         )
     total = sum(size for _, size in policy.observations)
     if total != policy.actor.state_size:

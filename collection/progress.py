@@ -6,7 +6,7 @@ import threading
 
 from tqdm import tqdm
 
-# tqdm's default lock is a named semaphore, which a killed process leaves to a noisy clean-up.
+# tqdm's default lock is a named semaphore; when a process is killed, its clean-up prints a warning.
 tqdm.set_lock(threading.RLock())
 
 
@@ -31,19 +31,19 @@ class FrameProgress:
         self._describe()
 
     def __enter__(self) -> FrameProgress:
-        """The bar is drawn from its creation on."""
+        """Return the bar, which is drawn as soon as it is created."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Draw the bar a last time."""
+        """Draw the bar a last time and close it."""
         self._bar.close()
 
     def add_frames(self, count: int) -> None:
-        """So many frames more."""
+        """Advance the bar by ``count`` frames."""
         self._bar.update(count)
 
     def add_episode(self) -> None:
-        """One episode more."""
+        """Count one more finished episode."""
         self._done += 1
         self._describe()
 
@@ -55,19 +55,19 @@ class EpisodeProgress:
     """A bar over episodes, where each takes milliseconds; use it in a ``with`` statement."""
 
     def __init__(self, title: str, episodes: int, *, show: bool = True) -> None:
-        """A bar called ``title``."""
+        """Start a bar with this title."""
         self._bar = tqdm(
             total=episodes, desc=title, unit=" episodes", disable=not show, dynamic_ncols=True
         )
 
     def __enter__(self) -> EpisodeProgress:
-        """The bar is drawn from its creation on."""
+        """Return the bar, which is drawn as soon as it is created."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Draw the bar a last time."""
+        """Draw the bar a last time and close it."""
         self._bar.close()
 
     def update(self, done: int) -> None:
-        """``done`` episodes in all."""
+        """Move the bar to ``done`` episodes in all."""
         self._bar.update(done - self._bar.n)

@@ -1,4 +1,4 @@
-"""What can be collected: every dataset that is stored and whose behavior is known."""
+"""What can be collected: every stored dataset whose behavior this pipeline knows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Recipe:
 
     Attributes:
         behavior: a name in :data:`collection.behaviors.BEHAVIORS`.
-        origin: what the manifest calls the result.
+        origin: the origin that the manifest records.
     """
 
     behavior: str
@@ -33,7 +33,7 @@ def find_recipe(spec: DatasetSpec) -> Recipe:
     if recipe is not None:
         return recipe
     if spec.parts:
-        why = f"is {' followed by '.join(spec.parts)} and is never stored; collect these"
+        why = f"is {' followed by '.join(spec.parts)} and is never stored itself; collect the parts"
     else:
         why = "needs a behavior policy that this pipeline does not have"
     known = [other.name for other in DATASETS.values() if _match(other) is not None]

@@ -1,9 +1,9 @@
 """Replays as files: the physics states, actions and rewards of a training run, without pixels.
 
-Nobody can roll a replay out again from one policy, so it is kept whole: HDF5, bytes shuffled and
-deflated, with checksums; float64 physics states, float32 actions and rewards. Proprioception is in
-it only where the simulator does not give it back to the bit from the physics state, as it does for
-walker and cheetah, and not for hopper, whose touch sensors feel the forces of the step before.
+No single policy can roll out a replay again, so it is stored whole: HDF5 with shuffled, deflated
+and checksummed chunks; float64 physics states, float32 actions and rewards. Proprioception is
+stored only if the simulator cannot recompute it bit for bit from the physics state: it can for
+walker and cheetah, but not for hopper, whose touch sensors feel the forces of the step before.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ _ARRAYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ReplayFile:
-    """A replay that was opened and checked; its arrays are read when they are first asked for.
+    """A replay that was opened and checked; its arrays are read on first use.
 
     Attributes:
-        path: of the file.
-        task: what was trained on.
-        sha256: of the file, 64 hexadecimal digits.
+        path: path of the file.
+        task: task that was trained on.
+        sha256: SHA-256 of the file, 64 hexadecimal digits.
         lengths: time steps of each episode.
         training: settings, versions and device, rule, learning curve.
-        stores_states: whether proprioception is in the file.
+        stores_states: whether the file holds proprioception.
     """
 
     path: Path
@@ -67,21 +67,21 @@ class ReplayFile:
     )
 
     def __len__(self) -> int:
-        """How many episodes there are."""
+        """Number of episodes."""
         return len(self.lengths)
 
     def __getstate__(self) -> list[Any]:
-        """A worker reads the arrays itself."""
+        """Leave the arrays out: each process reads them itself."""
         return [getattr(self, name) for name in _PICKLED]
 
     def __setstate__(self, state: list[Any]) -> None:
-        """The opposite."""
+        """Restore the fields, with no array read yet."""
         for name, value in zip((*_PICKLED, "_loaded"), [*state, {}], strict=True):
             object.__setattr__(self, name, value)
 
     @property
     def description(self) -> dict[str, Any]:
-        """What a dataset says about the replay that it was drawn from."""
+        """What a dataset's manifest records about the replay that it was made from."""
         return {
             "task": self.task,
             "file": self.path.name,
@@ -96,7 +96,7 @@ class ReplayFile:
         return np.array([part.sum() for part in np.split(rewards, np.cumsum(self.lengths)[:-1])])
 
     def trajectory(self, number: int, simulation: Simulation) -> Trajectory:
-        """One episode; the simulation gives the proprioception back."""
+        """One episode; ``simulation`` recomputes its proprioception where the file has none."""
         step = sum(self.lengths[:number])
         length, row = self.lengths[number], step + number
         rows = slice(row, row + length + 1)
@@ -132,7 +132,7 @@ class ReplayFile:
 
 
 def shipped_replay(task: str) -> Path | None:
-    """The replay that comes with the repository; ``None`` if there is none."""
+    """Path of the replay that the repository ships; ``None`` if there is none."""
     path = FOLDER / f"{task}.h5"
     return path if path.is_file() else None
 
@@ -152,7 +152,7 @@ def write_replay(
 
 
 def replay_content(task: str, episodes: Sequence[Trajectory], training: Mapping[str, Any]) -> bytes:
-    """The bytes of a replay's file, made in memory: HDF5 never meets a full disk."""
+    """The bytes of a replay file, made in memory so that HDF5 never runs into a full disk."""
     arrays: dict[str, NDArray[Any]] = {
         name: np.concatenate([np.asarray(getattr(episode, name)) for episode in episodes])
         for name in ("physics_states", "actions", "rewards", _STATES)
@@ -184,7 +184,7 @@ def open_replay(path: Path) -> ReplayFile:
     """Open a replay and check its structure; checksums are checked when its arrays are read.
 
     Raises:
-        ReplayFileError: it is missing, cut, damaged, or not a replay.
+        ReplayFileError: the file is missing, truncated, damaged, or not a replay.
     """
     try:
         with path.open("rb") as raw:
@@ -240,4 +240,4 @@ def _shape(path: Path, file: h5py.File, name: str) -> tuple[int, ...]:
 
 
 def _damaged(path: Path, what: str) -> ReplayFileError:
-    return ReplayFileError(f"{path}: not a sound replay: {what}")
+    return ReplayFileError(f"{path}: not a valid replay: {what}")

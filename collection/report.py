@@ -1,4 +1,4 @@
-"""What the commands print when they are done."""
+"""What the commands print when they finish."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from vd4rl_data.storage import StoredDataset, open_dataset
 
 
 def print_made(spec: DatasetSpec, made: Made, root: Path) -> None:
-    """Return statistics beside the published ones, sizes, speed, and how to open the file."""
+    """Print the returns beside the published ones, sizes, speed, and how to open the file."""
     print_returns(spec, returns_of(made.path))
     manifest = made.manifest
     frames = manifest.num_transitions + manifest.num_episodes
     num_bytes = made.path.stat().st_size
-    complete = "complete" if manifest.complete else f"incomplete: {spec.num_episodes} make it whole"
+    complete = "complete" if manifest.complete else f"incomplete: {spec.num_episodes} in all"
     lines = {
         "episodes": f"{manifest.num_episodes:,} ({complete})",
         "frames": f"{frames:,} of {num_bytes / frames:,.0f} bytes: {num_bytes / 1e6:,.1f} MB",
@@ -43,7 +43,7 @@ def print_made(spec: DatasetSpec, made: Made, root: Path) -> None:
 
 
 def print_returns(spec: DatasetSpec | None, episodes: list[EpisodeSummary]) -> None:
-    """Return statistics beside the published ones, if there are any."""
+    """Print the return statistics, beside the published ones if there are any."""
     returns = [episode.episode_return for episode in episodes]
     statistics = return_statistics(returns)
     if spec is not None:
@@ -52,11 +52,11 @@ def print_returns(spec: DatasetSpec | None, episodes: list[EpisodeSummary]) -> N
         return
     for name, value in asdict(statistics).items():
         print(f"{name:<8}{value:10.1f}")
-    print(f"of {len(returns)} episodes; no dataset of the catalog to compare them with")
+    print(f"of {len(returns)} episodes; the catalog has no dataset to compare them with")
 
 
 def print_differences(record: Mapping[str, Any]) -> None:
-    """What the table does not say of a record: spread, range, and rewards that cannot be."""
+    """Print what the table leaves out: standard deviation, range, and impossible rewards."""
     episodes = [EpisodeSummary(**episode) for episode in record["episodes"]]
     if "std" in record:
         found = StdDifference(**record["std"])
@@ -66,14 +66,14 @@ def print_differences(record: Mapping[str, Any]) -> None:
         low, high = record["published"]["min"], record["published"]["max"]
         outside = sum(not low <= episode.episode_return <= high for episode in episodes)
         of = f"{outside:,} of {len(episodes):,} returns"
-        print(f"range     {of} outside of the published {low:,.1f} to {high:,.1f}")
+        print(f"range     {of} outside the published range, {low:,.1f} to {high:,.1f}")
     impossible = sum(episode.impossible_rewards for episode in episodes)
     if impossible:
-        print(f"rewards   IMPOSSIBLE: {impossible:,} rewards are none that the task can pay")
+        print(f"rewards   IMPOSSIBLE: {impossible:,} rewards that the task can never give")
 
 
 def returns_of(path: Path) -> list[EpisodeSummary]:
-    """The rewards of each episode of a dataset file, summarized; no pixel is read."""
+    """Summarize the rewards of each episode of a dataset file; no pixels are read."""
     stored = open_dataset(path)
     task = get_dataset_spec(stored.manifest.dataset_id).task
     try:
@@ -96,9 +96,9 @@ def _summaries(stored: StoredDataset, task: TaskSpec) -> Iterator[EpisodeSummary
 
 def _speed(made: Made) -> str:
     if made.found:
-        return "nothing to do: the file was there, and every byte of it is sound"
+        return "nothing to do: the file existed, and every byte of it was verified"
     if not made.frames:
-        return "no frame was missing"
+        return "no frames were missing"
     rate = made.frames / made.seconds
     workers = "1 worker" if made.workers == 1 else f"{made.workers} workers"
     return f"{made.frames:,} frames in {made.seconds:,.0f} s: {rate:.1f} frames/s with {workers}"

@@ -1,4 +1,4 @@
-"""Render a dataset again from its physics states: other pixels, the very same episodes."""
+"""Render a dataset again from its physics states: new pixels, the same episodes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collection.checks import check_least
 from collection.errors import DatasetExistsError, NoPhysicsStateError
 from collection.jobs import PHYSICS_STATE, RenderJob
 from collection.pipeline import Made, make_dataset
+from collection.plan import DatasetPlan, parts_folder
 from collection.versions import installed_versions
-from collection.work import Work, parts_folder
 from vd4rl_data.ids import format_id
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
@@ -30,71 +30,71 @@ def rerender(
     overwrite: bool = False,
     show_progress: bool = True,
 ) -> Made:
-    """Write the dataset whose id differs in its size: same actions, rewards and states, new pixels.
+    """Render a dataset at another size: new pixels, the same actions, rewards and states.
 
-    At the source's own size, with its versions and renderer, the content is equal to the source's.
+    At the source's own size, with its versions and renderer, the content equals the source's.
 
     Args:
-        source: a dataset file of any layout that holds ``infos/physics_state``.
+        source: a dataset file of either layout that holds ``infos/physics_state``.
         root: the data folder to write into.
         size: height and width of the new frames, in pixels.
-        workers: worker processes.
-        overwrite: make the file again although it is there.
+        workers: number of worker processes.
+        overwrite: make the file again even if it exists.
         show_progress: draw progress bars.
 
     Raises:
         InvalidSettingError: a number is out of range.
         NoPhysicsStateError: the source does not hold its physics states.
         UnknownDatasetError: the catalog has no such dataset at this size.
-        DatasetExistsError: the target is the source itself, or was made otherwise.
+        DatasetExistsError: the file to write is the source itself, or was made from another recipe.
         Vd4rlError: see :func:`collection.pipeline.make_dataset`.
     """
     check_least("size", size, 1)
     check_least("workers", workers, 1)
     stored = open_dataset(source)
     try:
-        work = _plan(stored, root, size)
-        if work.path.resolve() in {shard.path.resolve() for shard in stored.shards}:
+        plan = _plan(stored, root, size)
+        if plan.path.resolve() in {shard.path.resolve() for shard in stored.shards}:
             raise DatasetExistsError(
-                f"{work.path} is the source itself; write the new file elsewhere with --out"
+                f"{plan.path} is the source itself; write the new file elsewhere with --out"
             )
     finally:
         stored.close()
-    return make_dataset(work, workers=workers, overwrite=overwrite, show_progress=show_progress)
+    return make_dataset(plan, workers=workers, overwrite=overwrite, show_progress=show_progress)
 
 
-def _plan(stored: StoredDataset, root: Path, size: int) -> Work:
+def _plan(stored: StoredDataset, root: Path, size: int) -> DatasetPlan:
     source_spec = get_dataset_spec(stored.manifest.dataset_id)
     _check_renderable(stored)
     spec = get_dataset_spec(format_id(dataclasses.replace(source_spec.id, size=size)))
-    settings = _settings(stored.manifest, spec)
+    fields = _recipe(stored.manifest, spec)
     versions = installed_versions(spec.task)
     job = RenderJob(
         spec=spec,
         source=stored.path.resolve(),
         collected_as=_collected_as(stored.manifest.provenance.recipe),
         parts_folder=parts_folder(flat_path(root, spec.name)),
-        part_recipe={**settings, "versions": versions},
+        part_recipe={**fields, "versions": versions},
     )
     source = stored.manifest.provenance
     command = f"python -m collection render {source_spec.name}.h5 --size {size}"
     provenance = dataclasses.replace(
         source,
         versions=versions,
-        recipe={"command": command, "episodes": len(stored), **settings},
+        recipe={"command": command, "episodes": len(stored), **fields},
     )
-    return Work(spec, root, job, tuple(stored.lengths), provenance)
+    return DatasetPlan(spec, root, job, tuple(stored.lengths), provenance)
 
 
 def _collected_as(recipe: Mapping[str, Any]) -> tuple[int, str] | None:
-    """Seed and behavior of episodes that were rolled out; what was drawn again has the same."""
+    """Seed and behavior that the episodes were first rolled out with; ``None`` for a replay."""
     while recipe.get("kind") == "render":
         recipe = recipe["source"]["recipe"]
     return (recipe["seed"], recipe["behavior"]) if "seed" in recipe else None
 
 
-def _settings(source: Manifest, spec: DatasetSpec) -> dict[str, Any]:
-    """What decides the bytes of an episode, but for versions and renderer."""
+def _recipe(source: Manifest, spec: DatasetSpec) -> dict[str, Any]:
+    """Everything that determines an episode's bytes, except versions and renderer."""
     return {
         "kind": "render",
         "dataset_id": spec.name,

@@ -1,5 +1,5 @@
-"""Behavior policy × simulation → one trajectory. Frames are drawn here only where no physics
-state could be drawn later.
+"""Behavior policy × simulation → one trajectory. Frames are rendered here only if the simulator has
+no physics state to render from later.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import TaskSpec
 
 Policy = Callable[[Float32[np.ndarray, " P"]], Float32[np.ndarray, " A"]]
-"""From the proprioceptive state, float32 (P,), to an action, float32 (A,), in [-1, 1]."""
+"""Maps the proprioceptive state, float32 (P,), to an action, float32 (A,), in [-1, 1]."""
 
 PolicyFactory = Callable[[TaskSpec, np.random.Generator], Policy]
 """Makes the policy of one episode; all its randomness comes from the given generator."""
@@ -30,16 +30,16 @@ class Trajectory:
         actions: float32 (T, A), in [-1, 1].
         rewards: float32 (T,), summed over the action repeat in float64 and then rounded.
         discounts: float32 (T,), the simulator's own.
-        physics_states: float64 (T+1, S), enough to draw every frame; ``None`` where the simulator
+        physics_states: float64 (T+1, S), enough to render every frame; ``None`` if the simulator
             has none.
-        states: float32 (T+1, P), proprioception; ``None`` where the simulator has none.
-        terminated: the task ended; else the time limit was met.
-        look_episode: which episode a look takes it for, see
+        states: float32 (T+1, P), proprioception; ``None`` if the simulator has none.
+        terminated: whether the task ended; otherwise the time limit was reached.
+        look_episode: the episode number that a look is given, see
             :class:`vd4rl_data.simulators.Moment`.
-        frames: uint8 (T+1, H, W, 3), drawn while it was played; ``None`` where they can be drawn
-            from the physics states.
+        frames: uint8 (T+1, H, W, 3), rendered while playing; ``None`` if they can be rendered from
+            the physics states.
         successes: bool (T,), whether the task was solved at the end of each time step; ``None``
-            where the simulator does not say.
+            if the simulator does not say.
     """
 
     actions: Float32[np.ndarray, "T A"]
@@ -60,15 +60,15 @@ class Trajectory:
     def recorded(
         self,
     ) -> tuple[Float64[np.ndarray, "T1 S"], Float32[np.ndarray, "T1 P"]]:
-        """Physics states and states, where both are needed.
+        """Physics states and proprioceptive states, for callers that need both.
 
         Raises:
-            NoPhysicsStateError: the simulator has none.
+            NoPhysicsStateError: the simulator has no physics states or no proprioception.
         """
         if self.physics_states is None or self.states is None:
             raise NoPhysicsStateError(
-                "expected a trajectory with physics states and proprioception, got one of a"
-                " simulator that has none"
+                "expected a trajectory with physics states and proprioception, got one from a"
+                " simulator that lacks them"
             )
         return self.physics_states, self.states
 
@@ -82,11 +82,11 @@ def rollout(
     episode: int,
     size: int | None = None,
 ) -> Trajectory:
-    """Play one episode: a function of task, behavior, policy, seed and episode number alone.
+    """Play one episode, determined by task, behavior, policy, seed and episode number alone.
 
-    How it starts and what the policy draws are streams of :mod:`vd4rl_data.seeding`, of this task,
-    behavior, seed and number alone. With a ``size``, frames are drawn on the way where the
-    simulator has no physics state to draw later.
+    The initial state and the policy's randomness come from streams of :mod:`vd4rl_data.seeding`
+    that belong to this task, behavior, seed and number. With a ``size``, frames are rendered while
+    playing if the simulator has no physics state to render from later.
     """
     keys = (seed, simulation.task.name, behavior, episode)
     rng = seeding.generator(seeding.Purpose.COLLECTION_ACTIONS, *keys)
@@ -100,16 +100,17 @@ def rollout(
 
 
 def reset_seed(seed: int, task: str, behavior: str, episode: int) -> int:
-    """What the simulation of a collected episode is reset with, in [0, 2**32)."""
+    """The seed that resets the simulation for a collected episode, in [0, 2**32)."""
     return seeding.word(seeding.Purpose.COLLECTION_RESET, seed, task, behavior, episode)
 
 
 @dataclass(slots=True)
 class TrajectoryRecord:
-    """A trajectory being written down: :meth:`observe` once, then :meth:`act` until ``ended``.
+    """A trajectory being recorded: call :meth:`observe` once, then :meth:`act` until ``ended``.
 
     Attributes:
-        size: of the frames to draw where there is no physics state; ``None`` draws none.
+        size: height and width of the frames to render if the simulator has no physics state;
+            ``None`` renders none.
     """
 
     size: int | None = None
@@ -124,7 +125,7 @@ class TrajectoryRecord:
     terminated: bool = False
 
     def observe(self, simulation: Simulation) -> None:
-        """Note where the simulation is."""
+        """Record the current state of the simulation."""
         physics_state, state = simulation.physics_state, simulation.state
         if physics_state is not None:
             self.physics_states.append(physics_state)
@@ -135,11 +136,11 @@ class TrajectoryRecord:
 
     @property
     def state(self) -> Float32[np.ndarray, " P"]:
-        """float32 (P,): the proprioception that was noted last; empty where there is none."""
+        """The proprioception recorded last, float32 (P,); empty if the simulator has none."""
         return self.states[-1] if self.states else np.zeros(0, np.float32)
 
     def act(self, simulation: Simulation, action: Float32[np.ndarray, " A"]) -> None:
-        """Take one time step and note what came of it."""
+        """Take one time step and record its outcome."""
         step = simulation.step(action)
         self.actions.append(action)
         self.rewards.append(step.reward)
@@ -150,7 +151,7 @@ class TrajectoryRecord:
         self.observe(simulation)
 
     def trajectory(self, look_episode: int = 0) -> Trajectory:
-        """What was noted."""
+        """Everything recorded so far, as a trajectory."""
         return Trajectory(
             actions=np.stack(self.actions),
             rewards=np.asarray(self.rewards, dtype=np.float32),

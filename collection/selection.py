@@ -1,4 +1,4 @@
-"""From a training run to what is shipped: the policies of two tiers, the replay, the curve."""
+"""From a training run to the files to ship: the policies of two tiers, the replay, the curve."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Selected:
     Attributes:
         choices: the checkpoint of each tier.
         files: policies, replay and picture.
-        replay_returns: of the replay's episodes; empty where no dataset asks for one.
+        replay_returns: returns of the replay's episodes; empty if no replay was made.
     """
 
     choices: tuple[Choice, ...]
@@ -50,31 +50,31 @@ def select_tiers(
 ) -> Selected:
     """Choose medium and expert by rule, and cut the replay.
 
-    The replay is the beginning of the training, the random warm-up included: as many transitions as
-    the catalog's ``medium_replay`` row has, cut at an episode's end. So was the published one.
+    The replay is the beginning of training, including the random warm-up: as many whole episodes as
+    fit into the transitions of the catalog's ``medium_replay`` row, like the published one.
 
-    Checkpoints from before the actor moved (``actor_starts``) are not chosen: they are the policy
-    that the run began with.
+    Checkpoints before ``actor_starts`` are never chosen: their policy is the one that the run
+    started from.
 
     Args:
         run: the folder of a training run.
-        out: written: ``policies/<task>-<tier>.safetensors`` and ``.json``, ``replays/<task>.h5``
-            and ``learning_curves/<task>-seed<seed>.png``.
-        tiers: which policies to choose; the replay comes with medium.
+        out: folder to write ``policies/<task>-<tier>.safetensors`` and ``.json``,
+            ``replays/<task>.h5`` and ``learning_curves/<task>-seed<seed>.png`` into.
+        tiers: which policies to choose; the replay is made along with medium.
         level: deterministic return above which a policy is medium; the task's own by default.
-        replace: put policies and replay in the place of others that lie there.
+        replace: replace other policies and replays that exist in ``out``.
 
     Raises:
-        InvalidSettingError: there is a level, but no medium policy to choose by it.
-        TierNotReachedError: the run never got so far.
+        InvalidSettingError: a level was given, but no medium policy is to be chosen.
+        TierNotReachedError: the run never reached a tier.
         RunFolderError, CorruptFileError: the run's folder is damaged.
-        OutputExistsError: another policy or replay lies there, and ``replace`` was not asked for.
+        OutputExistsError: another policy or replay exists in ``out``, and ``replace`` is false.
         NoSpaceError: the disk is full.
     """
     if level is not None and "medium" not in tiers:
         raise InvalidSettingError(
-            f"level: decides which policy is medium, and means nothing to {', '.join(tiers)}; got "
-            f"{level:g}. Leave it out"
+            f"level: applies only to the tier medium, not to {', '.join(tiers)}; got {level:g}. "
+            "Leave it out"
         )
     settings, curve = run.settings(), run.curve()
     task = settings.task
@@ -102,13 +102,13 @@ def select_tiers(
 
 
 def _write(contents: Mapping[Path, bytes], *, replace: bool) -> None:
-    """Write what is not there yet, once it is sure that nothing else is in the way."""
+    """Write the files that do not exist yet, after checking that none would replace another."""
     new = [path for path, content in contents.items() if not _holds(path, content)]
     present = [] if replace else [path for path in new if path.exists()]
     if present:
         raise OutputExistsError(
-            f"{present[0]} holds something else than this selection; choose another folder (--out),"
-            " or put the new files in its place (--replace)"
+            f"{present[0]} exists with other content; choose another folder (--out), or replace the"
+            " existing files (--replace)"
         )
     for path in new:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def _holds(path: Path, content: bytes) -> bool:
 def _training(
     run: RunFolder, settings: TrainSettings, curve: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What every file that comes of a run says about it."""
+    """What every file made from a run records about it."""
     start = run.start()
     return {
         "algorithm": "SAC",
@@ -152,7 +152,7 @@ def _tier_contents(
 
 
 def _replay_size(task: str) -> int:
-    """Transitions of the catalog's row; 0 where there is none."""
+    """Number of transitions of the catalog's row; 0 if it has no such row."""
     sizes = [spec.num_transitions for spec in list_datasets(task=task, behavior=REPLAY)]
     return max(sizes, default=0)
 

@@ -1,4 +1,4 @@
-"""Episode returns against the paper's: how far apart, and how sure that is. Pure arithmetic."""
+"""Episode returns compared with the paper's: differences and their uncertainty. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from vd4rl_data.spec import DatasetSpec, ReturnStatistics, TaskSpec
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSummary:
-    """What identifies the rewards of one episode.
+    """Summary of the rewards of one episode.
 
     Attributes:
         episode_return: undiscounted, the float32 rewards summed in float64.
-        rewards_sha256: of the float32 rewards, little endian: equal only if every reward is.
-        impossible_rewards: how many rewards the task cannot pay (:mod:`vd4rl_data.bounds`).
+        rewards_sha256: SHA-256 of the float32 rewards, little endian; equal only if all rewards
+            are equal.
+        impossible_rewards: number of rewards that the task can never give, see
+            :mod:`vd4rl_data.bounds`.
     """
 
     episode_return: float
@@ -45,11 +47,11 @@ def summarize(rewards: NDArray[np.float32], task: TaskSpec) -> EpisodeSummary:
 
 @dataclass(frozen=True, slots=True)
 class StdDifference:
-    """How far a standard deviation lies from the published one.
+    """Difference of a standard deviation from the published one.
 
     Attributes:
-        difference: ours minus theirs.
-        low, high: its 95 % interval; both are samples and both err.
+        difference: ours minus the published one.
+        low, high: its 95 % interval, which allows for the sampling error of both.
     """
 
     difference: float
@@ -77,7 +79,7 @@ def compare_stds(
 
 
 def fidelity_record(spec: DatasetSpec | None, episodes: Sequence[EpisodeSummary]) -> dict[str, Any]:
-    """Statistics of some episodes, the published ones and how they compare, as JSON."""
+    """Statistics of episodes, the published ones, and how they compare; JSON values."""
     returns = [episode.episode_return for episode in episodes]
     statistics = return_statistics(returns)
     record: dict[str, Any] = {

@@ -1,10 +1,10 @@
 """Which checkpoint of a training run is medium, and which is expert: by rule, never by hand.
 
 *Medium* is the first of three successive checkpoints whose deterministic evaluation is above the
-task's level ("consistently above 500", V-D4RL, appendix B.1). *Expert* is the converged policy: of
+task's level ("consistently above 500", V-D4RL, appendix B.1). *Expert* is the converged policy: in
 the last quarter of training, the checkpoint in the middle of the five successive ones with the
-highest mean evaluation. Training counts as converged where that mean is not more than 2 % above
-the best such mean of the training before.
+highest mean evaluation. Training counts as converged if that mean is at most 2 % above the best
+such mean before the last quarter.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Choice:
 
     Attributes:
         tier: one of :data:`TIERS`.
-        environment_steps: the checkpoint.
-        evaluation_mean: its own deterministic evaluation.
-        seconds: of training until then.
+        environment_steps: environment steps trained until the checkpoint.
+        evaluation_mean: mean return of its own deterministic evaluation.
+        seconds: training time until the checkpoint, in seconds.
         rule: how it was chosen, with the numbers that decided, as JSON.
     """
 
@@ -53,16 +53,15 @@ class Choice:
 
 
 def medium_level(task: str) -> float:
-    """The level of :data:`MEDIUM_LEVELS`.
+    """Look up the level of a task in :data:`MEDIUM_LEVELS`.
 
     Raises:
-        TierNotReachedError: the task has none.
+        TierNotReachedError: the task has no level.
     """
     if task not in MEDIUM_LEVELS:
         raise TierNotReachedError(
-            f"no level of a medium policy is known for {task}, only for "
-            f"{', '.join(MEDIUM_LEVELS)}; "
-            "give one with --level"
+            f"no medium level is known for {task}, only for {', '.join(MEDIUM_LEVELS)}; give one "
+            "with --level"
         )
     return MEDIUM_LEVELS[task]
 
@@ -72,12 +71,12 @@ def choose(tier: str, level: float, curve: Sequence[Mapping[str, Any]]) -> Choic
 
     Args:
         tier: one of :data:`TIERS`.
-        level: above which a policy is medium.
-        curve: a record per checkpoint, in order, with ``environment_steps`` and
+        level: deterministic return above which a policy is medium.
+        curve: one record per checkpoint, in order, with ``environment_steps`` and
             ``evaluation_mean``.
 
     Raises:
-        TierNotReachedError: the run never got there, or is too short.
+        TierNotReachedError: the run never reached the tier, or is too short.
         ValueError: there is no such tier.
     """
     if tier == "medium":
@@ -101,7 +100,7 @@ def _choose_medium(level: float, curve: Sequence[Mapping[str, Any]]) -> Choice:
     best = max(returns, default=float("nan"))
     raise TierNotReachedError(
         f"no {SUCCESSIVE} successive evaluations above {level:g} in {len(returns)} "
-        f"checkpoints, the best was {best:.1f}; train for longer (a run goes on where it ended)"
+        f"checkpoints, the best was {best:.1f}; train for longer (a run can be continued)"
     )
 
 

@@ -26,42 +26,42 @@ Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
 class Train:
     """Train a behavior policy: soft actor-critic on the proprioceptive state.
 
-    Checkpoints, evaluations and the whole replay are saved every 10,000 environment steps. A run
-    that was stopped or killed goes on from the last one when the same command is given again; more
-    steps prolong it. The other settings of the algorithm are those of collection/sac/settings.py.
+    Checkpoints, evaluations and the whole replay are saved every 10,000 environment steps. To
+    continue a run that was stopped or killed from its last checkpoint, give the same command again;
+    to train for longer, give more steps. All other settings are in collection/sac/settings.py.
     """
 
     task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
     """Task, e.g. walker_walk."""
     steps: Count = 1_000_000
-    """Environment steps in all; the episodes under way then are played to their end."""
+    """Total environment steps; episodes still running at the end are played to completion."""
     seed: Count = 0
-    """Seed of everything random."""
+    """Seed of all randomness in the run."""
     out: Folder = None
     """Folder of the run; $VD4RL_DATA_DIR/training/TASK-seedN by default."""
     device: str = "cpu"
-    """Where updates are computed: cpu, cuda, cuda:1, ..."""
+    """Device that computes the updates: cpu, cuda, cuda:1, ..."""
     threads: Count = 1
-    """Threads of torch; the layers are too small for many."""
+    """Number of torch threads; the layers are too small to gain from many."""
     precision: Precision = "float32"
-    """Of the products of hidden layers. On a CPU bfloat16 is faster only with instructions for it
-    (amx_bf16 in /proc/cpuinfo), and several times slower without."""
+    """Precision of the matrix products in hidden layers. On a CPU, bfloat16 is faster only if the
+    processor has instructions for it (amx_bf16 in /proc/cpuinfo); if not, several times slower."""
     updates_per_step: Number = 0.5
-    """Updates per time step."""
+    """Number of updates per time step; may be a fraction."""
     learning_rate: Number = 3e-4
-    """Of all three Adam optimizers."""
+    """Learning rate of all three Adam optimizers."""
     initial_temperature: Number = 1.0
-    """Where the learned temperature starts; less where rewards are rare."""
+    """Initial value of the learned temperature; choose a lower one if rewards are rare."""
     start_from: Annotated[Path | None, tyro.conf.arg(metavar="POLICY")] = None
-    """Policy (.safetensors) to begin with, e.g. of an easier task of the same robot."""
+    """Policy (.safetensors) to start from, e.g. one for an easier task of the same robot."""
     random_steps: Count = 5_000
-    """Time steps of uniform actions at the start."""
+    """Number of time steps with uniform random actions at the start."""
     actor_starts: Count = 0
-    """Time steps before the actor learns, too; the critics begin earlier."""
+    """Number of time steps before the actor starts to learn; the critics start earlier."""
     anneal_from: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Environment step from which the learning rate falls, to nothing at the last one."""
+    """Environment step from which the learning rate falls, reaching zero at the last step."""
     environments: Count = 1
-    """Simulations that step together."""
+    """Number of simulations that are stepped together."""
     no_progress: bool = False
     """Draw no progress bar."""
 
@@ -116,15 +116,15 @@ class Select:
     """Choose the medium and the expert policy of a training run by rule, and cut the replay."""
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder that train wrote."""
+    """Folder that the train command wrote."""
     out: Folder = None
-    """Where policies, replay and picture go; RUN/tiers by default."""
+    """Folder to write policies, replay and picture into; RUN/tiers by default."""
     tiers: tuple[Literal["medium", "expert"], ...] = TIERS
-    """Which policies to choose; the replay comes with medium."""
+    """Which policies to choose; the replay is made along with medium."""
     level: Annotated[float | None, tyro.conf.arg(metavar="X")] = None
     """Deterministic return above which a policy is medium; the task's own by default."""
     replace: bool = False
-    """Put policies and replay in the place of others that lie there."""
+    """Replace other policies and replays that exist in the folder."""
 
     def run(self) -> None:
         """Run the command."""

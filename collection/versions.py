@@ -1,4 +1,4 @@
-"""The versions that decide which bytes come out."""
+"""The package versions that determine the bytes of a dataset."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PACKAGES: Final = ("numpy", "gymnasium", "h5py")
 
 
 def installed_versions(task: TaskSpec) -> dict[str, str]:
-    """Package → version, with ``python``: ours, and those of the task's simulator.
+    """Versions by package name, ``python`` included: ours and those of the task's simulator.
 
     Raises:
-        MissingDependencyError: a simulator is not installed.
+        MissingDependencyError: a package is not installed.
     """
     versions = {"python": platform.python_version(), "vd4rl_data": __version__}
     for name in dict.fromkeys((*_PACKAGES, *find_simulator(task.simulator).PACKAGES)):

@@ -1,8 +1,8 @@
-"""The weights of a policy as safetensors, read back before anybody relies on them.
+"""The weights of a policy as safetensors, read back and compared before they are written.
 
-safetensors 0.8.0 writes an array's memory in the order in which it lies there, and takes no notice
-of strides: a transposed view (kernels as JAX and Keras keep them) comes back scrambled, while its
-hash agrees. So arrays are made contiguous, and what was written is compared with what was meant.
+safetensors 0.8.0 writes an array's memory in storage order and ignores its strides: a transposed
+view (as JAX and Keras hold kernels) comes back scrambled, while its hash agrees. So arrays are made
+contiguous first, and the resulting bytes are decoded again and compared with the arrays.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ SUFFIX: Final = ".safetensors"
 
 _STATES: Final = 4
 _TOLERANCE: Final = 1e-4
-"""Of actions: another layout in memory may round products otherwise."""
+"""Tolerance for actions: another memory layout may round products differently."""
 
 
 def weight_bytes(actor: Actor) -> bytes:
-    """The bytes of a weights file that is known to hold this very policy.
+    """The bytes of a weights file, checked to hold exactly this policy.
 
     Raises:
-        PolicyFileError: the arrays are not those of a policy, or did not come back as they were.
+        PolicyFileError: the arrays are not those of a policy, or differ when read back.
     """
     from safetensors.numpy import save
 
@@ -44,17 +44,17 @@ def weight_bytes(actor: Actor) -> bytes:
     ]
     if different or not _acts_alike(actor, found):
         raise PolicyFileError(
-            f"the weights did not come back as they were written ({', '.join(different) or 'acts'}"
-            " otherwise); nothing was written, try another version of safetensors"
+            f"the weights differ when read back ({', '.join(different) or 'the actions'}); nothing "
+            "was written, try another version of safetensors"
         )
     return content
 
 
 def read_weights(content: bytes) -> Actor:
-    """The opposite of :func:`weight_bytes`.
+    """Decode what :func:`weight_bytes` returned.
 
     Raises:
-        ValueError: these bytes are no weights of a policy.
+        ValueError: the bytes are not the weights of a policy.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -79,7 +79,7 @@ def write_weights(path: Path, actor: Actor) -> None:
 
 
 def _acts_alike(first: Actor, second: Actor) -> bool:
-    """One forward pass at the same fixed states, spread over [-2, 2]; nothing is drawn."""
+    """Compare one forward pass at fixed states, spread over [-2, 2]; no random numbers are used."""
     shape = (_STATES, first.state_size)
     states = 2 * np.sin(np.arange(np.prod(shape), dtype=np.float32)).reshape(shape)
     ours, theirs = first.mode(states), second.mode(states)

@@ -1,7 +1,7 @@
 """Offline reinforcement learning from pixels, behind one API.
 
-Importing the package registers every dataset id with Gymnasium and does nothing else: no simulator,
-no torch, no file is touched before it is asked for.
+Importing the package registers every dataset id with Gymnasium and does nothing else: simulators
+and torch are imported, and files opened, only when they are needed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _HOMES: Final = {
     "qlearning_dataset": "vd4rl_data.dataset",
     "sequence_dataset": "vd4rl_data.dataset",
 }
-"""Public names that are imported on first use, and where they live."""
+"""Public names that are imported on first use, and their modules."""
 
 __all__ = [
     "Dataset",

@@ -1,4 +1,4 @@
-"""Checks of arguments that many public functions take, in words that name the argument."""
+"""Checks of common arguments of public functions; the messages name the argument."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 
 def checked_count(name: str, value: Any, least: int = 1) -> int:
-    """An integer, Python's or numpy's, as Python's.
+    """Check an integer, Python's or numpy's, and return it as a Python int.
 
     Args:
-        name: of the argument, for the message.
-        value: what was given.
-        least: the smallest that is allowed.
+        name: name of the argument, for the message.
+        value: the given value.
+        least: the smallest allowed value.
 
     Raises:
-        TypeError: it is not an integer; a float with an integer's value is none, nor is a boolean.
+        TypeError: it is not an integer; floats with an integer value and booleans do not count.
         ValueError: it is smaller than ``least``.
     """
     kind = type(value).__name__
@@ -32,16 +32,16 @@ def checked_count(name: str, value: Any, least: int = 1) -> int:
 
 
 def checked_fraction(name: str, value: Any, *, zero: bool) -> float:
-    """A number up to 1, as Python's.
+    """Check a number up to 1 and return it as a Python float.
 
     Args:
-        name: of the argument, for the message.
-        value: what was given.
+        name: name of the argument, for the message.
+        value: the given value.
         zero: whether 0 is allowed.
 
     Raises:
         TypeError: it is not a number.
-        ValueError: it lies outside [0, 1], or is 0 where that is not allowed.
+        ValueError: it lies outside [0, 1], or is 0 and ``zero`` is false.
     """
     interval = "[0, 1]" if zero else "(0, 1]"
     try:

@@ -1,4 +1,4 @@
-"""Rewards and returns that a task cannot pay; what it can is said by its row."""
+"""Rewards and returns that a task can never give, according to the range in its row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from vd4rl_data.spec import TaskSpec
 
 _ROUNDING: Final = 1e-6
-"""Of float32 rewards, relative to the range."""
+"""Rounding of float32 rewards, relative to the range."""
 
 Bounds = tuple[float, float]
 
@@ -22,7 +22,7 @@ def reward_bounds(task: TaskSpec) -> Bounds:
 
 
 def count_outside(values: ArrayLike, bounds: Bounds) -> int:
-    """How many numbers lie outside of bounds, by more than float32 rounds; NaN does."""
+    """Count the numbers outside bounds by more than float32 rounding; NaN counts as outside."""
     numbers = np.asarray(values, dtype=np.float64)
     low, high = bounds
     slack = _ROUNDING * (high - low) if np.isfinite(high - low) else 0.0
@@ -30,19 +30,19 @@ def count_outside(values: ArrayLike, bounds: Bounds) -> int:
 
 
 def impossible_returns(task: TaskSpec, returns: ArrayLike) -> str | None:
-    """What to tell if a task cannot pay some of these returns; ``None`` if it can."""
+    """The message to show if a task can never give some of these returns; ``None`` if it can."""
     bounds = task.return_range
     if not count_outside(returns, bounds):
         return None
     numbers = np.asarray(returns, dtype=np.float64)
     return (
         f"IMPOSSIBLE: returns from {numbers.min():,.1f} to {numbers.max():,.1f}, but an episode of "
-        f"{task.name} pays {bounds[0]:,.0f} to {bounds[1]:,.0f}"
+        f"{task.name} gives {bounds[0]:,.0f} to {bounds[1]:,.0f}"
     )
 
 
 def impossible_rewards(task: TaskSpec, rewards: ArrayLike) -> str | None:
-    """What to tell if a task cannot pay some of these rewards; ``None`` if it can."""
+    """The message to show if a task can never give some of these rewards; ``None`` if it can."""
     bounds = reward_bounds(task)
     count = count_outside(rewards, bounds)
     if not count:
@@ -50,6 +50,6 @@ def impossible_rewards(task: TaskSpec, rewards: ArrayLike) -> str | None:
     numbers = np.asarray(rewards, dtype=np.float64)
     return (
         f"IMPOSSIBLE: {count:,} of {numbers.size:,} rewards, {numbers.min():,.3g} to "
-        f"{numbers.max():,.3g}, are none of {task.name}, whose time step pays {bounds[0]:,.0f} to "
+        f"{numbers.max():,.3g}, but a time step of {task.name} gives {bounds[0]:,.0f} to "
         f"{bounds[1]:,.0f}"
     )

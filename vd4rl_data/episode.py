@@ -1,4 +1,4 @@
-"""The episode: T transitions, T + 1 observations. Its invariants live here and only here."""
+"""The episode: T transitions, T + 1 observations. Its invariants are defined only here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACTION_TOLERANCE: Final = 1e-6
 class Episode:
     """One episode. ``actions[t]`` is taken at ``observations[t]``.
 
-    ``rewards[t]`` and ``discounts[t]`` come back together with ``observations[t + 1]``.
+    ``rewards[t]`` and ``discounts[t]`` are returned together with ``observations[t + 1]``.
 
     Attributes:
         observations: uint8 (T+1, H, W, 3), RGB frames, unstacked.
@@ -28,8 +28,8 @@ class Episode:
         rewards: float32 (T,), summed over the action repeat.
         discounts: float32 (T,), the environment's own discount, in [0, 1].
         terminated: the last transition ended the task (no bootstrap).
-        truncated: the last transition met a time limit or a size cap. Exactly one of the two
-            is true.
+        truncated: the last transition reached a time limit or a size cap. Exactly one of the two
+            flags is true.
         infos: arrays of T + 1 rows (one per observation, e.g. ``physics_state``, ``state``) or of
             T rows (one per transition), of a boolean, integer or floating dtype.
     """
@@ -77,13 +77,14 @@ def validate(
     """Check every invariant of an episode; return ``None`` or raise.
 
     Args:
-        episode: what to check.
-        where: named in the message, e.g. a file and an episode number.
+        episode: the episode to check.
+        where: where it comes from, for the message, e.g. a file and an episode number.
         size: expected height and width in pixels, if known.
         action_size: expected number of action dimensions, if known.
 
     Raises:
-        InvalidEpisodeError: naming the field, what was expected and what was found.
+        InvalidEpisodeError: an invariant is broken; the message names the field, what was expected
+            and what was found.
     """
     _check_array(where, "observations", episode.observations, np.uint8, 4)
     _check_array(where, "actions", episode.actions, np.float32, 2)
@@ -110,7 +111,8 @@ def check_values(
     """Check the ranges of actions (T, A), rewards (T,) and discounts (T,), of one or many episodes.
 
     Raises:
-        InvalidEpisodeError: a value is not finite, an action leaves [-1, 1], a discount [0, 1].
+        InvalidEpisodeError: a value is not finite, an action is outside [-1, 1], or a discount is
+            outside [0, 1].
     """
     _check_finite(where, "rewards", rewards)
     _check_range(where, "actions", actions, -1.0 - ACTION_TOLERANCE, 1.0 + ACTION_TOLERANCE)
@@ -193,7 +195,7 @@ def _check_end(where: str, episode: Episode) -> None:
 
 
 def _type_name(value: object) -> str:
-    """With the module where it is not Python's own: numpy has a ``bool`` too."""
+    """The type's name, with its module unless it is built in: numpy has a ``bool`` too."""
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 

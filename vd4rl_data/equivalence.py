@@ -1,8 +1,8 @@
 """Whether mean returns agree with published ones: a question of size, not of significance.
 
-That a difference is not significant says nothing: with few enough episodes none is. Two means are
-said to agree only if the whole interval of their difference lies within a margin that would not
-matter (two one-sided tests, each at 2.5 %).
+That a difference is not significant says nothing: with few enough episodes, no difference is. Two
+means agree only if the whole interval of their difference lies within a margin that does not matter
+(two one-sided tests, each at 2.5 %).
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from vd4rl_data.spec import DatasetSpec, ReturnScore, ReturnStatistics
 
 CONFIDENCE: Final = 0.95
 MARGIN_OF_SPREAD: Final = 0.5
-"""Standard deviations of the published returns: further apart, less than 80 % of two equally wide
-normal distributions overlap."""
+"""In standard deviations of the published returns: if they are further apart, two equally wide
+normal distributions overlap by less than 80 %."""
 
 MARGIN_OF_SCORE: Final = 0.05
-"""Of the normalized score's range, 5 points as papers print them: about what the seeds of one
-algorithm scatter by. It counts where returns spread widely, as those of a replay do."""
+"""In units of the normalized score, i.e. 5 points as papers print them: about the spread between
+seeds of one algorithm. It applies if returns spread widely, as those of a replay do."""
 
 Verdict = Literal["agree", "differ", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
 class MeanDifference:
-    """How far a mean return lies from the published one.
+    """Difference of a mean return from the published one.
 
     Attributes:
-        difference: ours minus theirs.
-        low, high: its 95 % interval (Student's t): both means are samples, and both err.
-        margin: differences up to here would not matter; see :func:`margin_of`.
+        difference: ours minus the published one.
+        low, high: its 95 % interval (Student's t), which allows for the sampling error of both.
+        margin: the largest difference that does not matter; see :func:`margin_of`.
     """
 
     difference: float
@@ -44,7 +44,7 @@ class MeanDifference:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the interval lies within the margin, outside of it, or neither."""
+        """Whether the interval lies within the margin, outside it, or neither."""
         if -self.margin <= self.low and self.high <= self.margin:
             return "agree"
         if self.low > self.margin or self.high < -self.margin:
@@ -53,13 +53,13 @@ class MeanDifference:
 
 
 def margin_of(spec: DatasetSpec) -> float:
-    """The largest difference of mean returns that would not matter for a dataset.
+    """The largest difference of mean returns that does not matter for a dataset.
 
-    The smaller of half a standard deviation of the published returns and, where the score is a
+    It is the smaller of half a standard deviation of the published returns and, if the score is a
     function of the return, 5 points of the normalized score.
 
     Raises:
-        ValueError: nothing was published.
+        ValueError: no returns were published.
     """
     if spec.published_returns is None:
         raise ValueError(f"{spec.name}: no returns were published to compare with")
@@ -80,8 +80,8 @@ def compare_means(
         num_episodes: how many episodes they summarize.
 
     Returns:
-        ``None`` where nothing was published, or where there is one episode alone, which has no
-        sampling error that anybody could tell.
+        ``None`` if nothing was published, or if either has a single episode, from which no
+        sampling error can be estimated.
 
     Raises:
         ValueError: the number of episodes is not positive.

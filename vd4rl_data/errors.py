@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class Vd4rlError(Exception):
-    """Base class of all errors raised on purpose by this package."""
+    """Base class of all errors that this package raises deliberately."""
 
 
 class InvalidIdError(Vd4rlError, ValueError):
@@ -23,19 +23,19 @@ class UnknownTaskError(Vd4rlError, LookupError):
 
 
 class DatasetNotFoundError(Vd4rlError, FileNotFoundError):
-    """A known dataset has no usable file here; the message prints the command that makes it."""
+    """A dataset has no usable file on this machine; the message shows the command to get one."""
 
 
 class DatasetFormatError(Vd4rlError, ValueError):
-    """A dataset file is well preserved but does not hold what the format asks for."""
+    """A file is not damaged, but its contents do not follow the dataset format."""
 
 
 class CorruptFileError(DatasetFormatError):
-    """A file's bytes are not those that were written: truncated, altered, or cut while writing."""
+    """A file's bytes are not those that were written: it was truncated, altered or cut short."""
 
 
 class DatasetChangedError(Vd4rlError, RuntimeError):
-    """The file behind a pickled dataset, sampler or frame array holds something else by now."""
+    """The file behind a pickled dataset, sampler or frame array has been replaced since."""
 
 
 class InvalidEpisodeError(Vd4rlError, ValueError):
@@ -51,15 +51,15 @@ class DatasetLockedError(Vd4rlError, RuntimeError):
 
 
 class DataFolderError(Vd4rlError, NotADirectoryError):
-    """What is to hold datasets is no folder and cannot become one."""
+    """The path of a data folder is not a folder and cannot become one."""
 
 
 class LocksUnsupportedError(Vd4rlError, OSError):
-    """The file system has no file locks, without which nothing is written; reading needs none."""
+    """The file system has no file locks, which are required for writing but not for reading."""
 
 
 class NoSpaceError(Vd4rlError, OSError):
-    """The disk is full, or would be before the work is done."""
+    """The disk is full, or would be full before the work is finished."""
 
 
 class MissingDependencyError(Vd4rlError, ImportError):
@@ -77,19 +77,19 @@ class RenderBackendError(Vd4rlError, RuntimeError):
 
 
 class ForkAfterRenderError(Vd4rlError, RuntimeError):
-    """A forked process tried to render after its parent did, which would hang for ever."""
+    """A forked process tried to render after its parent had rendered, which would hang."""
 
 
 class RenderDriftWarning(UserWarning):
-    """The machine at hand renders other pixels than the machine that made the dataset."""
+    """The machine in use renders other pixels than the machine that made the dataset."""
 
 
 class SlowPrecisionWarning(UserWarning):
-    """A precision was asked for that the processor at hand is slow in."""
+    """The requested precision is slow on this machine's processor."""
 
 
 class LargeArrayWarning(UserWarning):
-    """A memory-mapped array of many bytes is about to be copied into memory."""
+    """A large memory-mapped array is about to be copied into memory."""
 
 
 class ShortEpisodesWarning(UserWarning):
@@ -97,7 +97,7 @@ class ShortEpisodesWarning(UserWarning):
 
 
 class OutputExistsError(Vd4rlError, FileExistsError):
-    """Something that must not be overwritten or mixed with stands where output shall be written."""
+    """The place to write to already holds something that must not be overwritten or mixed with."""
 
 
 class InvalidActionError(Vd4rlError, ValueError):
@@ -105,15 +105,15 @@ class InvalidActionError(Vd4rlError, ValueError):
 
 
 class InvalidTraceError(Vd4rlError, ValueError):
-    """An action trace is not the whole of one episode of the task it is replayed in."""
+    """An action trace is not exactly one whole episode of the task that it is replayed in."""
 
 
 class WorkerError(Vd4rlError, RuntimeError):
-    """A worker process raised or died; the message holds what it said last."""
+    """A worker process raised an error or died; the message has its traceback or last output."""
 
 
 class TransferError(Vd4rlError, OSError):
-    """A download failed for good; what arrived is kept, and the same call goes on from there."""
+    """A download failed for good; what arrived is kept, and the same call continues from there."""
 
 
 class RemoteFileNotFoundError(TransferError):
@@ -121,15 +121,15 @@ class RemoteFileNotFoundError(TransferError):
 
 
 class RemoteAccessError(TransferError):
-    """A server asks for permission that was not given, or its certificate cannot be trusted."""
+    """A server requires permission that was not given, or its certificate cannot be trusted."""
 
 
 class OfflineError(TransferError):
-    """Files are missing here, and the network must not be used."""
+    """Files are missing on this machine, and using the network is forbidden."""
 
 
 class DatasetUnavailableError(DatasetNotFoundError, TransferError):
-    """A known dataset is not here and could not be fetched; what arrived of it is kept."""
+    """A dataset is not on this machine and could not be fetched; what arrived of it is kept."""
 
 
 class UnknownSimulatorError(Vd4rlError, ValueError):
@@ -137,19 +137,19 @@ class UnknownSimulatorError(Vd4rlError, ValueError):
 
 
 class InvalidPluginError(Vd4rlError, ImportError):
-    """Something that others add to this package cannot be imported, or is refused."""
+    """A plugin of this package cannot be imported, or is refused."""
 
 
 class NoScoreError(Vd4rlError, ValueError):
-    """A dataset has no score, or it is made of something that is not known here."""
+    """A dataset has no score, or the score needs something that was not recorded."""
 
 
 class InvalidSourceError(Vd4rlError, ValueError):
-    """A ``source`` does not say where data comes from in a way that is understood."""
+    """A ``source`` is not one of the forms that are understood."""
 
 
 class PublishError(Vd4rlError, RuntimeError):
-    """A dataset must not be published like this, or the hub did not take it."""
+    """A dataset must not be published like this, or the Hub rejected it."""
 
 
 class InvalidResultError(Vd4rlError, ValueError):
@@ -157,8 +157,8 @@ class InvalidResultError(Vd4rlError, ValueError):
 
     def __init__(self, where: str, problems: tuple[str, ...]) -> None:
         """Args:
-        where: the file, or what else was read.
-        problems: one line each.
+        where: the file, or other source, that was read.
+        problems: one line per problem.
         """
         self.problems = problems
         super().__init__(f"{where} is not a valid result:\n  " + "\n  ".join(problems))

@@ -1,4 +1,4 @@
-"""The render fingerprint: reference frames that tell whether a machine draws the same pixels."""
+"""The render fingerprint: reference frames that show whether a machine renders the same pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RenderFingerprint:
     """Reference frames of a dataset with the physics states that they show.
 
     Attributes:
-        renderer: OpenGL renderer string of the machine that drew the frames.
+        renderer: OpenGL renderer string of the machine that rendered the frames.
         physics_states: float64 (F, S): qpos, qvel (and act) of each frame.
         frames: uint8 (F, H, W, 3).
     """
@@ -24,5 +24,5 @@ class RenderFingerprint:
 
 
 def frame_difference(a: UInt8[np.ndarray, "*shape"], b: UInt8[np.ndarray, "*shape"]) -> float:
-    """Mean absolute difference of two frame arrays, in grey levels (0 to 255)."""
+    """Mean absolute difference of two frame arrays, in gray levels (0 to 255)."""
     return float(np.mean(np.abs(a.astype(np.int16) - b.astype(np.int16))))

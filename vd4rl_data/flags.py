@@ -1,7 +1,7 @@
-"""Errors of the library in the language of a command line: keyword arguments become options.
+"""The library's errors as a command line shows them: keyword arguments become options.
 
-The library speaks to Python: "say replace=True", "batch_size: expected at least 1, got 0". A
-command with such options tells that as ``--replace`` and ``--batch-size``.
+The library's messages are written for Python: "pass replace=True", "batch_size: expected at least
+1, got 0". A command that has these options shows them as ``--replace`` and ``--batch-size``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from vd4rl_data.errors import Vd4rlError
 
 Renamed = Mapping[str, str]
-"""Keyword argument of the library → the option of a command that stands for it."""
+"""Keyword argument of the library → the command's option for it."""
 
 _CALL: Final = r"[\w.]+\((?:[^()]|\([^()]*\))*\)"
 _ASSIGNMENT: Final = r"(?<![\w.?&-])(?P<name>[a-z]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|[\w.:/+-]*\w)?"
@@ -25,17 +25,17 @@ _TRANSLATED: Final = re.compile(f"{_CALL}|{_ASSIGNMENT}|{_SUBJECT}|{_WORD}")
 
 
 def spoken(text: str, flags: Collection[str], renamed: Renamed | None = None) -> str:
-    """A message with options in the place of keyword arguments.
+    """Replace keyword arguments in a message by a command's options.
 
-    ``name=value``, a name that begins the message and names of several words are translated where
+    ``name=value``, a name at the start of the message, and names of several words are replaced if
     the command has such an option. Whole calls, such as ``load_dataset(id, source="local")``, are
-    code to copy and stay.
+    code to copy and stay unchanged.
 
     Args:
-        text: what the library says.
+        text: a message of the library.
         flags: the options of the command, e.g. ``--max-episodes`` or ``--no-check-hashes``.
-        renamed: options that are called otherwise than the library's argument, for commands that
-            have none of its name.
+        renamed: options whose names differ from the library's arguments, used if the command has
+            no option of the argument's own name.
     """
     names = renamed or {}
 
@@ -60,10 +60,10 @@ def spoken(text: str, flags: Collection[str], renamed: Renamed | None = None) ->
 
 
 def blames_the_user(error: BaseException, flags: Collection[str]) -> bool:
-    """Whether an error is to be told in a line: our own, the system's, or one about an option.
+    """Whether to show an error in a line: our own, the system's, or one about an option.
 
-    A bare ``ValueError`` or ``TypeError`` is the user's where its message begins with the name of
-    an option, as all checks of arguments in this package do; any other is a fault of the program.
+    A plain ``ValueError`` or ``TypeError`` counts as the user's if its message begins with the name
+    of an option, as those of all argument checks here do; any other is a bug in the program.
     """
     if isinstance(error, (Vd4rlError, OSError, MemoryError, KeyboardInterrupt)):
         return True
@@ -72,7 +72,7 @@ def blames_the_user(error: BaseException, flags: Collection[str]) -> bool:
 
 
 def told(error: BaseException, flags: Collection[str], renamed: Renamed | None = None) -> str:
-    """What a command line shows of an error: its message and notes, a line or more."""
+    """The text that a command line shows for an error: its message and its notes."""
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted"
     elif isinstance(error, OSError) and error.strerror:
@@ -84,10 +84,10 @@ def told(error: BaseException, flags: Collection[str], renamed: Renamed | None =
 
 
 def flags_of(command: object) -> frozenset[str]:
-    """The options of a command that is a dataclass, and of the dataclasses that it holds.
+    """The options of a command that is a dataclass, and of dataclasses nested in it.
 
-    Fields become options as tyro names them: dashes for underscores, and ``--no-`` for a switch
-    that is on by default. Positional arguments are none.
+    Fields are named as tyro names them: dashes for underscores, and ``--no-`` for a switch that is
+    on by default. Positional arguments are not options.
     """
     found: set[str] = set()
     if dataclasses.is_dataclass(command):

@@ -1,4 +1,4 @@
-"""A read-only, lazy, numpy-like view of many uint8 frames that lie in one or several arrays."""
+"""A read-only, lazy, numpy-like view of many uint8 frames in one or several arrays."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from vd4rl_data.reductions import BLOCKWISE, BlockReductions
 from vd4rl_data.rownumbers import ArrayRows, checked_rows, rows_of_index
 
 LARGE_ARRAY_BYTES: Final = 2**30
-"""Copying more than this into memory at once warns."""
+"""Copying more bytes than this into memory at once gives a warning (1 GiB)."""
 
 SLICE_BYTES: Final = 2**28
-"""A slice of at most so many bytes is an array, a longer one stays lazy (256 MiB)."""
+"""A slice of at most this many bytes is an array, a longer one stays lazy (256 MiB)."""
 
 _COPYING: Final = {"astype", "copy", "flatten", "repeat", "tobytes", "tolist"}
 _WRITING: Final = {"fill", "itemset", "partition", "put", "resize", "setfield", "setflags", "sort"}
@@ -36,16 +36,16 @@ _Rows: TypeAlias = NDArray[np.int64]
 class FrameArray(NDArrayOperatorsMixin):
     """Frames of one or several uint8 (n_i, H, W, 3) arrays, seen as one (N, H, W, 3) array.
 
-    Nothing is copied until frames are asked for: the arrays may be memory-mapped files, and
-    ``rows`` may pick, repeat and reorder frames, so that a composite dataset, a subset of episodes
-    or "the next observations" costs eight bytes per frame.
+    Nothing is copied until frames are read: the arrays may be memory-mapped files, and ``rows`` may
+    pick, repeat and reorder frames, so that a composite dataset, a subset of episodes or "the next
+    observations" takes eight bytes per frame.
 
-    What comes out does not depend on where the frames lie:
+    The results do not depend on where the frames are stored:
 
     * Indexing follows numpy, on the first axis and on the ones behind it. It gives an ``ndarray``
       of your own; only a slice of more than 256 MiB stays a lazy ``FrameArray``.
-    * ``np.asarray(frames)`` is a read-only ``ndarray``: without a copy if all frames lie in one
-      array. ``np.array(frames)`` is your own copy. Copies above 1 GiB warn with the size.
+    * ``np.asarray(frames)`` is a read-only ``ndarray``, without a copy if all frames are in one
+      array. ``np.array(frames)`` is your own copy. Copies above 1 GiB warn with their size.
     * ``sum``, ``mean``, ``var``, ``std``, ``min`` and ``max`` read block by block. Arithmetic and
       everything else that numpy's functions and an array's methods read (``astype``, ``reshape``,
       ``transpose``, …) works on ``np.asarray(frames)``, and what would write says so.
@@ -53,8 +53,8 @@ class FrameArray(NDArrayOperatorsMixin):
 
     :meth:`take` is the fast way to fetch many frames.
 
-    Pickling stores the bytes of arrays in memory, but only path and place of arrays that are views
-    of a ``numpy.memmap``: they are mapped again on arrival, if the file is still the same.
+    Pickling stores the bytes of arrays in memory, but only path and position of arrays that are
+    views of a ``numpy.memmap``: these are mapped again when unpickled, if the file is the same.
     """
 
     __slots__ = ("_bounds", "_parts", "_rows")
@@ -75,7 +75,7 @@ class FrameArray(NDArrayOperatorsMixin):
         Raises:
             TypeError: a part is not a uint8 array.
             ValueError: there is no part, or one has another shape or is not C-contiguous.
-            IndexError: a row lies outside.
+            IndexError: a row is out of range.
         """
         listed = [parts] if isinstance(parts, np.ndarray) else list(parts)
         self._parts = tuple(_readonly(part, number) for number, part in enumerate(listed))
@@ -107,7 +107,7 @@ class FrameArray(NDArrayOperatorsMixin):
 
     @property
     def address(self) -> int:
-        """Where the first frame lies in memory: copies run faster at equal alignment."""
+        """Memory address of the first frame: copies run faster at equal alignment."""
         return self._parts[0].ctypes.data
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""What Gymnasium knows of an environment: the spec that it was made from."""
+"""Finding the Gymnasium spec that an environment was made from."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def specs_of(env: Any) -> list[EnvSpec]:
     """The specs that an environment was made from.
 
     Args:
-        env: an environment, or a vector of them. ``gymnasium.make_vec`` gives a vector a spec; one
-            that was made by hand is asked for those of its environments.
+        env: an environment, or a vector of them. A vector from ``gymnasium.make_vec`` has a spec;
+            of any other vector, the environments' specs are collected.
 
     Returns:
-        One spec, or those of the environments of a vector, each once; nothing if ``env`` is no
-        environment, or was made without Gymnasium's registry.
+        One spec, or the distinct specs of a vector's environments; an empty list if ``env`` is not
+        an environment, or was made without Gymnasium's registry.
     """
     spec = getattr(env, "spec", None)
     if spec is not None:

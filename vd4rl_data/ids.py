@@ -3,7 +3,7 @@
     <Suite>/<task>-<behavior>[-<variant>]-<size>px-v<version>      a dataset
     <Suite>/<task>-<behavior>[-<variant>]-v<version>               a benchmark
 
-Each ``parse_…`` and ``format_…`` (or ``str()``) are inverses. A variant says what differs from the
+Each ``parse_…`` is the inverse of ``format_…`` (or ``str()``). A variant says what differs from the
 suite's main dataset, in this order and joined by ``_``: a look with its level, media, motion and
 the percentage of the data that has it; a body; an amount of transitions; or ``sample``.
 """
@@ -54,7 +54,7 @@ _MILLION: Final = 1_000_000
 
 
 class _Vocabulary:
-    """The words that a variant may begin with; suites and looks add theirs."""
+    """The words that a variant may contain; suites and looks add theirs."""
 
     def __init__(self) -> None:
         self.looks: set[str] = set()
@@ -85,7 +85,7 @@ class _Vocabulary:
 
 
 def _any(words: Iterable[str]) -> str:
-    """A pattern of alternatives, longest first; of none, one that never matches."""
+    """A pattern of alternatives, longest first; without any, one that never matches."""
     return "|".join(sorted(map(re.escape, words), key=len, reverse=True)) or r"(?!)"
 
 
@@ -95,7 +95,7 @@ _VOCABULARY: Final = _Vocabulary()
 def register_words(
     *, looks: Iterable[str] = (), media: Iterable[str] = (), bodies: Iterable[str] = ()
 ) -> None:
-    """Make names of looks, media and bodies words of the grammar. Doing it again changes nothing.
+    """Add names of looks, media and bodies to the grammar. Repeated calls change nothing.
 
     Raises:
         InvalidIdError: a name is not made of lower-case letters and digits, joined by ``_``.
@@ -103,7 +103,7 @@ def register_words(
     for word in (*looks, *media, *bodies):
         if re.fullmatch(_WORDS, word, re.ASCII) is None:
             raise InvalidIdError(
-                f"{word!r} cannot stand in an id; expected lower-case letters and digits, joined"
+                f"{word!r} cannot be part of an id; expected lower-case letters and digits, joined"
                 " by _"
             )
     _VOCABULARY.add(looks, media, bodies)
@@ -116,12 +116,12 @@ class Variant:
     Attributes:
         look: name of the look, e.g. ``distracting``.
         level: one of :data:`LEVELS`.
-        media: name of the pictures that the look shows.
+        media: name of the images that the look shows.
         motion: one of :data:`MOTIONS`.
         percent: how much of the data has the look, 0 to 100.
         body: name of a changed body, or of a mixture of them, e.g. ``multitask``.
-        amount: transitions, a multiple of 1000, where they are not as many as in the main dataset.
-        sample: the few episodes that come with the package.
+        amount: number of transitions, a multiple of 1000, if it differs from the main dataset's.
+        sample: whether it is the few episodes that come with the package.
     """
 
     look: str | None = None
@@ -187,13 +187,13 @@ class DatasetId:
 
     @property
     def benchmark(self) -> BenchmarkId:
-        """What results on this dataset are compared on: the same at any size."""
+        """The benchmark on which results of this dataset are compared, the same at any size."""
         return BenchmarkId(self.suite, self.task, self.behavior, self.variant, self.version)
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkId:
-    """What results are compared on; observations of any size meet in one."""
+    """The name of a benchmark, on which results are compared; it covers all image sizes."""
 
     suite: str
     task: str
@@ -250,7 +250,7 @@ def parse_benchmark(text: str) -> BenchmarkId:
     expected = f"expected a dataset id without its size, e.g. {_BENCHMARK_EXAMPLE!r}"
     match = _BENCHMARK.fullmatch(checked_text(text))
     if match is None:
-        what = "is no benchmark" if "-v" in text else "names no version"
+        what = "is not a benchmark" if "-v" in text else "has no version"
         raise InvalidIdError(f"{_short(text)!r} {what}; {expected}")
     if _SIZE_WORD.fullmatch(match["variant"] or ""):
         raise InvalidIdError(f"{_short(text)!r} names a size; {expected}")
@@ -267,25 +267,25 @@ def benchmark_of(dataset: DatasetId | str) -> BenchmarkId:
     """The benchmark of a dataset.
 
     Raises:
-        InvalidIdError: the text is no dataset id.
+        InvalidIdError: the text is not a dataset id.
     """
     return (dataset if isinstance(dataset, DatasetId) else parse_id(dataset)).benchmark
 
 
 def without_version(text: str) -> bool:
-    """Whether a text is a dataset id but for its version."""
+    """Whether a text is a dataset id without its version."""
     return _UNVERSIONED.fullmatch(text) is not None
 
 
 def checked_text(name: object) -> str:
-    """What may be an id, as it is.
+    """Return a name unchanged if it is a string.
 
     Raises:
-        InvalidIdError: it is no text.
+        InvalidIdError: it is not a string.
     """
     if not isinstance(name, str):
         raise InvalidIdError(
-            f"expected an id as text, e.g. {EXAMPLE!r}, got {name!r} (a {type(name).__name__})"
+            f"expected an id as a string, e.g. {EXAMPLE!r}, got {name!r} (a {type(name).__name__})"
         )
     return name
 
@@ -325,7 +325,7 @@ def _amount_word(amount: int | None) -> str | None:
 
 
 def _why_not_an_id(text: str) -> str:
-    problem = "names no version" if without_version(text) else "is not a dataset id"
+    problem = "has no version" if without_version(text) else "is not a dataset id"
     return f"{_short(text)!r} {problem}; expected {GRAMMAR}, e.g. {EXAMPLE!r}."
 
 

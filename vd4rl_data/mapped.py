@@ -1,4 +1,4 @@
-"""Memory-mapped arrays as places in files, known by what the files hold."""
+"""Memory-mapped arrays as regions of files, together with a digest of the file's content."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _PAGES: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class MappedRegion:
-    """Where the bytes of a mapped array lie: enough to map it again in another process.
+    """The region of a file that a mapped array views: enough to map it again in another process.
 
     Attributes:
-        path: the file, absolute.
-        start: the first byte of the file that the mapping holds.
-        length: bytes of the mapping.
-        digest: of the mapping, see :func:`_digest`.
-        offset: of the array in the mapping, in bytes.
-        shape: of the array, uint8.
+        path: absolute path of the file.
+        start: first byte of the file that is mapped.
+        length: number of mapped bytes.
+        digest: digest of the mapping, see :func:`_digest`.
+        offset: offset of the array within the mapping, in bytes.
+        shape: shape of the array, which is uint8.
     """
 
     path: str
@@ -38,22 +38,22 @@ class MappedRegion:
     shape: tuple[int, ...]
 
     def open(self) -> NDArray[np.uint8]:
-        """The array, mapped again.
+        """Map the array again.
 
         Raises:
-            DatasetNotFoundError: there is no such file here.
-            DatasetChangedError: it holds something else now.
+            DatasetNotFoundError: the file does not exist on this machine.
+            DatasetChangedError: the file's content has changed.
         """
         if not os.path.exists(self.path):
             raise DatasetNotFoundError(
-                f"{self.path}: the file that pickled frames are mapped from is not here; load the "
-                "dataset on this machine instead"
+                f"{self.path}: the file that the pickled frames are mapped from does not exist on "
+                "this machine; load the dataset here instead"
             )
         size = os.path.getsize(self.path)
         if size < self.start + self.length:
             raise DatasetChangedError(
-                f"{self.path}: expected at least {self.start + self.length} bytes, as when frames "
-                f"of it were pickled, got {size}; the file was replaced: load the dataset again"
+                f"{self.path}: expected at least {self.start + self.length} bytes, as when its "
+                f"frames were pickled, got {size}; the file was replaced: load the dataset again"
             )
         mapping = np.memmap(self.path, np.uint8, "r", self.start, (self.length,))
         found = _digest(mapping)
@@ -68,10 +68,10 @@ class MappedRegion:
 
 
 def mapped_region(array: NDArray[np.uint8]) -> MappedRegion | None:
-    """The place of a uint8 array in a file, or ``None`` if it views no ``numpy.memmap``.
+    """The region of a file that a uint8 array views, or ``None`` if it views no ``numpy.memmap``.
 
-    What identifies the file is read from the mapping, so it is right even if another file was put
-    in its place in the meantime.
+    The digest is computed from the mapping, so it is right even if the file was replaced by another
+    one in the meantime.
     """
     root = _memmap_of(array)
     if root is None:
@@ -102,11 +102,10 @@ def _memmap_of(array: NDArray[np.uint8]) -> Any:
 
 
 def _digest(mapping: NDArray[np.uint8]) -> str:
-    """SHA-256 of the length, the first 4096 bytes and the beginnings of 64 more evenly spread
-    blocks of as many.
+    """SHA-256 of the length and of evenly spread blocks of 4096 bytes, the first one included.
 
-    A dataset file keeps the hash of its structure, and with it that of its whole content, in the
-    first 4096; the others tell files of other kinds apart.
+    The first block of a dataset file holds the hash of its structure, and so that of its whole
+    content; the other blocks distinguish files of other kinds.
     """
     digest = hashlib.sha256(len(mapping).to_bytes(8, "little"))
     for begin in np.linspace(0, len(mapping), _PAGES + 1, endpoint=False).astype(np.int64):

@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""How much memory is still available to this process."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Final
 
 _UNITED: Final = ("memory.max", "memory.current", "inactive_file")
 _SEPARATE: Final = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-"""Limit, usage and the reclaimable part of the usage (a line of ``memory.stat``), as files of a
-control group are called in the two versions of the kernel's interface."""
+"""Names of a control group's files for limit and usage, and of the line of ``memory.stat`` for the
+reclaimable part of the usage, in the two versions of the kernel's interface."""
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that can be taken before the system swaps, or a limit of a container is met.
+    """Bytes that can be allocated before the system swaps or a container's limit is reached.
 
-    Pages of files that the kernel keeps only in case somebody reads them again count as available.
+    The kernel's cache of file pages counts as available.
 
     Args:
         root: where ``proc`` and ``sys`` are.
 
     Returns:
-        The least of what the machine and the control groups of this process leave; ``None`` where
-        the system tells neither (anything but Linux).
+        The minimum of what the machine and the control groups of this process leave; ``None`` if
+        the system reports neither (anything but Linux).
     """
     left = [*_machine(root), *_control_groups(root)]
     return max(0, min(left)) if left else None
@@ -36,7 +36,7 @@ def _machine(root: Path) -> Iterator[int]:
 
 
 def _control_groups(root: Path) -> Iterator[int]:
-    """What is left of each limit that applies: a group's, and those of the groups around it."""
+    """What is left of each limit that applies: the group's own, and its parents'."""
     for line in _lines(root / "proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
@@ -44,7 +44,7 @@ def _control_groups(root: Path) -> Iterator[int]:
         names = _SEPARATE if controllers else _UNITED
         mounted = root / "sys/fs/cgroup" / ("memory" if controllers else "")
         group = PurePosixPath(path.lstrip("/"))
-        # Inside of a container the path may be the host's, and the group be mounted at the top.
+        # Inside a container the path may be the host's, and the group may be mounted at the top.
         for around in (group, *group.parents):
             yield from _left(mounted / around, names)
 

@@ -1,4 +1,4 @@
-"""The data folders: one that is written, and any number that are only read."""
+"""The data folders: one to write to, and any number that are only read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SHARED_DATA_DIRS: Final = "VD4RL_SHARED_DATA_DIRS"
 
 
 def data_dir() -> Path:
-    """Where datasets are written: ``$VD4RL_DATA_DIR``, else ``~/.cache/vd4rl_data``.
+    """The folder that datasets are written to: ``$VD4RL_DATA_DIR``, else ``~/.cache/vd4rl_data``.
 
-    ``$XDG_CACHE_HOME`` takes the place of ``~/.cache`` if it is an absolute path, as its own
-    specification asks.
+    ``$XDG_CACHE_HOME`` replaces ``~/.cache`` if it is an absolute path, as its specification
+    requires.
 
     Raises:
-        DataFolderError: a file stands in the way, or there is no home folder.
+        DataFolderError: a file is in the way, or there is no home folder.
     """
     configured = os.environ.get(DATA_DIR)
     if configured:
@@ -31,15 +31,15 @@ def data_dir() -> Path:
         return Path.home() / ".cache" / "vd4rl_data"
     except RuntimeError as error:
         raise DataFolderError(
-            f"this user has no home folder; set {DATA_DIR} to a folder for datasets"
+            f"this user has no home folder; set {DATA_DIR} to the folder to keep datasets in"
         ) from error
 
 
 def search_dirs() -> list[Path]:
-    """Where datasets are looked for: :func:`data_dir`, then each of ``$VD4RL_SHARED_DATA_DIRS``.
+    """The folders to look for datasets in: :func:`data_dir`, then ``$VD4RL_SHARED_DATA_DIRS``.
 
-    The shared folders (separated like ``$PATH``) may be read-only; nothing is ever written there.
-    One that is not there now, as on a disk of the network, is passed over.
+    The shared folders (separated like ``$PATH``) may be read-only; nothing is ever written there. A
+    folder that does not exist now, e.g. on a network disk, is skipped.
 
     Raises:
         DataFolderError: one of them is a file, or there is no home folder.
@@ -53,11 +53,11 @@ def _folder(variable: str, text: str) -> Path:
         path = Path(text).expanduser()
     except RuntimeError as error:
         raise DataFolderError(
-            f"{variable}: {text!r}: there is no such user here; write the whole path"
+            f"{variable}: {text!r}: there is no such user on this machine; give the full path"
         ) from error
     there = next(each for each in (path, *path.parents) if os.path.lexists(each))
     if os.path.exists(there) and not os.path.isdir(there):
         raise DataFolderError(
-            f"{variable}: expected a folder, got {text!r}, and {there} is a file; name another"
+            f"{variable}: expected a folder, got {text!r}, but {there} is a file; give another path"
         )
     return path

@@ -1,7 +1,7 @@
-"""Suites, simulators and looks that others add, found in every process that imports the package.
+"""Suites, simulators and looks of other packages, loaded in every process that imports this one.
 
-An installed distribution names them in entry points; without installing anything, modules on the
-path are named in ``$VD4RL_PLUGINS``. ``docs/extending.md`` has examples.
+An installed distribution declares them as entry points; without an installation, list modules on
+the import path in ``$VD4RL_PLUGINS``. ``docs/extending.md`` has examples.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SUITES_GROUP: Final = "vd4rl_data.suites"
 """Entry points whose value is a :class:`~vd4rl_data.suite.Suite`: ``module:SUITE``."""
 
 SIMULATORS_GROUP: Final = "vd4rl_data.simulators"
-"""Entry points whose name is that of a simulator, and whose value is its class."""
+"""Entry points whose name is a simulator's name, and whose value is its class."""
 
 LOOKS_GROUP: Final = "vd4rl_data.looks"
 """Entry points whose name is a kind of look, and whose value is its class."""
@@ -32,10 +32,10 @@ imported counts, and their ``SUITE`` is registered if they have one."""
 
 
 def load_plugins() -> None:
-    """Register what others added. Doing it again changes nothing.
+    """Register the plugins. Repeated calls change nothing.
 
     Raises:
-        InvalidPluginError: a module that is named cannot be imported, or what it adds is refused.
+        InvalidPluginError: a plugin cannot be imported, or what it adds is refused.
     """
     for group, table in ((SIMULATORS_GROUP, SIMULATORS), (LOOKS_GROUP, LOOKS)):
         for entry in entry_points(group=group):

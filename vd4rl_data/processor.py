@@ -1,7 +1,7 @@
-"""The processor that this runs on: its name and what it can, for records and for advice.
+"""The processor of this machine: its name and capabilities, for records and warnings.
 
-Speed in low precision is a property of one processor and no rule: where it has no instructions for
-bfloat16, products are emulated and take several times as long as in float32.
+Whether low precision is faster depends on the processor: without instructions for bfloat16,
+products are emulated and take several times as long as in float32.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final
 from vd4rl_data.errors import SlowPrecisionWarning
 
 BFLOAT16_FLAGS: Final = ("amx_bf16", "avx512_bf16", "bf16", "svebf16")
-"""What Linux calls instructions that multiply bfloat16: of x86 the first two, of ARM the others."""
+"""Linux's names of instructions that multiply bfloat16: the first two of x86, the others of ARM."""
 
 _CPUINFO: Final = Path("/proc/cpuinfo")
 _ARITHMETIC: Final = ("amx", "avx", "f16c", "fma", "sse4", "asimd", "sve", "sme", "i8mm", "bf16")
@@ -28,14 +28,14 @@ _FLAGS: Final = ("flags", "Features")
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """What a processor is.
+    """A processor and its capabilities.
 
     Attributes:
-        name: as the system tells it, else its architecture.
+        name: the name that the system reports, else the architecture.
         architecture: e.g. ``x86_64``.
-        cores: that the system shows; ``None`` if it does not.
-        flags: extensions for arithmetic (vectors, matrices, half precision), in the words of Linux,
-            sorted; ``None`` where the system does not list them.
+        cores: number of cores that the system reports; ``None`` if it does not.
+        flags: extensions for arithmetic (vectors, matrices, half precision), under Linux's names,
+            sorted; ``None`` if the system does not list them.
     """
 
     name: str
@@ -45,13 +45,13 @@ class Processor:
 
     @property
     def multiplies_bfloat16(self) -> bool | None:
-        """Whether it has instructions for that; ``None`` if nobody can tell."""
+        """Whether it has instructions to multiply bfloat16; ``None`` if that is unknown."""
         if self.flags is None:
             return None
         return any(flag in self.flags for flag in BFLOAT16_FLAGS)
 
     def record(self) -> dict[str, Any]:
-        """All of it as JSON, for records of what was measured or trained."""
+        """All fields as JSON values, for records of benchmarks and training runs."""
         return {
             "name": self.name,
             "architecture": self.architecture,
@@ -62,7 +62,7 @@ class Processor:
 
 @functools.cache
 def find_processor() -> Processor:
-    """The processor that this runs on."""
+    """The processor of this machine."""
     try:
         text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -71,7 +71,7 @@ def find_processor() -> Processor:
 
 
 def parse_cpuinfo(text: str) -> Processor:
-    """The processor that the text of Linux's ``/proc/cpuinfo`` tells of, as far as it does."""
+    """The processor described by the text of Linux's ``/proc/cpuinfo``, as far as it says."""
     fields: dict[str, str] = {}
     for line in text.splitlines():
         name, colon, value = line.partition(":")
@@ -89,22 +89,22 @@ def parse_cpuinfo(text: str) -> Processor:
 
 
 def warn_about_bfloat16(processor: Processor | None = None) -> None:
-    """Give a :class:`~vd4rl_data.errors.SlowPrecisionWarning` where bfloat16 costs time.
+    """Give a :class:`~vd4rl_data.errors.SlowPrecisionWarning` if bfloat16 is slow here.
 
-    Called by whatever was asked to compute in bfloat16 on a processor; silent where nobody can
-    tell. Python shows the same warning once per process.
+    Call it before computing in bfloat16 on a CPU. It is silent if the capabilities are unknown.
+    Python shows the same warning only once per process.
 
     Args:
-        processor: the one at hand by default.
+        processor: the processor to check; by default this machine's.
     """
     found = find_processor() if processor is None else processor
     if found.multiplies_bfloat16 is not False:
         return
     warnings.warn(
         f"precision bfloat16: {found.name} has no instructions for it (looked for "
-        f"{', '.join(BFLOAT16_FLAGS)}; found {', '.join(found.flags or ()) or 'nothing like it'}), "
-        "so that products are emulated and take several times as long as in float32; pass "
-        "--precision float32 unless you need these very roundings",
+        f"{', '.join(BFLOAT16_FLAGS)}; found {', '.join(found.flags or ()) or 'nothing similar'}), "
+        "so products are emulated and take several times as long as in float32; pass "
+        "--precision float32 unless you need exactly the rounding of bfloat16",
         SlowPrecisionWarning,
         stacklevel=2,
     )

@@ -1,4 +1,4 @@
-"""Progress bars of work that may have been begun by an earlier call."""
+"""Progress bars of work that an earlier call may have begun."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from tqdm import tqdm
 
 
 def skip(bar: tqdm[Any], count: int) -> None:
-    """Move a bar by what was done before: it counts, but not for the speed and the time left."""
+    """Advance a bar by work done earlier, which does not count for the speed and the time left."""
     bar.n += count
     if bar.disable:
-        return  # it has no more than that
+        return  # a disabled bar has no further attributes
     bar.initial += count
     bar.last_print_n += count
 
 
 class StepBar:
-    """A bar that is told where things stand, not how far they went; use it in a ``with``.
+    """A bar that is given absolute positions, not increments; use it in a ``with`` statement.
 
-    The first position is where an earlier call stopped.
+    The first position counts as work of an earlier call.
     """
 
     def __init__(self, total: int, *, title: str = "", show: bool = True) -> None:
-        """A bar over ``total`` steps."""
+        """Start a bar over ``total`` steps."""
         self._title = title
         self._bar = tqdm(
             total=total,
@@ -36,15 +36,15 @@ class StepBar:
         self._begun = False
 
     def __enter__(self) -> StepBar:
-        """The bar is drawn from its creation on."""
+        """Return the bar, which is drawn as soon as it is created."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Draw the bar a last time."""
+        """Draw the bar a last time and close it."""
         self._bar.close()
 
     def move_to(self, step: int, text: str = "") -> None:
-        """So many steps are done; ``text`` follows the title."""
+        """Show that ``step`` steps are finished; ``text`` is shown after the title."""
         if self._title:
             self._bar.set_description(f"{self._title}: {text}" if text else self._title, False)
         if self._begun:

@@ -1,4 +1,4 @@
-"""Sums and the like over many frames, block by block: exact, in little memory."""
+"""Reductions (sum, mean, …) over many frames, block by block: exact, and with little memory."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Axis: TypeAlias = int | tuple[int, ...] | None
-"""As numpy's: axes to reduce, ``None`` for all."""
+"""Axes to reduce, as in numpy; ``None`` for all."""
 
 BLOCKWISE: Final = frozenset({"sum", "mean", "var", "std", "min", "max"})
-"""What :class:`BlockReductions` does."""
+"""The methods of :class:`BlockReductions`."""
 
 _BLOCK_BYTES: Final = 2**26
 
@@ -24,8 +24,8 @@ class BlockReductions:
         self, shape: tuple[int, ...], take: Callable[[int, int], NDArray[np.uint8]]
     ) -> None:
         """Args:
-        shape: of the whole.
-        take: gives rows ``begin`` to ``end``.
+        shape: shape of the whole array.
+        take: a function that returns rows ``begin`` to ``end``.
         """
         self._shape = shape
         self._take = take
@@ -123,7 +123,7 @@ class BlockReductions:
 def _joined(
     function: np.ufunc, parts: list[NDArray[Any]], axes: tuple[int, ...], keepdims: bool
 ) -> Any:
-    """The reduction of the whole, from those of its blocks (which kept their axes)."""
+    """The reduction of the whole array, from those of its blocks (which kept their axes)."""
     whole = function.reduce(parts, axis=0) if 0 in axes else np.concatenate(parts)
     return whole if keepdims else np.squeeze(whole, axes)[()]
 
@@ -134,7 +134,7 @@ def _squared(block: NDArray[np.uint8]) -> NDArray[np.uint16]:
 
 
 def _finished(values: Any, dtype: DTypeLike | None, out: Any) -> Any:
-    """What numpy's reductions do with ``dtype`` and ``out``, at the end."""
+    """Apply ``dtype`` and ``out`` to a result, as numpy's reductions do."""
     if out is not None:
         out[...] = values
         return out

@@ -1,8 +1,8 @@
-"""What exists: suites, tasks and datasets by name, and their lookup.
+"""The registry: suites, tasks and datasets by name, and their lookup.
 
-Registering is idempotent; another record under a known name is refused. What this package knows is
-registered when it is imported (:mod:`vd4rl_data.suites`), and so is what others added by entry
-points or ``$VD4RL_PLUGINS`` (:mod:`vd4rl_data.plugins`).
+Registering is idempotent; a different record under a known name is refused. Importing the package
+registers its own suites (:mod:`vd4rl_data.suites`) and those of plugins, from entry points or
+``$VD4RL_PLUGINS`` (:mod:`vd4rl_data.plugins`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vd4rl_data.suite import Benchmark, Suite
 
 SUITES: Final[dict[str, Suite]] = {}
 TASKS: Final[dict[str, TaskSpec]] = {}
-"""By name; a task that one suite alone has also as ``Suite/name``."""
+"""Tasks by name; a task that belongs to one suite alone is also found as ``Suite/name``."""
 
 DATASETS: Final[dict[str, DatasetSpec]] = {}
 BENCHMARKS: Final[dict[str, Benchmark]] = {}
@@ -46,7 +46,7 @@ def register_suite(suite: Suite) -> Suite:
     ids = [row.id for row in (*suite.datasets, *suite.benchmarks)]
     for row_id in ids:
         if row_id.suite != suite.name:
-            raise InvalidIdError(f"suite {suite.name!r} holds a row of another one: {row_id}")
+            raise InvalidIdError(f"suite {suite.name!r} holds a row of another suite: {row_id}")
     _register_variants(row_id.variant for row_id in ids)
     for task in suite.tasks:
         register_task(task, suite.name)
@@ -62,8 +62,9 @@ def register_task(spec: TaskSpec, suite: str | None = None) -> TaskSpec:
 
     Args:
         spec: the task.
-        suite: the suite that alone has it. Two suites may then have tasks of one name; they are
-            found as ``Suite/name``, and the first one by its bare name, too.
+        suite: the suite that the task belongs to, if it belongs to one alone. Two suites may then
+            have tasks of the same name: both are found as ``Suite/name``, and the first one
+            registered also by its bare name.
 
     Raises:
         ValueError: another task already has this name.
@@ -98,7 +99,7 @@ def get_task_spec(name: str) -> TaskSpec:
     """Look a task up.
 
     Raises:
-        UnknownTaskError: with the nearest known name.
+        UnknownTaskError: there is no such task; the message has the nearest known name.
     """
     if isinstance(name, str) and name in TASKS:  # pyright: ignore[reportUnnecessaryIsInstance]
         return TASKS[name]
@@ -109,7 +110,7 @@ def get_task_spec(name: str) -> TaskSpec:
 
 
 def get_dataset_spec(name: str) -> DatasetSpec:
-    """Look a dataset up by its id; one that the catalog has at another size is a dataset, too.
+    """Look a dataset up by its id, at any size, if the catalog has it at some size.
 
     Raises:
         InvalidIdError: the id does not follow the grammar.
@@ -129,7 +130,7 @@ def get_dataset_spec(name: str) -> DatasetSpec:
 
 
 def at_size(spec: DatasetSpec, size: int) -> DatasetSpec:
-    """The same dataset with pictures of another size, in pixels; nobody publishes its files."""
+    """The same dataset with frames of another size, in pixels, whether published or not."""
 
     def resized(environment: EnvironmentSpec) -> EnvironmentSpec:
         return dataclasses.replace(environment, size=size)
@@ -149,7 +150,7 @@ def list_datasets(
     behavior: str | None = None,
     size: int | None = None,
 ) -> list[DatasetSpec]:
-    """All catalog rows that match every given filter, sorted as registered."""
+    """All catalog rows that match every given filter, in the order of registration."""
     return [
         spec
         for spec in DATASETS.values()
@@ -161,7 +162,7 @@ def list_datasets(
 
 
 def _register_variants(variants: Iterable[Variant | None]) -> None:
-    """Make the words of rows words of the grammar."""
+    """Add the words of rows to the grammar of ids."""
     found = [variant for variant in variants if variant is not None]
     register_words(
         looks={variant.look for variant in found if variant.look is not None},
@@ -171,7 +172,7 @@ def _register_variants(variants: Iterable[Variant | None]) -> None:
 
 
 def _parsed(name: str) -> DatasetId:
-    """Parse an id; a mistake is answered with what the catalog has that is like it."""
+    """Parse an id; errors suggest the most similar id of the catalog."""
     try:
         return parse_id(name)
     except InvalidIdError as error:
@@ -184,13 +185,13 @@ def _parsed(name: str) -> DatasetId:
             if not versions:
                 raise
             newest = f"{name}-v{max(versions)}"
-            raise InvalidIdError(f"{name!r} names no version; the newest is {newest}.") from None
+            raise InvalidIdError(f"{name!r} has no version; the newest is {newest}.") from None
         raise InvalidIdError(f"{error}{_did_you_mean(name[:200], DATASETS)}") from None
 
 
 def _did_you_mean(name: object, known: Mapping[str, Any]) -> str:
     if not isinstance(name, str):
-        return " Names are text."
+        return " Names are strings."
     close = difflib.get_close_matches(name, known, n=1)
     if not close:
         lowered = {key.lower(): key for key in known}

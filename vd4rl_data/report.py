@@ -1,4 +1,4 @@
-"""Episode returns beside the published ones, as a person likes to read them."""
+"""Episode returns beside the published ones, formatted for readers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ROWS: Final = {
 def comparison(spec: DatasetSpec, statistics: ReturnStatistics, num_episodes: int) -> str:
     """How the mean return compares with the published one, in one line.
 
-    Returns that the task cannot pay are told instead.
+    If the task can never give some of the returns, the line says so instead.
     """
     return ": ".join(comparison_parts(spec, statistics, num_episodes))
 
@@ -40,11 +40,11 @@ def comparison_parts(
     if impossible is not None:
         return (impossible,)
     if spec.published_returns is None:
-        return ("nothing was published to compare with",)
+        return ("no published returns to compare with",)
     found = compare_means(spec, statistics, num_episodes)
     if found is None:
         difference = statistics.mean - spec.published_returns.mean
-        return (f"{difference:+.1f}", "one episode has no sampling error to compare it with")
+        return (f"{difference:+.1f}", "a single episode does not allow a comparison")
     return interval_text(found), verdict_text(found)
 
 

@@ -16,7 +16,7 @@ def checked_rows(rows: ArrayRows, count: int) -> NDArray[np.int64]:
     """Rows in [0, ``count``), of any shape.
 
     Raises:
-        IndexError: they are no integers, or one lies outside.
+        IndexError: they are not integers, or one is out of range.
     """
     wanted = np.asarray(rows)
     if wanted.size == 0:
@@ -36,7 +36,7 @@ def rows_of_index(key: Any, count: int) -> NDArray[np.int64]:
     """Rows of an index: an integer or integers in [-N, N), or a boolean mask of shape (N,).
 
     Raises:
-        IndexError: it is none of these, or reaches outside.
+        IndexError: it is none of these, or out of range.
     """
     index = np.asarray(key)
     if index.dtype == np.bool_:

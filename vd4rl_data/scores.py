@@ -16,14 +16,14 @@ from vd4rl_data.spec import DatasetSpec, ReturnScore, ReturnStatistics, Score, S
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSummary:
-    """What a score may depend on.
+    """Everything that a score may depend on.
 
     Attributes:
-        episode_return: undiscounted.
-        length: in time steps.
-        success: whether the task was solved at any time step, or how much of it at the last, from
-            0 to 1; ``None`` where the environment does not say.
-        info: what else the environment said at the last step.
+        episode_return: undiscounted return.
+        length: number of time steps.
+        success: whether the task was solved at any time step, or how much of it at the last one,
+            from 0 to 1; ``None`` if the environment does not report it.
+        info: whatever else the environment reported at the last step.
     """
 
     episode_return: float
@@ -66,17 +66,17 @@ def return_score(spec: DatasetSpec) -> ReturnScore:
             " returns."
         )
     raise NoScoreError(
-        f"{spec.name}: its score is no function of the return ({spec.score.source}). Use"
-        " vd4rl_data.scores.score(spec, summary), or Evaluation.normalized(id), which know what"
-        " else happened."
+        f"{spec.name}: its score is not a function of the return ({spec.score.source}). Use"
+        " vd4rl_data.scores.score(spec, summary), or Evaluation.normalized(id), which know more"
+        " about the episode."
     )
 
 
 def score(spec: DatasetSpec, episode: EpisodeSummary) -> float:
-    """The score of one episode, 0 to 1, whatever it is made of.
+    """The score of one episode, 0 to 1, by whatever rule the dataset has.
 
     Raises:
-        NoScoreError: the dataset has no score, or the summary does not say what it is made of.
+        NoScoreError: the dataset has no score, or the summary lacks what the score needs.
     """
     if spec.score is None:
         return_score(spec)  # raises
@@ -84,14 +84,14 @@ def score(spec: DatasetSpec, episode: EpisodeSummary) -> float:
 
 
 def score_of(rule: Score | None, episode: EpisodeSummary, name: str) -> float:
-    """The score of one episode by a rule; raises what :func:`score` does."""
+    """The score of one episode by a rule; raises the same errors as :func:`score`."""
     if isinstance(rule, ReturnScore):
         return float(_of_return(rule, np.float64(episode.episode_return)))
     if isinstance(rule, SuccessScore):
         if episode.success is None:
             raise NoScoreError(
-                f"{name}: the score is the success of an episode ({rule.source}), and this one's"
-                " environment does not say whether it succeeded"
+                f"{name}: the score is the success of an episode ({rule.source}), but the"
+                " environment did not report whether this episode succeeded"
             )
         return float(episode.success)
     if rule is None:
@@ -101,7 +101,7 @@ def score_of(rule: Score | None, episode: EpisodeSummary, name: str) -> float:
 
 
 def describe_score(rule: Score | None) -> str:
-    """What a score is, in a few words for readers."""
+    """Describe a score in a few words, for readers."""
     if rule is None:
         return "none: the constants were never published"
     if isinstance(rule, ReturnScore):

@@ -1,10 +1,10 @@
-"""Every random stream of the project, each for one purpose, so that no two ever share their draws.
+"""All random streams of the project, one per purpose, so that no two ever share random numbers.
 
 A stream is ``numpy.random.SeedSequence(0, spawn_key=(number, *words))``: the number of its purpose,
-and four 32-bit words for every key, so that no two lists of keys give the same words. Entropy is
-not used for keys: numpy pads it with zeros, and ``SeedSequence((seed, 0))`` is
-``SeedSequence(seed)``. The one exception is the oldest stream, the validation split's, which all
-published manifests hold: it is ``SeedSequence(0)`` itself.
+and four 32-bit words for every key, so that different keys never give the same words. Keys are not
+passed as entropy, because numpy pads entropy with zeros: ``SeedSequence((seed, 0))`` equals
+``SeedSequence(seed)``. The one exception is the oldest stream, the validation split's, on which all
+published manifests rely: it is ``SeedSequence(0)`` itself.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from typing import Any, Final, SupportsIndex, TypeAlias
 import numpy as np
 
 EVALUATION_PROTOCOL: Final = 2
-"""How :func:`vd4rl_data.evaluate` chooses its episodes, named in results. 1: the episodes started
-as those that were collected with the same seed; 2: in streams of their own."""
+"""Version of how :func:`vd4rl_data.evaluate` seeds its episodes; results name it. 1: episodes began
+like those collected with the same seed; 2: evaluation has streams of its own."""
 
 COLLECTION_RECIPE: Final = 2
-"""How the pipeline chooses its episodes, named in manifests. 1: all behaviors of a task shared
-their initial states and action noise; 2: every task and behavior has streams of its own."""
+"""Version of how the pipeline seeds its episodes; manifests name it. 1: all behaviors of a task
+shared initial states and action noise; 2: every task and behavior has streams of its own."""
 
 Key: TypeAlias = SupportsIndex | str
 """An integer in [0, 2**128), Python's or numpy's, or a name."""
 
 TRAINING_STREAMS: Final = 2
-"""How training draws weights, batches and noise, named in checkpoints. 1: from streams that later
-episodes of the evaluation started from, too."""
+"""Version of how training draws weights, batches and noise; checkpoints name it. 1: from streams
+that some evaluation episodes also used; 2: from streams of its own."""
 
 _WORDS: Final = 4
 _WORD_BITS: Final = 32
 
 
 class Purpose(Enum):
-    """What a stream is for: a number that never changes, and the names of its keys."""
+    """The purpose of a stream: a number that never changes, and the names of its keys."""
 
     VALIDATION_SPLIT = (0, ())
     EVALUATION_EPISODE = (1, ("seed", "episode"))
@@ -77,11 +77,11 @@ def stream(purpose: Purpose, *keys: Key) -> np.random.SeedSequence:
     """The random stream of one purpose.
 
     Args:
-        purpose: what it is for.
-        keys: as many as :attr:`Purpose.keys` names; integers in [0, 2**128), or names.
+        purpose: the purpose of the stream.
+        keys: one value for each of :attr:`Purpose.keys`; integers in [0, 2**128), or names.
 
     Raises:
-        ValueError: another number of keys, or an integer out of range.
+        ValueError: the number of keys is wrong, or an integer is out of range.
         TypeError: a key is neither an integer nor a name.
     """
     if len(keys) != len(purpose.keys):
@@ -100,23 +100,23 @@ def stream(purpose: Purpose, *keys: Key) -> np.random.SeedSequence:
 
 
 def generator(purpose: Purpose, *keys: Key) -> np.random.Generator:
-    """A fresh generator at the start of a stream; raises what :func:`stream` does."""
+    """A new generator at the start of a stream; raises the same errors as :func:`stream`."""
     return np.random.default_rng(stream(purpose, *keys))
 
 
 def word(purpose: Purpose, *keys: Key) -> int:
-    """The first word of a stream, in [0, 2**32), as a seed for others' generators.
+    """The first word of a stream, in [0, 2**32), to seed the generators of other libraries.
 
-    Raises what :func:`stream` does.
+    Raises the same errors as :func:`stream`.
     """
     return int(stream(purpose, *keys).generate_state(1, np.uint32)[0])
 
 
 def family_of(rng: np.random.Generator) -> np.random.SeedSequence:
-    """What the generators of a sampler's passes come from.
+    """The family of streams that the generators of a sampler's passes come from.
 
-    That is the state of a generator, which is left as it is, and how many families were made from
-    its seed, so that two families of one generator differ.
+    It is derived from the state of a generator, which is left unchanged, and from how many families
+    were made of its seed, so that two families of one generator differ.
     """
     words = copy.deepcopy(rng).integers(0, 2**32, 4, dtype=np.uint32).tolist()
     spawn: Any = getattr(rng.bit_generator.seed_seq, "spawn", None)
@@ -125,34 +125,34 @@ def family_of(rng: np.random.Generator) -> np.random.SeedSequence:
 
 
 def member_of(family: np.random.SeedSequence, number: int) -> np.random.Generator:
-    """The generator of one pass: a function of family and number alone."""
+    """The generator of one pass, determined by family and number alone."""
     key = (*family.spawn_key, number)
     return np.random.default_rng(np.random.SeedSequence(family.entropy, spawn_key=key))
 
 
 def family_state(family: np.random.SeedSequence) -> list[Any]:
-    """A family of streams in plain values; :func:`family_from` makes it again."""
+    """A family of streams as plain values; :func:`family_from` is the inverse."""
     return [family.entropy, list(family.spawn_key)]
 
 
 def family_from(state: Sequence[Any]) -> np.random.SeedSequence:
-    """The family that :func:`family_state` told.
+    """Rebuild the family from what :func:`family_state` returned.
 
     Raises:
-        ValueError, TypeError: the state is none.
+        ValueError, TypeError: it is not the state of a family.
     """
     entropy, spawn_key = state
     return np.random.SeedSequence(entropy, spawn_key=tuple(spawn_key))
 
 
 def evaluation_seed(protocol: int, seed: int, episode: int) -> int:
-    """What an episode of an evaluation is reset with, in [0, 2**32).
+    """The seed that an episode of an evaluation is reset with, in [0, 2**32).
 
     Args:
-        protocol: version of the evaluation protocol, 1 to :data:`EVALUATION_PROTOCOL`; what was
-            recorded under an earlier one can still be told from episodes that somebody chose.
-        seed: of the evaluation.
-        episode: its number.
+        protocol: version of the evaluation protocol, 1 to :data:`EVALUATION_PROTOCOL`; earlier ones
+            are kept to tell their recorded episodes from episodes that somebody picked.
+        seed: seed of the evaluation.
+        episode: number of the episode.
     """
     if protocol == 1:
         sequence = np.random.SeedSequence(seed, spawn_key=(episode,))

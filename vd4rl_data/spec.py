@@ -1,7 +1,7 @@
-"""What a task, an environment and a dataset are: frozen records, and nothing that acts.
+"""Frozen records that describe tasks, environments and datasets.
 
 Records hold plain values, so that they can be compared, pickled, sent to worker processes and
-written as JSON (:mod:`vd4rl_data.plain`). Which of them exist is said by :mod:`vd4rl_data.suites`.
+written as JSON (:mod:`vd4rl_data.simulators.plain`). :mod:`vd4rl_data.suites` defines the rows.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class FixedCamera:
 
 @dataclass(frozen=True, slots=True)
 class FreeCamera:
-    """A camera placed by hand.
+    """A camera at a position of its own.
 
     Attributes:
-        lookat: the point it looks at, in meters.
-        distance: from that point, in meters.
-        azimuth, elevation: of the direction it looks in, in degrees.
+        lookat: the point that it looks at, in meters.
+        distance: distance from that point, in meters.
+        azimuth, elevation: direction that it looks in, in degrees.
     """
 
     lookat: tuple[float, float, float]
@@ -54,9 +54,9 @@ class Edit:
     """One attribute of one element of the simulator's model, set to other numbers.
 
     Attributes:
-        element: its kind, e.g. ``geom``.
-        name: its name.
-        attribute: e.g. ``size``.
+        element: kind of the element, e.g. ``geom``.
+        name: name of the element.
+        attribute: name of the attribute, e.g. ``size``.
         value: the numbers that replace the model's.
     """
 
@@ -72,7 +72,7 @@ class Body:
 
     Attributes:
         name: a word of the id grammar.
-        edits: made one after the other.
+        edits: the edits, applied in order.
     """
 
     name: str
@@ -81,17 +81,17 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Changed pixels: how a picture differs from the one that the simulator would draw.
+    """Changed pixels: how a frame differs from the one that the simulator itself would draw.
 
     Attributes:
-        kind: who draws it: a name of :data:`vd4rl_data.simulators.LOOKS`, or ``module:class``.
-        level: how much, e.g. ``easy``; ``None`` where there are no levels.
-        parts: what is changed, of ``colors``, ``camera``, ``background``; empty where the kind
-            leaves no choice.
-        media: name of the pictures that it shows; ``None`` where it needs none.
+        kind: the look's class: a name of :data:`vd4rl_data.simulators.LOOKS`, or ``module:class``.
+        level: how strong it is, e.g. ``easy``; ``None`` if the kind has no levels.
+        parts: what is changed, of ``colors``, ``camera``, ``background``; empty if the kind leaves
+            no choice.
+        media: name of the images that it shows; ``None`` if it needs none.
         dynamic: whether it moves during an episode.
-        seed: all episodes look as this seed says; ``None`` lets every episode look differently,
-            as its own seed says.
+        seed: seed of the look in all episodes; ``None`` gives every episode a look of its own, from
+            the episode's seed.
         settings: whatever else the kind needs; plain values.
     """
 
@@ -110,18 +110,18 @@ class TaskSpec:
 
     Attributes:
         name: domain and goal, e.g. ``walker_walk``.
-        simulator: who simulates it: a name of :data:`vd4rl_data.simulators.SIMULATORS`, or
+        simulator: the simulator's class: a name of :data:`vd4rl_data.simulators.SIMULATORS`, or
             ``module:class``.
-        settings: what that simulator needs to know; a frozen dataclass of its own.
-        camera: what observes.
+        settings: the simulator's settings for this task; a frozen dataclass of the simulator's.
+        camera: the camera that observes the task.
         action_repeat: environment steps per time step; rewards are summed over them.
         horizon: environment steps per episode.
         action_size: dimensions of the action, each in [-1, 1].
-        reward_range: the least and the largest reward of an environment step.
-        graded: whether rewards are graded, so that chance never gives one return twice; ``False``
-            where they are counts.
-        state_layout: names and sizes of what the proprioceptive state is made of, in order; empty
-            where it is unknown or there is none.
+        reward_range: the smallest and the largest reward of an environment step.
+        graded: whether rewards are graded, so that two episodes never have the same return by
+            chance; ``False`` if they are counts.
+        state_layout: name and size of each part of the proprioceptive state, in order; empty if it
+            is unknown or there is no such state.
         body: how the robot differs from the simulator's own; ``None`` if it does not.
     """
 
@@ -144,14 +144,14 @@ class TaskSpec:
 
     @property
     def return_range(self) -> tuple[float, float]:
-        """The least and the largest undiscounted return of a full episode."""
+        """The smallest and the largest undiscounted return of a full episode."""
         low, high = self.reward_range
         return low * self.horizon, high * self.horizon
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentSpec:
-    """What an agent sees and acts in: a task, how it looks, and the size of its pictures.
+    """The environment that an agent acts in: a task, its look, and the size of the observations.
 
     Attributes:
         task: the task.
@@ -175,7 +175,7 @@ class ReturnScore:
 
     Attributes:
         low, high: undiscounted returns that map to 0 and 1.
-        source: who says so.
+        source: where this definition comes from.
     """
 
     low: float
@@ -185,10 +185,10 @@ class ReturnScore:
 
 @dataclass(frozen=True, slots=True)
 class SuccessScore:
-    """The score of an episode is its success, from 0 to 1; the return says nothing about it.
+    """The score of an episode is its success, from 0 to 1; the return does not matter.
 
     Attributes:
-        source: who says what success is.
+        source: where the definition of success comes from.
         when: whether the task has to be solved at any time step of the episode, or at the last.
     """
 
@@ -202,7 +202,7 @@ class SummaryScore:
 
     Attributes:
         function: ``module:function``, from :class:`vd4rl_data.scores.EpisodeSummary` to a float.
-        source: who says so.
+        source: where this definition comes from.
     """
 
     function: str
@@ -231,7 +231,7 @@ class ReturnStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of a mixture: how much of a dataset was collected in one environment, 0 to 1."""
+    """A part of a mixture: the share of a dataset, 0 to 1, collected in one environment."""
 
     environment: EnvironmentSpec
     share: float
@@ -251,12 +251,12 @@ class DatasetSpec:
         evaluations: name → the environments that agents trained on it are evaluated in, whose
             episodes take turns; :data:`ORIGINAL` is always there.
         num_transitions, num_episodes: size of the complete dataset.
-        score: how an episode is scored; ``None`` where that was never published.
-        published_returns: the paper's statistics, ``None`` where there are none.
-        parts: ids whose concatenation this dataset is; empty if it is stored itself.
+        score: how an episode is scored; ``None`` if that was never published.
+        published_returns: the paper's statistics; ``None`` if there are none.
+        parts: ids of the datasets that this one concatenates; empty if it is stored itself.
         license, citation: SPDX name and BibTeX entry of the data.
         source: where the figures of this row come from.
-        bundled: shipped inside the wheel.
+        bundled: whether it is shipped inside the wheel.
         name: the id as text.
     """
 
@@ -275,7 +275,7 @@ class DatasetSpec:
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Write the id down."""
+        """Set ``name`` from the id."""
         object.__setattr__(self, "name", format_id(self.id))
 
     @property

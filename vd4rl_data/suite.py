@@ -1,4 +1,4 @@
-"""What a suite is, with what results on it are compared on and shown in: frozen records."""
+"""Frozen records that describe a suite, its benchmarks, and the tables of its results."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from vd4rl_data.spec import DatasetSpec, Score, TaskSpec
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """What results are compared on: datasets that differ in nothing but their size.
+    """The unit on which results are compared: datasets that differ only in their image size.
 
-    A row says nothing about whether the library can load the data.
+    A row does not imply that the library can load the data.
 
     Attributes:
         id: the name.
-        family: which table of its suite it belongs to.
+        family: key of the table of its suite that it belongs to.
         sizes: image sizes that its papers use.
         environments: names of the environments in which agents may be evaluated.
-        metric: what the score is made of.
-        return_range: the least and the largest possible episode return.
-        score: ``None`` where constants were never published.
-        task: what replays are played in; ``None`` where the library cannot simulate it.
-        source: of these figures.
-        printed_low: another lower end of the score that a paper's own table used.
-        graded: whether returns are sums of graded rewards, so that chance never repeats one.
+        metric: what the score is based on.
+        return_range: the smallest and the largest possible episode return.
+        score: how an episode is scored; ``None`` if the constants were never published.
+        task: the task in which actions are replayed; ``None`` if the library cannot simulate it.
+        source: where these figures come from.
+        printed_low: another lower end of the score, which a paper's own table used.
+        graded: whether returns are sums of graded rewards, so that two are never equal by chance.
     """
 
     id: BenchmarkId
@@ -47,19 +47,20 @@ class Section:
     """One table of a suite's results.
 
     Attributes:
-        key: unique within the suite; benchmarks stand in the table that their family names, and in
-            ``other`` what cannot be compared.
-        title, about: for readers.
+        key: unique within the suite; a benchmark is shown in the table that its family names, and
+            what cannot be compared in the table ``other``.
+        title, about: headline and explanation for readers.
         by_benchmark: rows are benchmarks and columns are algorithms, for tables of many benchmarks
             and few algorithms.
         unit: what a cell shows.
-        ranked: whether averages and ranks over its columns mean anything.
-        sizes_by_task: the paper fixed an image size per task, so that a row holds several.
-        environments: the table of what was evaluated in one of these, whatever its family.
-        scales: the table of what was printed in one of these scales, whatever its family.
-        track: the table of results of another track than offline training.
-        environment_steps: the online budget that its results share; others stand in ``other``.
-            ``None`` takes any: rows of different budgets are then neither ranked nor compared.
+        ranked: whether averages and ranks over its columns are meaningful.
+        sizes_by_task: whether the paper fixed an image size per task, so that a row mixes sizes.
+        environments: results evaluated in one of these belong here, whatever their family.
+        scales: results printed in one of these scales belong here, whatever their family.
+        track: results of this track, other than offline training, belong here.
+        environment_steps: the online budget that its results share; other budgets are shown in
+            ``other``. ``None`` accepts any: rows of different budgets are then neither ranked nor
+            compared.
     """
 
     key: str
@@ -81,12 +82,12 @@ class Suite:
 
     Attributes:
         name: the first part of its ids.
-        title: as its paper writes it.
-        tasks: of this suite alone; tasks that suites share are registered by themselves.
+        title: the name as its paper writes it.
+        tasks: tasks of this suite alone; tasks that suites share are registered separately.
         datasets: rows of the catalog.
-        benchmarks: what results can be given for.
+        benchmarks: the benchmarks on which results can be submitted.
         sections: tables of results, in order.
-        paper: address.
+        paper: address of the paper.
         license, citation: SPDX name and BibTeX entry of the data.
     """
 

@@ -127,7 +127,7 @@ class PublishedAgent:
         }
 
     def double(self) -> None:
-        """Go on in float64."""
+        """Convert to float64."""
         for network in self.networks.values():
             network.double()
         self.make_optimizers()

@@ -1,4 +1,4 @@
-"""The update as one CUDA graph: a few hundred small kernels started at once."""
+"""The update as one CUDA graph: a few hundred small kernels launched at once."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 from collection.sac.update import Batch, SACLearner
 
 _WARM_UP: int = 3
-"""Updates before the capture, as libraries ask for; they are undone."""
+"""Number of updates before the capture, which CUDA libraries require; they are undone."""
 
 
 class CapturedUpdate:
-    """Calls a learner's update by replaying it. Restore a learner before, not after, the first."""
+    """Runs a learner's update by replaying a graph. Restore a learner before capturing it."""
 
     def __init__(self, learner: SACLearner, batch: Batch, noise: Tensor) -> None:
         """Capture the update.
 
         Args:
-            learner: on a CUDA device; it is left as it was.
-            batch: gives shapes and device.
-            noise: likewise.
+            learner: a learner on a CUDA device; the capture leaves its state unchanged.
+            batch: an example batch, for shapes and device.
+            noise: example noise, for shape and device.
         """
         self._batch = Batch(*(getattr(batch, field.name).clone() for field in fields(batch)))
         self._noise = noise.clone()
@@ -42,7 +42,7 @@ class CapturedUpdate:
         learner.refresh()
 
     def __call__(self, batch: Batch, noise: Tensor) -> None:
-        """One update, as :meth:`SACLearner.update`."""
+        """Make one update, like :meth:`SACLearner.update`."""
         for field in fields(batch):
             getattr(self._batch, field.name).copy_(getattr(batch, field.name))
         self._noise.copy_(noise)

@@ -1,4 +1,4 @@
-"""How good an actor is, by its returns."""
+"""Evaluation of an actor by its episode returns."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Evaluator:
     """Plays the same episodes with every actor it is given, side by side."""
 
     def __init__(self, task: str, episodes: int, seed: int) -> None:
-        """Build so many simulations of a task; the seed decides how the episodes start."""
+        """Build one simulation per episode; the seed determines the initial states."""
         self._simulations = Simulations(task, episodes, seed, seeding.Purpose.POLICY_EVALUATION)
         self._episodes = episodes
 
     def returns(self, actor: Actor) -> list[float]:
-        """Undiscounted returns of the episodes when the actor's mode acts."""
+        """Undiscounted returns of the episodes, played with the actor's mode."""
         self._simulations.start()
         returns: dict[int, float] = {}
         totals = np.zeros(self._episodes)

@@ -1,4 +1,4 @@
-"""The transitions that updates are made of, on the device that computes them."""
+"""The replay memory: transitions to sample batches from, on the device of the updates."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from collection.sac.simulations import Finished
+from collection.sac.simulations import FinishedEpisode
 from collection.sac.update import Batch
 
 
 class ReplayMemory:
-    """Every transition so far. Nothing is ever forgotten: a run keeps at most its own length."""
+    """Every transition of the run so far; none is ever overwritten."""
 
     def __init__(
         self, capacity: int, state_size: int, action_size: int, device: torch.device
     ) -> None:
-        """Space for ``capacity`` transitions of float32 vectors."""
+        """Allocate space for ``capacity`` transitions of float32 vectors."""
         self._device = device
         self._states = torch.zeros(capacity, state_size, device=device)
         self._next_states = torch.zeros(capacity, state_size, device=device)
@@ -29,7 +29,7 @@ class ReplayMemory:
         self._size = 0
 
     def __len__(self) -> int:
-        """How many transitions there are."""
+        """Number of transitions so far."""
         return self._size
 
     def add(
@@ -65,12 +65,12 @@ class ReplayMemory:
         ):
             target[rows] = torch.from_numpy(values).to(self._device)
 
-    def restore(self, finished: Sequence[Finished], stride: int) -> None:
-        """Put recorded episodes back where they were: these rows and no others are filled.
+    def restore(self, finished: Sequence[FinishedEpisode], stride: int) -> None:
+        """Put recorded episodes back into the rows they had; no other rows are filled.
 
         Args:
             finished: all episodes so far.
-            stride: distance of the rows of an episode: the number of simulations.
+            stride: distance between successive rows of an episode: the number of simulations.
         """
         for item in finished:
             episode = item.trajectory
@@ -90,7 +90,7 @@ class ReplayMemory:
             self._size += length
 
     def sample(self, size: int, rng: np.random.Generator) -> Batch:
-        """``size`` transitions, drawn uniformly with replacement."""
+        """Draw ``size`` transitions uniformly with replacement."""
         rows = torch.from_numpy(rng.integers(self._size, size=size)).to(self._device)
         return Batch(
             self._states[rows],

@@ -1,9 +1,9 @@
-"""Multi-layer perceptrons with their gradients written out, several of one shape side by side.
+"""Multi-layer perceptrons with hand-written gradients; networks of one shape run side by side.
 
-An update of SAC is sixteen passes over small layers. Automatic differentiation spends a third of
-its time around them; here one buffer holds all parameters of a group of networks, one all their
-gradients, and nothing but matrix products remains. The same calls run on CUDA and can be captured
-in a graph: no shape and no branch depends on data.
+A SAC update makes sixteen passes over small layers, and automatic differentiation spends a third
+of its time on overhead around them. Here one buffer holds all parameters of a group of networks
+and another all their gradients, so that only matrix products remain. The same calls run on CUDA and
+can be captured in a graph, because no shape and no branch depends on data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 _ALIGNMENT: Final = 16
-"""Floats: every tensor begins at a multiple of 64 bytes."""
+"""In floats: every tensor begins at a multiple of 64 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +28,22 @@ class Linear:
 
 
 class StackedMLP:
-    """G perceptrons with rectified hidden layers, sizes ``(in, hidden, ..., out)``.
+    """G perceptrons with ReLU hidden layers; their sizes are ``(in, hidden, ..., out)``.
 
     Attributes:
         parameters, gradients: float32, flat; the layers are views into them.
-        layers, layer_gradients: in order.
+        layers, layer_gradients: the layers and their gradients, from input to output.
     """
 
     def __init__(
         self, groups: int, sizes: Sequence[int], device: torch.device, *, low_precision: bool
     ) -> None:
         """Args:
-        groups: how many networks.
-        sizes: widths, from input to output.
-        device: where everything lives.
-        low_precision: multiply hidden by hidden layers in bfloat16, with float32 weights kept
-            and accumulated; the first and the last layer stay in float32.
+        groups: number of networks.
+        sizes: layer widths, from input to output.
+        device: device of all tensors.
+        low_precision: multiply between hidden layers in bfloat16; weights are kept and updated
+            in float32, and the first and the last layer stay in float32.
         """
         self.groups, self.sizes = groups, tuple(sizes)
         total = sum(_padded(groups * a * b) + _padded(groups * b) for a, b in self._pairs())
@@ -56,13 +56,13 @@ class StackedMLP:
         self.refresh()
 
     def refresh(self) -> None:
-        """Call after the parameters changed."""
+        """Update the bfloat16 copies of the weights; call this after the parameters changed."""
         for low, layer, copy in zip(self._low, self.layers, self._copies, strict=True):
             if low:
                 copy.copy_(layer.weight)
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
-        """What every layer multiplied, (G, B, in) each, and at the end the output, (G, B, out)."""
+        """The input of every layer, (G, B, in) each, followed by the output, (G, B, out)."""
         hidden = inputs.expand(self.groups, -1, -1)
         operands: list[Tensor] = []
         for number, layer in enumerate(self.layers):
@@ -76,13 +76,13 @@ class StackedMLP:
     def backward(
         self, operands: Sequence[Tensor], gradient: Tensor, *, weights: bool, inputs: bool
     ) -> Tensor | None:
-        """Gradients of what :meth:`forward` computed.
+        """Compute the gradients of :meth:`forward`.
 
         Args:
-            operands: from :meth:`forward`; B may be a part of the rows that went in.
-            gradient: of the loss by the output, (G, B, out).
+            operands: from :meth:`forward`; B may be fewer rows than went in.
+            gradient: gradient of the loss with respect to the output, (G, B, out).
             weights: write :attr:`gradients`.
-            inputs: return the gradient by the input, (G, B, in).
+            inputs: return the gradient with respect to the input, (G, B, in).
         """
         for number in reversed(range(len(self.layers))):
             weight, operand = self._weight(number), operands[number]

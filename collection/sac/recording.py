@@ -1,4 +1,4 @@
-"""The replay as files: every episode of the training run, with the physics states to render it."""
+"""The replay as files: every episode of a training run, with its physics states for rendering."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from collection.rollout import Trajectory
-from collection.sac.simulations import Finished
+from collection.sac.simulations import FinishedEpisode
 from vd4rl_data.errors import CorruptFileError
 from vd4rl_data.storage.atomic import atomic_path
 
@@ -18,7 +18,7 @@ _BY_OBSERVATION: Final = ("physics_states", "states")
 _BY_STEP: Final = ("actions", "rewards", "discounts")
 
 
-def write_recording(path: Path, finished: Sequence[Finished]) -> None:
+def write_recording(path: Path, finished: Sequence[FinishedEpisode]) -> None:
     """Write episodes to one file, which appears whole or not at all.
 
     Raises:
@@ -36,11 +36,11 @@ def write_recording(path: Path, finished: Sequence[Finished]) -> None:
         np.savez(file, **arrays)
 
 
-def read_recording(path: Path) -> Iterator[Finished]:
+def read_recording(path: Path) -> Iterator[FinishedEpisode]:
     """The episodes of a file, in order.
 
     Raises:
-        CorruptFileError: it is not such a file.
+        CorruptFileError: the file is damaged, or not a recording of episodes.
     """
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -57,6 +57,6 @@ def read_recording(path: Path) -> Iterator[Finished]:
             **{name: arrays[name][step : step + length] for name in _BY_STEP},
             terminated=bool(terminated[number]),
         )
-        yield Finished(trajectory, int(first_rows[number]))
+        yield FinishedEpisode(trajectory, int(first_rows[number]))
         row += length + 1
         step += length

@@ -1,4 +1,4 @@
-"""Where a training run lies on disk, and how it is saved so that a kill loses little."""
+"""The folder of a training run, saved so that a kill loses little."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from collection.errors import InvalidSettingError, RunFolderError
 from collection.policy_files import PolicyFile
 from collection.sac.recording import read_recording, write_recording
 from collection.sac.settings import TrainSettings
-from collection.sac.simulations import Finished
+from collection.sac.simulations import FinishedEpisode
 from collection.versions import installed_versions
 from collection.weight_files import SUFFIX, read_weights, write_weights
 from vd4rl_data.processor import find_processor
@@ -39,42 +39,42 @@ _UNREADABLE: Final = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """Files of one run: settings, learning curve, an actor and a recording per checkpoint, and
-    what the run needs to go on.
+    the state that the run continues from.
 
-    The state to go on from is written last, so a checkpoint that it does not know is made again.
+    That state is written last, so a checkpoint that it does not include yet is made again.
     """
 
     path: Path
 
     def check_settings(self, settings: TrainSettings) -> None:
-        """Check that a run with these settings may begin or go on here; nothing is written.
+        """Check that a run with these settings may start or continue here; nothing is written.
 
-        A run may be prolonged: ``steps`` and ``anneal_from`` may differ as long as no annealing has
-        begun, neither as it was nor as it shall be. It may end earlier than it was meant to, but
-        not before its last checkpoint.
+        A run may be extended: ``steps`` and ``anneal_from`` may change as long as annealing has not
+        begun under either the old or the new settings. A run may also be shortened, but not to end
+        before its last checkpoint.
 
         Raises:
-            InvalidSettingError: it belongs to another run; the message says what differs.
-            RunFolderError: what lies there cannot be read.
+            InvalidSettingError: the folder holds another run; the message says what differs.
+            RunFolderError: a file in the folder cannot be read.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise InvalidSettingError(f"{self.path}: expected a folder, this is a file")
+            raise InvalidSettingError(f"{self.path}: expected a folder, got a file")
         if not (self.path / _SETTINGS).is_file():
             return
         wanted = _plain(settings)
-        # Older runs know fewer settings.
+        # Older runs recorded fewer settings.
         known = _plain(TrainSettings(task="", recipe_version=1))
         found = {**known, **self._read_object(_SETTINGS)}
         free = set() if self._has_annealed(found, wanted) else set(_EXTENSIBLE)
         different = [
-            f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} asked for"
+            f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} requested"
             for name in sorted({*found, *wanted} - free)
             if found.get(name) != wanted.get(name)
         ]
         if different:
             raise InvalidSettingError(
                 f"{self.path} holds a run with other settings: {'; '.join(different)}. Give "
-                "the same ones to go on with it, or another folder to start anew"
+                "the same settings to continue it, or another folder to start a new run"
             )
         reached = self.reached()
         if wanted["steps"] < min(reached, found["steps"]):
@@ -84,7 +84,7 @@ class RunFolder:
             )
 
     def claim(self, settings: TrainSettings) -> None:
-        """Make the folder that of this run, once nothing can refuse it any more.
+        """Create the folder and write the run's settings; call this after all other checks.
 
         Raises:
             InvalidSettingError, RunFolderError: see :meth:`check_settings`.
@@ -97,21 +97,21 @@ class RunFolder:
             write_text(path, text)
 
     def reached(self) -> int:
-        """Environment steps of the last checkpoint; 0 before the first."""
+        """Environment steps at the last checkpoint; 0 before the first."""
         return int(self.curve()[-1]["environment_steps"]) if (self.path / _CURVE).is_file() else 0
 
     def _has_annealed(self, *settings: Mapping[str, Any]) -> bool:
-        """Whether the run is past the beginning of an annealing."""
+        """Whether the run is past the start of annealing under any of these settings."""
         reached = self.reached()
         starts = [given.get("anneal_from") for given in settings]
         return any(start is not None and reached > start for start in starts)
 
     def machine(self) -> Mapping[str, Any]:
-        """Versions, device and threads that the run began with."""
+        """Versions, device, processor and threads that the run started with."""
         return self._read_object(_MACHINE)
 
     def note_machine(self, task: TaskSpec, device: torch.device) -> None:
-        """Note, at the start of a run, what else decides its numbers."""
+        """Record, at the start of a run, what else determines its numbers; see :meth:`machine`."""
         path = self.path / _MACHINE
         if not path.is_file():
             name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
@@ -125,20 +125,20 @@ class RunFolder:
             write_text(path, json.dumps(record, indent=1) + "\n")
 
     def note_start(self, policy: PolicyFile) -> None:
-        """Note, at the start of a run, the policy that it begins with."""
+        """Record, at the start of a run, the policy that it starts from."""
         path = self.path / _START
         if not path.is_file():
             write_text(path, json.dumps(policy.description, indent=1) + "\n")
 
     def start(self) -> Mapping[str, Any] | None:
-        """What is known of the policy that the run began with; ``None`` if it was drawn."""
+        """Description of the policy that the run started from; ``None`` for random weights."""
         return self._read_object(_START) if (self.path / _START).is_file() else None
 
     def settings(self) -> TrainSettings:
-        """The settings of the run that lies here.
+        """The settings of the run in this folder.
 
         Raises:
-            RunFolderError: none does, or one of another version.
+            RunFolderError: there is no run, or it is from another version.
         """
         found: dict[str, Any] = {"recipe_version": 1, **self._read_object(_SETTINGS)}
         try:
@@ -153,7 +153,7 @@ class RunFolder:
         self,
         step: int,
         actor: Actor,
-        episodes: Sequence[Finished],
+        episodes: Sequence[FinishedEpisode],
         curve: Sequence[Mapping[str, Any]],
         state: Mapping[str, Any],
     ) -> None:
@@ -162,9 +162,9 @@ class RunFolder:
         Args:
             step: environment steps so far.
             actor: the policy at this moment.
-            episodes: those that ended since the checkpoint before.
+            episodes: the episodes that ended since the previous checkpoint.
             curve: one record per checkpoint so far.
-            state: tensors and plain numbers that the run goes on from.
+            state: tensors and plain numbers that the run continues from.
         """
         for folder in (_REPLAY, _ACTORS):
             (self.path / folder).mkdir(exist_ok=True)
@@ -175,10 +175,10 @@ class RunFolder:
             torch.save({**state, "curve": list(curve)}, temporary)
 
     def load_state(self) -> Mapping[str, Any] | None:
-        """What :meth:`save` was given last, and the curve; ``None`` before the first checkpoint.
+        """The state last given to :meth:`save`, with the curve; ``None`` before a checkpoint.
 
         Raises:
-            RunFolderError: it is damaged.
+            RunFolderError: the file is damaged.
         """
         path = self.path / _STATE
         if not path.is_file():
@@ -187,11 +187,11 @@ class RunFolder:
             return torch.load(path, weights_only=True)
         except _UNREADABLE as error:
             raise RunFolderError(
-                f"{path} cannot be read: it is damaged, or no checkpoint; train into another folder"
+                f"{path} cannot be read: it is damaged or not a checkpoint; use another folder"
             ) from error
 
     def state_mark(self) -> tuple[int, int] | None:
-        """Changes with every checkpoint: whoever read the state sees whether it is still that."""
+        """A value that changes with every checkpoint: shows whether another process saved one."""
         path = self.path / _STATE
         if not path.is_file():
             return None
@@ -202,7 +202,7 @@ class RunFolder:
         """One record per checkpoint.
 
         Raises:
-            RunFolderError: there is none yet, or the file is damaged.
+            RunFolderError: there is no checkpoint yet, or the file is damaged.
         """
         found = self._read_json(_CURVE)
         if not isinstance(found, list) or not found:
@@ -210,14 +210,14 @@ class RunFolder:
         return cast("list[dict[str, Any]]", found)
 
     def actor_path(self, step: int) -> Path:
-        """Where the actor of a checkpoint lies."""
+        """Path of the actor of a checkpoint."""
         return self.path / _ACTORS / f"{step:09d}{SUFFIX}"
 
     def actor(self, step: int) -> Actor:
         """The actor of a checkpoint.
 
         Raises:
-            RunFolderError: it is missing or damaged.
+            RunFolderError: the file is missing or damaged.
         """
         path = self.actor_path(step)
         try:
@@ -225,7 +225,7 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise RunFolderError(f"{path} cannot be read: {error}") from error
 
-    def episodes(self, steps: Sequence[int]) -> Iterator[Finished]:
+    def episodes(self, steps: Sequence[int]) -> Iterator[FinishedEpisode]:
         """The recorded episodes of these checkpoints, in order."""
         for step in steps:
             yield from read_recording(self._recording(step))

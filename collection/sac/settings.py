@@ -1,4 +1,4 @@
-"""What a training run depends on."""
+"""The settings of a training run."""
 
 from __future__ import annotations
 
@@ -13,43 +13,44 @@ Precision = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """Settings of soft actor-critic; defaults as the data of V-D4RL were made, but for two.
+    """Settings of soft actor-critic. All defaults but two are those that made V-D4RL's data.
 
-    That is (``docs/behavior_policies.md`` names sources): three hidden layers of 256, batches of
-    256, discount factor 0.99, tau 0.005, Adam, a learned temperature that aims at an entropy of
+    These are (sources in ``docs/behavior_policies.md``): three hidden layers of 256, batches of
+    256, discount factor 0.99, tau 0.005, Adam, a learned temperature with a target entropy of
     -A nats, 5000 time steps of uniform actions, updates from time step 1000 on.
 
-    Deviations: the learning rate is 3e-4, its agent's default, where its training script has 1e-4,
-    and there is one update every two time steps, where it has one each. Together they reach the
-    same returns at about the same number of time steps with half the updates.
+    The two deviations: the learning rate is 3e-4, the default of V-D4RL's agent, instead of the
+    1e-4 of its training script, and there is one update every two time steps instead of every one.
+    Together they reach the same returns in about as many time steps with half the updates.
 
     Attributes:
         task: name of the task.
-        seed: decides initial weights, episodes, exploration, batches and noise.
-        steps: environment steps in all, those of the random warm-up included; the episodes that are
-            under way then are played to their end.
+        seed: determines initial weights, episodes, exploration, batches and noise.
+        steps: total environment steps, including the random warm-up; episodes still running at the
+            end are played to completion.
         hidden: widths of the hidden layers of actor and critics.
-        learning_rate: of actor, critics and temperature.
+        learning_rate: learning rate of actor, critics and temperature.
         batch_size: transitions per update.
-        discount_factor: per time step.
-        tau: share of the critics that enters their targets at each update.
+        discount_factor: discount factor per time step.
+        tau: weight of the critics in the moving average of their targets, at each update.
         random_steps: time steps of uniform actions at the start.
         learning_starts: time steps before the first update.
-        actor_starts: time steps before the actor and the temperature learn, too; until then the
-            critics learn what the actor that a run begins with is worth.
+        actor_starts: time steps before the actor and the temperature start to learn; until then the
+            critics learn the value of the actor that the run starts from.
         updates_per_step: updates per time step; may be a fraction.
-        initial_temperature: where the learned temperature starts. While rewards are rare, one of 1
-            drowns them for some hundred thousand steps; a smaller one does not.
-        environments: simulations that step together.
-        precision: of the products of hidden layers; weights stay float32. bfloat16 is faster on
-            devices with instructions for it alone.
+        initial_temperature: initial value of the learned temperature. While rewards are rare, a
+            value of 1 drowns them for some hundred thousand steps; a smaller one does not.
+        environments: number of simulations that are stepped together.
+        precision: precision of the products of hidden layers; weights stay float32. bfloat16 is
+            faster only on devices with instructions for it.
         evaluation_episodes: deterministic episodes at each checkpoint.
         checkpoint_steps: environment steps between checkpoints (V-D4RL, appendix B.1).
-        initial_policy: SHA-256 of the policy file whose actor the run begins with; ``None`` draws
-            one.
-        anneal_from: environment step from which the learning rate falls linearly, to nothing at
+        initial_policy: SHA-256 of the policy file whose actor the run starts from; ``None`` starts
+            from random weights.
+        anneal_from: environment step from which the learning rate falls linearly to zero at
             ``steps``; ``None`` keeps it constant.
-        recipe_version: of the random streams; a run of an older one can be read, not gone on with.
+        recipe_version: version of the random streams; runs of older versions can be read but not
+            continued.
     """
 
     task: str
@@ -77,7 +78,7 @@ class TrainSettings:
         """Check the ranges.
 
         Raises:
-            InvalidSettingError: a number makes no sense; the message says which.
+            InvalidSettingError: a setting is out of range; the message says which.
         """
         counts = ("steps", "batch_size", "environments", "evaluation_episodes", "checkpoint_steps")
         for name in counts:
@@ -98,7 +99,7 @@ class TrainSettings:
             self._check("anneal_from", fits, f"less than steps, {self.steps}")
 
     def learning_rate_at(self, environment_steps: int) -> float:
-        """The learning rate after so many environment steps."""
+        """The learning rate after this number of environment steps."""
         if self.anneal_from is None or environment_steps <= self.anneal_from:
             return self.learning_rate
         left = (self.steps - environment_steps) / (self.steps - self.anneal_from)

@@ -1,4 +1,4 @@
-"""Several simulations of one task that step together and record what they did."""
+"""Several simulations of one task that are stepped together and record their episodes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vd4rl_data.simulators import Simulation
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedEpisode:
     """An episode that ended.
 
     Attributes:
-        trajectory: what happened.
-        first_row: where its first transition stands among the transitions of all simulations, in
-            the order of their making; the next ones follow at the distance of their number.
+        trajectory: the recorded episode.
+        first_row: row of its first transition among the transitions of all N simulations, in the
+            order they were made; its other transitions follow at every N-th row.
     """
 
     trajectory: Trajectory
@@ -29,14 +29,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What one time step of N simulations brought.
+    """The outcome of one time step of N simulations.
 
     Attributes:
         states, next_states: float32 (N, P).
         actions: float32 (N, A).
         rewards: float32 (N,).
         terminated: bool (N,).
-        ended: bool (N,), terminated or not.
+        ended: bool (N,), whether the episode ended, by termination or by the time limit.
         finished: the episodes that ended.
     """
 
@@ -46,13 +46,13 @@ class Steps:
     next_states: NDArray[np.float32]
     terminated: NDArray[np.bool_]
     ended: NDArray[np.bool_]
-    finished: list[Finished]
+    finished: list[FinishedEpisode]
 
 
 class Simulations:
-    """N simulations; an episode that ends is followed by the next number's, in whoever is free.
+    """N simulations of one task; when an episode ends, its simulation starts the next number.
 
-    How an episode starts depends on purpose, seed, task and number alone, whatever ran before.
+    The initial state of an episode depends on purpose, seed, task and number alone.
     """
 
     def __init__(self, task: str, count: int, seed: int, purpose: seeding.Purpose) -> None:
@@ -64,40 +64,40 @@ class Simulations:
         self._first_rows: list[int] = []
 
     def start(self, first_episode: int = 0, rows: int = 0) -> None:
-        """Start an episode in each, whatever ran before.
+        """Start an episode in each simulation, whatever ran before.
 
         Args:
-            first_episode: number of the first of them.
-            rows: how many transitions were made before.
+            first_episode: number of the first of these episodes.
+            rows: number of transitions made before.
         """
         self._next_episode, self._rows = first_episode, rows
         self._records = [self._start(simulation) for simulation in self._simulations]
         self._first_rows = [rows + number for number in range(len(self._simulations))]
         if not self._records[0].states:
             raise InvalidSettingError(
-                f"task: {self._task} has no proprioceptive state to learn from; its simulator says"
-                " none"
+                f"task: {self._task} has no proprioceptive state to learn from; its simulator"
+                " reports none"
             )
 
     @property
     def states(self) -> NDArray[np.float32]:
-        """float32 (N, P)."""
+        """Current proprioceptive states, float32 (N, P)."""
         return np.stack([record.states[-1] for record in self._records])
 
     @property
     def all_fresh(self) -> bool:
-        """Every simulation is at the start of an episode."""
+        """Whether every simulation is at the start of an episode."""
         return all(not record.actions for record in self._records)
 
     def step(self, actions: NDArray[np.float32]) -> Steps:
-        """One time step each; actions float32 (N, A)."""
-        states, finished = self.states, list[Finished]()
+        """Take one time step in each simulation; actions float32 (N, A)."""
+        states, finished = self.states, list[FinishedEpisode]()
         before = list(self._records)
         self._rows += len(before)
         for number, (simulation, record) in enumerate(zip(self._simulations, before, strict=True)):
             record.act(simulation, actions[number])
             if record.ended:
-                finished.append(Finished(record.trajectory(), self._first_rows[number]))
+                finished.append(FinishedEpisode(record.trajectory(), self._first_rows[number]))
                 self._records[number] = self._start(simulation)
                 self._first_rows[number] = self._rows + number
         return Steps(

@@ -1,4 +1,4 @@
-"""The training loop: simulate, remember, update; every now and then evaluate and save."""
+"""The training loop: simulate, store, update; at each checkpoint, evaluate and save."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from collection.sac.evaluation import Evaluator
 from collection.sac.memory import ReplayMemory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
-from collection.sac.simulations import Finished, Simulations
+from collection.sac.simulations import FinishedEpisode, Simulations
 from collection.sac.update import Batch, Hyperparameters, SACLearner
 from collection.sac.weights import initialize, load_actor
 from vd4rl_data import seeding
@@ -43,26 +43,27 @@ def train(
     progress: Progress | None = None,
     start: PolicyFile | None = None,
 ) -> RunFolder:
-    """Train a policy, or go on with it where the last checkpoint was.
+    """Train a policy, or continue a run from its last checkpoint.
 
     On one machine and device, with the same versions and number of threads, the same settings give
     the same checkpoints, however often the run was interrupted.
 
-    Whatever refuses the run is found before anything is written.
+    Every reason to refuse the run is checked before anything is written.
 
     Args:
-        settings: of the run.
-        folder: where it is saved.
-        device: of the updates, as torch names it.
+        settings: settings of the run.
+        folder: folder to save the run in.
+        device: torch's name of the device that computes the updates.
         progress: called at the start and after each episode.
-        start: the policy that ``settings.initial_policy`` names.
+        start: the policy to start from, whose SHA-256 is ``settings.initial_policy``.
 
     Raises:
         InvalidSettingError: the folder holds a run with other settings or a longer one, the policy
-            to begin with is another one, or of other sizes, or there is no such device.
-        RunFolderError, CorruptFileError: what lies in the folder is damaged.
-        DatasetLockedError: another process trains into the folder.
-        NoSpaceError: the disk is full; the run goes on from its last checkpoint.
+            to start from is not the one in the settings or has other sizes, or there is no such
+            device.
+        RunFolderError, CorruptFileError: a file in the folder is damaged.
+        DatasetLockedError: another process is training in the folder.
+        NoSpaceError: the disk is full; the run can continue from its last checkpoint.
     """
     run, where = RunFolder(folder), find_device(device)
     run.check_settings(settings)
@@ -73,7 +74,7 @@ def train(
         with write_lock(folder / "run"):
             if run.state_mark() != mark:
                 raise DatasetLockedError(
-                    f"{folder}: another process went on with this run; give the command again"
+                    f"{folder}: another process has continued this run; give the command again"
                 )
             run.claim(settings)
             run.note_machine(get_task_spec(settings.task), where)
@@ -84,10 +85,10 @@ def train(
 
 
 def find_device(name: str) -> torch.device:
-    """The device that torch knows by this name.
+    """The torch device with this name.
 
     Raises:
-        InvalidSettingError: it is none, or not here.
+        InvalidSettingError: there is no such device, or this machine does not have it.
     """
     try:
         device = checked_device(name)
@@ -108,13 +109,13 @@ class Trainer:
         device: torch.device,
         start: PolicyFile | None = None,
     ) -> None:
-        """Start a run, or restore it from its folder, which is only read until :meth:`run`."""
+        """Start a run, or restore it from its folder; only :meth:`run` writes into the folder."""
         self._settings, self._folder, self._device = settings, folder, device
         self._task = get_task_spec(settings.task)
         self._time_steps = self._updates = self._episodes = 0
         self._owed = 0.0
         self._curve: list[dict[str, Any]] = []
-        self._recent: list[Finished] = []
+        self._recent: list[FinishedEpisode] = []
         self._seconds = 0.0
         self._apply: Callable[[Batch, Tensor], None] | None = None
         keys = (settings.seed, settings.task)
@@ -134,7 +135,7 @@ class Trainer:
         else:
             self._simulations.start(int(saved["episodes"]), int(saved["time_steps"]))
         state_size = self._simulations.states.shape[1]
-        # The episodes that are under way at the last step are played to their end.
+        # Episodes still running at the last step are played to completion.
         capacity = -(-settings.steps // self._task.action_repeat)
         capacity += settings.environments * self._task.time_steps
         if saved is not None:
@@ -173,12 +174,12 @@ class Trainer:
 
     @property
     def environment_steps(self) -> int:
-        """Taken so far."""
+        """Environment steps taken so far."""
         return self._time_steps * self._task.action_repeat
 
     def run(self, progress: Progress | None = None) -> None:
-        """Train to the end of the episodes in which the last step falls, so that nothing of them is
-        lost; progress hears first where the run stands.
+        """Train until the last step, and until the episodes running then have ended, so that none
+        is lost; ``progress`` is first called with where the run stands.
         """
         if progress is not None:
             progress(self.environment_steps, self._last_return())
@@ -236,15 +237,15 @@ class Trainer:
             on_cuda = self._device.type == "cuda"
             learner = self._learner
             self._apply = CapturedUpdate(learner, batch, noise) if on_cuda else learner.update
-        torch.set_flush_denormal(True)  # vanishing weights would slow everything down
+        torch.set_flush_denormal(True)  # denormal weights would slow everything down
         try:
             self._apply(batch, noise)
         finally:
-            torch.set_flush_denormal(False)  # the simulation, in this thread too, keeps its bits
+            torch.set_flush_denormal(False)  # it would change the simulation, in the same thread
         self._updates += 1
 
     def _actor(self) -> Actor:
-        """The policy now; on a CPU its arrays are the learner's own memory."""
+        """The current policy; on a CPU its arrays share the learner's memory."""
         layers = self._learner.actor.layers
         return Actor(
             tuple(layer.weight[0].cpu().numpy() for layer in layers),
@@ -273,7 +274,7 @@ class Trainer:
         self._recent = []
 
     def _record(self, returns: list[float]) -> dict[str, Any]:
-        """One line of the learning curve."""
+        """One record of the learning curve."""
         training = [item.trajectory.episode_return for item in self._recent]
         temperature, critics, actor = self._learner.losses.tolist()
         return {

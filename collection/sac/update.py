@@ -1,7 +1,7 @@
-"""SAC's update (Haarnoja et al. 2018, second version), one gradient step of everything.
+"""SAC's update (Haarnoja et al. 2018, second version): one gradient step of every part.
 
-The rule, its order and its constants are those of Stable-Baselines3's ``SAC.train``; a test holds
-both against each other. What differs is how it is computed, see :mod:`collection.sac.mlp`.
+The rule, its order and its constants are those of Stable-Baselines3's ``SAC.train``; a test
+compares the two. Only the way it is computed differs, see :mod:`collection.sac.mlp`.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """What the update depends on.
+    """Hyperparameters of the update.
 
     Attributes:
-        learning_rate: of all three Adam optimizers.
-        discount_factor: per time step.
-        tau: share of the online critics that enters the target critics after each update.
-        target_entropy: nats.
-        low_precision: hidden layers multiply in bfloat16.
+        learning_rate: learning rate of all three Adam optimizers.
+        discount_factor: discount factor per time step.
+        tau: weight of the online critics in the moving average of their targets, at each update.
+        target_entropy: entropy that the temperature aims at, in nats.
+        low_precision: whether hidden layers multiply in bfloat16.
     """
 
     learning_rate: float
@@ -64,12 +64,12 @@ class SACLearner:
         state_size: int,
         action_size: int,
         hidden: tuple[int, ...],
-        settings: Hyperparameters,
+        hyperparameters: Hyperparameters,
         device: torch.device,
     ) -> None:
-        """Parameters are zero until :meth:`load_state_dict` or ``networks`` fills them."""
-        low = settings.low_precision
-        self.settings, self.action_size = settings, action_size
+        """Create the networks with zeros; fill them by :meth:`load_state_dict` or ``networks``."""
+        low = hyperparameters.low_precision
+        self.hyperparameters, self.action_size = hyperparameters, action_size
         inputs = state_size + action_size
         self.actor = StackedMLP(
             1, (state_size, *hidden, 2 * action_size), device, low_precision=low
@@ -89,13 +89,13 @@ class SACLearner:
             _prepare(optimizer)
 
     def update(self, batch: Batch, noise: Tensor) -> None:
-        """One gradient step of temperature, critics and actor, and of the targets.
+        """Make one gradient step of temperature, critics and actor, then update the targets.
 
         Args:
             batch: B transitions.
-            noise: standard normal, (2B, A): for the actions at the states, then at the next ones.
+            noise: standard normal, (2B, A): for actions at the states, then at the next states.
 
-        Writes the losses of temperature, critics and actor to ``losses``; reads nothing back.
+        Writes the losses of temperature, critics and actor to ``losses``, on the device.
         """
         size = len(batch.states)
         alpha = self.log_alpha.exp()
@@ -105,16 +105,16 @@ class SACLearner:
         self._update_temperature(here)
         with_next = torch.cat((batch.next_states, head.actions[size:]), 1)[None]
         next_value = self.targets.forward(with_next)[-1].amin(0)
-        backup = batch.rewards + batch.bootstraps * self.settings.discount_factor * (
+        backup = batch.rewards + batch.bootstraps * self.hyperparameters.discount_factor * (
             next_value - alpha * there
         )
         self._update_critics(torch.cat((batch.states, batch.actions), 1)[None], backup)
         self._update_actor(batch.states, both, head, alpha)
-        self.targets.parameters.lerp_(self.critics.parameters, self.settings.tau)
+        self.targets.parameters.lerp_(self.critics.parameters, self.hyperparameters.tau)
         self.targets.refresh()
 
     def set_learning_rates(self, critics: float, others: float) -> None:
-        """Of the critics, and of actor and temperature, from the next update on."""
+        """Set the learning rates of critics, and of actor and temperature, for later updates."""
         values = (others, critics, others)
         for optimizer, value in zip(self.optimizers, values, strict=True):
             for group in optimizer.param_groups:
@@ -124,7 +124,7 @@ class SACLearner:
                     group["lr"] = value
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next update depends on, but for batch and noise."""
+        """Everything that the next update depends on, except batch and noise."""
         return {
             "actor": self.actor.parameters,
             "critics": self.critics.parameters,
@@ -134,7 +134,7 @@ class SACLearner:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The opposite of :meth:`state_dict`."""
+        """Restore what :meth:`state_dict` returned."""
         for name, network in self.networks().items():
             network.parameters.copy_(state[name])
             network.refresh()
@@ -143,7 +143,7 @@ class SACLearner:
             optimizer.load_state_dict(saved)
 
     def tensors(self) -> list[Tensor]:
-        """All that an update changes, as the very tensors that it changes in place."""
+        """The tensors that an update changes in place."""
         states = [
             state
             for optimizer in self.optimizers
@@ -154,16 +154,16 @@ class SACLearner:
         return [*parameters, self.log_alpha, self.losses, *states]
 
     def refresh(self) -> None:
-        """Call after parameters changed otherwise than by :meth:`update`."""
+        """Call this after changing parameters other than by :meth:`update`."""
         for network in self.networks().values():
             network.refresh()
 
     def networks(self) -> dict[str, StackedMLP]:
-        """By name."""
+        """The networks by name."""
         return {"actor": self.actor, "critics": self.critics, "targets": self.targets}
 
     def _update_temperature(self, log_prob: Tensor) -> None:
-        surplus = (log_prob + self.settings.target_entropy).mean()
+        surplus = (log_prob + self.hyperparameters.target_entropy).mean()
         self.losses[0] = -(self.log_alpha[0] * surplus)
         self._alpha_gradient[0] = -surplus
         self.optimizers[2].step()
@@ -197,7 +197,7 @@ class SACLearner:
         self, parameters: Tensor, gradients: Tensor, device: torch.device
     ) -> torch.optim.Optimizer:
         parameters.grad = gradients
-        rate, on_cuda = self.settings.learning_rate, device.type == "cuda"
+        rate, on_cuda = self.hyperparameters.learning_rate, device.type == "cuda"
         return torch.optim.Adam(
             [parameters],
             lr=torch.tensor(rate, device=device) if on_cuda else rate,
@@ -207,14 +207,14 @@ class SACLearner:
 
 
 def _prepare(optimizer: torch.optim.Optimizer) -> None:
-    """Make Adam's state now: a step with gradients of zero changes nothing but its counter."""
+    """Create Adam's state now: a step with zero gradients changes nothing but its counter."""
     optimizer.step()
     for state in optimizer.state.values():
         state["step"].zero_()
 
 
 class _Head:
-    """A tanh-squashed Gaussian: actions (N, A), their log densities (N, 1), and the way back."""
+    """A tanh-squashed Gaussian: actions (N, A), their log densities (N, 1), and gradients."""
 
     def __init__(self, output: Tensor, noise: Tensor, action_size: int) -> None:
         mean, raw = output.split(action_size, dim=1)
@@ -227,11 +227,11 @@ class _Head:
         self.log_prob = (density - torch.log(self.slope + EPSILON)).sum(1, keepdim=True)
 
     def backward(self, by_actions: Tensor, weight: Tensor, size: int) -> Tensor:
-        """Gradient by the output of the first ``size`` rows, (size, 2A).
+        """Gradient with respect to the first ``size`` rows of the output, (size, 2A).
 
         Args:
-            by_actions: gradient by the actions of everything but the log densities.
-            weight: gradient by each log density.
+            by_actions: gradient with respect to the actions, without the log densities' part.
+            weight: gradient with respect to each log density.
             size: number of rows.
         """
         actions, slope, raw = self.actions[:size], self.slope[:size], self.raw[:size]

@@ -1,4 +1,4 @@
-"""The weights that training starts from: those of Stable-Baselines3's own networks."""
+"""Initial weights of training, distributed like those of Stable-Baselines3's networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collection.sac.update import SACLearner
 
 
 def initialize(learner: SACLearner, seed: int, temperature: float = 1.0) -> None:
-    """Fill a learner with weights that a seed decides, drawn as torch draws a linear layer's."""
+    """Fill a learner with random weights from a seed, drawn as torch initializes linear layers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         _draw(learner.actor)
@@ -25,7 +25,7 @@ def initialize(learner: SACLearner, seed: int, temperature: float = 1.0) -> None
 
 
 def load_actor(learner: SACLearner, actor: Actor) -> None:
-    """Let a learner begin with this actor.
+    """Copy an actor into a learner, to start training from it.
 
     Raises:
         InvalidSettingError: the actor's layers have other sizes.
@@ -35,8 +35,8 @@ def load_actor(learner: SACLearner, actor: Actor) -> None:
     found = [weight.shape for weight in actor.weights]
     if found != expected:
         raise InvalidSettingError(
-            f"the policy to begin with has layers {found} (out, in), expected {expected}: those of "
-            "the same robot and of the same hidden layers"
+            f"the policy to start from has layers {found} (out, in), expected {expected}: it must "
+            "be for the same robot and have the same hidden layers"
         )
     for layer, weight, bias in zip(layers, actor.weights, actor.biases, strict=True):
         layer.weight[0].copy_(torch.from_numpy(weight))
@@ -45,7 +45,7 @@ def load_actor(learner: SACLearner, actor: Actor) -> None:
 
 
 def _draw(network: StackedMLP) -> None:
-    """One network after the other, each from its input to its output."""
+    """Draw weights for one network after the other, each from its input to its output."""
     for group in range(network.groups):
         for layer in network.layers:
             fan_out, fan_in = layer.weight.shape[1:]

@@ -171,7 +171,7 @@ REFUSED: dict[str, Case] = {
     "a film in the way": (
         _film,
         lambda p: p.train("--video", str(p.root / "mine.gif"), name="new"),
-        "mine.gif is already there",
+        "mine.gif already exists",
     ),
     "no dataset": (
         _nothing,
@@ -224,7 +224,7 @@ REFUSED: dict[str, Case] = {
     "evaluate, a film in the way": (
         _film,
         lambda p: ["evaluate", str(p.run), "--video", str(p.root / "mine.gif")],
-        "already there",
+        "already exists",
     ),
     "evaluate, no film": (
         _nothing,

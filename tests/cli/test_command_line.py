@@ -70,7 +70,7 @@ def test_python_dash_m(spawn: Spawn, data_dir: Path) -> None:
     [
         (("info", "walker"), "vd4rl: 'walker' is not a dataset id; expected <Suite>/"),
         (("info", f"{ID[:-1]}9"), "Did you mean 'VD4RL/walker_walk-random-64px-v0'?"),
-        (("info", ID[:-3]), "names no version; the newest is VD4RL/walker_walk-random-64px-v0"),
+        (("info", ID[:-3]), "has no version; the newest is VD4RL/walker_walk-random-64px-v0"),
         (("verify", ID), f"vd4rl import FOLDER --id {ID}"),
         (("verify", "nowhere.h5"), "vd4rl: no dataset file at nowhere.h5"),
         (("preview", ID), f"vd4rl: {ID} is not on this machine"),

@@ -62,7 +62,7 @@ def test_an_import_tells_rewards_that_the_task_cannot_pay(
     imported = run("import", tmp_path / "official", "--id", ID)
     assert imported.status == 0, imported.err
     assert re.search(
-        r"IMPOSSIBLE: 1 of 18 rewards, 0\.\d+ to 7\.5, are none of walker_walk", imported.out
+        r"IMPOSSIBLE: 1 of 18 rewards, 0\.\d+ to 7\.5, but a time step of walker_walk", imported.out
     )
 
 
@@ -94,7 +94,7 @@ def test_a_complete_import_says_so(run: Run, tmp_path: Path) -> None:
     finished = run("import", tmp_path / "official", "--id", SAMPLE, "--out", tmp_path)
     assert "episodes  2 of 2: complete\n" in finished.out
     assert f"load_dataset('{SAMPLE}', root='{tmp_path}')" in finished.out
-    assert "nothing was published to compare with" in finished.out
+    assert "no published returns to compare with" in finished.out
 
 
 def test_repairs_are_reported_and_recorded(run: Run, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_file_tells_its_story(run: Run, dataset: Path) -> None:
     assert by_id == by_file
     for text in (
         "regenerated",
-        "4, 18 transitions (INCOMPLETE: 200 make it whole)",
+        "4, 18 transitions (INCOMPLETE: 200 in all)",
         "flat",
         "12,288 raw",
         '{"made": "by a test"}',

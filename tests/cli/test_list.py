@@ -131,5 +131,5 @@ def test_no_terminal_is_too_narrow(run: Run, monkeypatch: pytest.MonkeyPatch, wi
             assert name in joined
     assert ("here" in lines[0]) == (width >= 60)
     assert ("return" in lines[0]) == (width >= 80)
-    assert ("Too narrow for" in joined) == (width < 120)
+    assert ("Not shown" in joined) == (width < 120)
     assert "walker_walk, 84 px" in text

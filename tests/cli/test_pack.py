@@ -56,7 +56,7 @@ def test_nothing_is_replaced(run: Run, dataset: Path) -> None:
         assert finished.status == 2
         assert (
             finished.err
-            == f"vd4rl: {present} is already there; remove it, write elsewhere, or say --replace\n"
+            == f"vd4rl: {present} already exists; remove it, write elsewhere, or pass --replace\n"
         )
     assert [shard.read_bytes(), dataset.read_bytes()] == before
 

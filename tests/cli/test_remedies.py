@@ -280,7 +280,7 @@ def test_parts_of_other_work_are_deleted_by_hand(folder: Path, data_dir: Path, r
     parts = parts_folder(flat_path(data_dir, ID))
     PartStore(parts, {"command": "something else"})
     refused = run("import", folder, "--id", ID)
-    assert "finish that work with its own settings, or delete the folder" in refused.err
+    assert "finish the earlier work with its own settings, or delete the folder" in refused.err
     shutil.rmtree(parts)
     assert run("import", folder, "--id", ID).status == 0
 

@@ -57,7 +57,7 @@ def test_returns_that_the_task_cannot_pay_are_told() -> None:
     spec = get_dataset_spec("VD4RL/walker_walk-random-64px-v0")
     text = comparison(spec, return_statistics([40.0, 3238.0]), 2)
     assert text == (
-        "IMPOSSIBLE: returns from 40.0 to 3,238.0, but an episode of walker_walk pays 0 to 1,000"
+        "IMPOSSIBLE: returns from 40.0 to 3,238.0, but an episode of walker_walk gives 0 to 1,000"
     )
     below = comparison(get_dataset_spec(SAMPLE), return_statistics([-1.0, 3.0]), 2)
     assert below.startswith("IMPOSSIBLE: returns from -1.0 to 3.0")
@@ -66,10 +66,10 @@ def test_returns_that_the_task_cannot_pay_are_told() -> None:
 def test_one_episode_says_nothing_of_a_mean() -> None:
     spec = get_dataset_spec("VD4RL/walker_walk-random-64px-v0")
     text = comparison(spec, return_statistics([42.0]), 1)
-    assert text == "-0.3: one episode has no sampling error to compare it with"
+    assert text == "-0.3: a single episode does not allow a comparison"
 
 
 def test_without_published_returns() -> None:
     lines = _printed(SAMPLE, return_statistics([1.0, 2.0]), 2)
     assert "published" not in "".join(lines[:-1])
-    assert lines[-1].strip() == "nothing was published to compare with"
+    assert lines[-1].strip() == "no published returns to compare with"

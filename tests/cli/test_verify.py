@@ -106,7 +106,7 @@ def test_render_compares_the_fingerprint(
     assert fingerprint.frames.dtype == np.uint8
     assert task.name == "walker_walk"
     if status:
-        assert "1.250 grey levels (of 255) apart" in finished.out
+        assert "1.250 gray levels (of 255) on average" in finished.out
         assert fingerprint.renderer in finished.out
     else:
         assert finished.out.endswith("file hashes, rendering\n")

@@ -14,9 +14,9 @@ from collection.behaviors import BehaviorOptions, make_uniform_policy
 from collection.collect import collect
 from collection.errors import DatasetExistsError, InvalidSettingError, NotCollectableError
 from collection.pipeline import Made
+from collection.plan import parts_folder
 from collection.recipes import find_recipe
 from collection.rollout import rollout
-from collection.work import parts_folder
 from vd4rl_data.dataset import load_dataset
 from vd4rl_data.envs import PixelEnv
 from vd4rl_data.errors import (

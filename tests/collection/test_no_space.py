@@ -13,7 +13,7 @@ import pytest
 
 from collection.collect import collect
 from collection.pipeline import Made
-from collection.work import parts_folder
+from collection.plan import parts_folder
 from vd4rl_data.errors import NoSpaceError
 
 pytestmark = pytest.mark.render
@@ -59,7 +59,7 @@ def test_a_full_disk_keeps_what_is_finished(
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (1, "")
     assert "no space left" in errors
-    assert "the same command goes on from there" in errors
+    assert "run the same command again to continue" in errors
     assert "Traceback" not in errors
     with pytest.raises(NoSpaceError, match="needs"):
         collect(RANDOM, small_disk, show_progress=False)

@@ -90,7 +90,7 @@ def test_an_option_that_means_nothing_is_refused_and_nothing_is_written(
     before = files_of(tmp_path)
     assert main([*start, *arguments, "--no-progress"]) == 1
     said = capsys.readouterr()
-    assert f"error: --{option}: means nothing to {behavior}, which takes " in said.err
+    assert f"error: --{option}: does not apply to {behavior}, which takes " in said.err
     for other in BEHAVIORS[behavior].options:
         assert other in said.err
     assert said.out == ""
@@ -136,7 +136,7 @@ def test_one_source_cannot_make_both_parts_of_a_composite(
     out = tmp_path / "out"
     arguments = ["collect", f"VD4RL/{TASK}-medium_expert-64px-v0", "--episodes", "1"]
     assert main([*arguments, "--source", source, "--out", str(out), "--no-progress"]) == 1
-    assert "collect each of them with a source of its own" in capsys.readouterr().err
+    assert "collect each part with its own source" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -151,7 +151,7 @@ def test_what_is_wrong_with_one_part_is_told_before_another_is_made(
     out = tmp_path / "out"
     arguments = ["collect", f"VD4RL/{TASK}-medium_expert-64px-v0", "--episodes", "1"]
     assert main([*arguments, "--out", str(out), "--no-progress"]) == 1
-    assert f"no expert policy of {TASK}" in capsys.readouterr().err
+    assert f"no expert policy for {TASK}" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -164,6 +164,6 @@ def _shipped() -> Path:
 
 
 def test_a_level_without_a_medium_policy_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSettingError, match="level: decides which policy is medium"):
+    with pytest.raises(InvalidSettingError, match="level: applies only to the tier medium"):
         select_tiers(RunFolder(tmp_path), tmp_path / "out", tiers=("expert",), level=1.0)
     assert not (tmp_path / "out").exists()

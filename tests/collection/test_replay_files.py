@@ -121,7 +121,7 @@ def _other_type(path: Path) -> None:
 )
 def test_damage_is_seen_when_opening(path: Path, damage: Callable[[Path], None]) -> None:
     damage(path)
-    with pytest.raises(ReplayFileError, match=f"{path}: not a sound replay"):
+    with pytest.raises(ReplayFileError, match=f"{path}: not a valid replay"):
         open_replay(path)
 
 

@@ -55,7 +55,7 @@ def test_the_source_is_never_replaced(baseline: Made) -> None:
 def test_a_collected_file_is_not_replaced_by_a_rendered_one(baseline: Made, tmp_path: Path) -> None:
     (tmp_path / "Test").mkdir()
     (tmp_path / f"{RANDOM}.h5").write_bytes(baseline.path.read_bytes())
-    with pytest.raises(DatasetExistsError, match="made otherwise"):
+    with pytest.raises(DatasetExistsError, match="made differently"):
         rerender(baseline.path, tmp_path, size=16)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from collection.collect import collect
 from collection.pipeline import Made
-from collection.work import parts_folder
+from collection.plan import parts_folder
 from vd4rl_data.storage.naming import sidecar_path
 
 pytestmark = [
@@ -176,7 +176,7 @@ def test_a_killed_worker_is_an_error_and_the_next_run_goes_on(
     assert (process.returncode, output) == (1, "")
     assert "died while making item" in errors
     assert "SIGKILL" in errors
-    assert "the same command goes on from there" in errors
+    assert "run the same command again to continue" in errors
     assert "Traceback" not in errors
     assert not any(map(_alive, workers))
     finished = len(_parts(tmp_path))
@@ -195,7 +195,7 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_nobody_behind(start: Start, tmp_pat
     output, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, output) == (130, "")
     assert errors.startswith("interrupted\n")
-    assert "the same command goes on from there" in errors
+    assert "run the same command again to continue" in errors
     assert len(errors.splitlines()) == 2
     assert not any(map(_alive, workers))
     assert _parts(tmp_path)

@@ -18,7 +18,7 @@ from collection.replay_files import open_replay, write_replay
 from collection.rollout import Trajectory
 from collection.sac.recording import read_recording, write_recording
 from collection.sac.run_folder import RunFolder
-from collection.sac.simulations import Finished
+from collection.sac.simulations import FinishedEpisode
 from tests.disk import snapshot
 from tests.strides import LAYOUTS, strided
 from vd4rl_data.simulators import Simulation
@@ -56,7 +56,7 @@ def test_policies(tmp_path: Path, make_actor: MakeActor, layout: str) -> None:
 def test_checkpoints_of_a_training_run(tmp_path: Path, make_actor: MakeActor, layout: str) -> None:
     actor = make_actor()
     run = RunFolder(tmp_path)
-    episode = Finished(_episode(), 0)
+    episode = FinishedEpisode(_episode(), 0)
     tensor: Any = {"learner": 1}
     run.save(200, _laid_out(actor, layout), [episode], [{"environment_steps": 200}], tensor)
     for name, array in run.actor(200).tensors().items():
@@ -94,7 +94,7 @@ def _episode_laid_out(episode: Trajectory, layout: str) -> Trajectory:
 def test_recordings(tmp_path: Path, layout: str) -> None:
     episode = _episode()
     path = tmp_path / "r.npz"
-    write_recording(path, [Finished(_episode_laid_out(episode, layout), 3)])
+    write_recording(path, [FinishedEpisode(_episode_laid_out(episode, layout), 3)])
     (found,) = read_recording(path)
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(found.trajectory, name), getattr(episode, name))
@@ -138,6 +138,6 @@ def test_what_was_written_is_read_back(
     monkeypatch.setattr(safetensors.numpy, "save", wrong)
     before = snapshot(tmp_path)
     for write in (_write_policy, weight_files.write_weights):
-        with pytest.raises(PolicyFileError, match=r"did not come back.*layers\."):
+        with pytest.raises(PolicyFileError, match=r"differ when read back.*layers\."):
             write(tmp_path / "x.safetensors", same)
     assert snapshot(tmp_path) == before

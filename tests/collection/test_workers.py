@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from collection.behaviors import UniformBehavior
-from collection.collect import collect, plan
+from collection.collect import collect, plan_dataset
 from collection.errors import RendererMismatchError
 from collection.jobs import RenderJob, RolloutJob
 from collection.pipeline import _common_renderer
@@ -37,10 +37,10 @@ def test_episodes_are_made_once_each_by_several_workers(rows: list[DatasetSpec])
 
 def test_a_typed_error_crosses_the_boundary(rows: list[DatasetSpec], tmp_path: Path) -> None:
     source = tmp_path / "source.h5"
-    work = plan(rows[0], find_recipe(rows[0]), UniformBehavior(), tmp_path, episodes=1)
+    plan = plan_dataset(rows[0], find_recipe(rows[0]), UniformBehavior(), tmp_path, episodes=1)
     header = b"\x89VD4RL\r\n"
     source.write_bytes(header.ljust(8192, b"x"))
-    job = RenderJob(rows[0], source, None, work.parts_folder, work.job.part_recipe)
+    job = RenderJob(rows[0], source, None, plan.parts_folder, plan.job.part_recipe)
     with pytest.raises(CorruptFileError, match="header"), LocalEngine(1).open(job):
         pass
 

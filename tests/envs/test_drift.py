@@ -69,7 +69,7 @@ def test_here_is_like_here(fingerprint: RenderFingerprint) -> None:
 def test_the_first_reset_warns_once(fingerprint: RenderFingerprint, found: Finder) -> None:
     asked = found(brighter(fingerprint))
     env = gymnasium.make(ID)
-    with pytest.warns(RenderDriftWarning, match=r"0\.250 grey levels") as caught:
+    with pytest.warns(RenderDriftWarning, match=r"0\.250 gray levels") as caught:
         first, _ = env.reset(seed=0)
     assert len(caught) == 1
     assert "another renderer" in str(caught[0].message)

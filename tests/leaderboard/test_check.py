@@ -83,7 +83,7 @@ def two_seeds(document: dict[str, Any]) -> None:
 REFUSED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "unregistered": (lambda d: d.update(benchmark="VD4RL/walker_walk-demos-v0"), "not registered"),
     "other version": (lambda d: d.update(benchmark="VD4RL/walker_walk-medium-v7"), "registered"),
-    "path": (lambda d: d.update(benchmark="VD4RL/../../../etc-medium-v0"), "no benchmark"),
+    "path": (lambda d: d.update(benchmark="VD4RL/../../../etc-medium-v0"), "not a benchmark"),
     "protocol": (
         lambda d: d["protocol"].update(version=EVALUATION_PROTOCOL + 1),
         "protocol.version",
@@ -295,7 +295,7 @@ def test_an_episode_cut_short_loses_it(evaluated: Path, tmp_path: Path) -> None:
     document["evaluations"][0]["runs"][2]["lengths"] = [499]
     document["traces"]["sha256"] = hashlib.sha256(actions).hexdigest()
     report = check_file(write(tmp_path, document, path.name))
-    assert "the episode goes on after its 499 actions" in report.problems[0]
+    assert "the episode continues after its 499 actions" in report.problems[0]
 
 
 # The command line.

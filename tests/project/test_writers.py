@@ -85,7 +85,7 @@ def test_functions_replace_only_when_told(name: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     before = tiny.files_of(out)
     assert before
-    with pytest.raises(OutputExistsError, match=r"is already there; .* say replace=True"):
+    with pytest.raises(OutputExistsError, match=r"already (there|exists); .* replace=True"):
         work(tmp_path)
     assert tiny.files_of(out) == before
     stamps = {path: path.stat().st_mtime_ns for path in out.iterdir()}
@@ -112,12 +112,12 @@ def test_commands_replace_only_when_told(
     assert before
     assert main(arguments) == 2
     error = capsys.readouterr().err
-    assert re.search(r"is already there; .* --replace\n$", error)
+    assert re.search(r"already exists; .* --replace\n$", error)
     assert "replace=True" not in error
     assert tiny.files_of(out) == before
     assert main([*arguments, "--replace"]) == 0
     assert tiny.files_of(out) == before
-    target = Path(error.removeprefix("vd4rl: ").split(" is already there")[0])
+    target = Path(error.removeprefix("vd4rl: ").split(" already exists")[0])
     target.unlink()  # the other remedy
     if name in ("pack", "unpack"):
         assert main(arguments) == 0

@@ -115,7 +115,7 @@ def test_a_missing_version_names_the_newest(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setitem(DATASETS, f"{text}-v{version}", _with_version(known, version))
     with pytest.raises(InvalidIdError, match=re.escape(f"the newest is {text}-v10")):
         get_dataset_spec(text)
-    with pytest.raises(InvalidIdError, match="names no version; expected <Suite>"):
+    with pytest.raises(InvalidIdError, match="has no version; expected <Suite>"):
         parse_id("VD4RL/no_such-expert-64px")
 
 

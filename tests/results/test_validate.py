@@ -65,7 +65,7 @@ def put(*path: str | int) -> Callable[[Any], Callable[[Document], None]]:
 CHANGES: dict[str, tuple[Document, Callable[[Document], None], str]] = {
     "benchmark with a size": (BASE, put("benchmark")("VD4RL/walker_walk-medium-64px-v0"), "size"),
     "benchmark unversioned": (BASE, put("benchmark")("VD4RL/walker_walk-medium"), "version"),
-    "benchmark a path": (BASE, put("benchmark")("../../etc/passwd-v0"), "no benchmark"),
+    "benchmark a path": (BASE, put("benchmark")("../../etc/passwd-v0"), "not a benchmark"),
     "both kinds": (BASE, put("published")(PUBLISHED["published"]), "not both"),
     "neither": (BASE, put("evaluations")(None), "expected either"),
     "claims published": (BASE, put("kind")("published"), "kind"),

@@ -136,12 +136,11 @@ def test_what_cannot_be_paid_is_told() -> None:
     assert impossible_rewards(task, np.array([0.0, 2.0, 1.0], np.float32)) is None
     told = impossible_rewards(task, np.array([0.0, 2.5, -1.0], np.float32))
     assert told == (
-        "IMPOSSIBLE: 2 of 3 rewards, -1 to 2.5, are none of walker_walk, whose time step pays 0 to "
-        "2"
+        "IMPOSSIBLE: 2 of 3 rewards, -1 to 2.5, but a time step of walker_walk gives 0 to 2"
     )
     told = impossible_returns(task, [1001.0, 3.0])
     assert told is not None
-    assert "pays 0 to 1,000" in told
+    assert "gives 0 to 1,000" in told
     assert count_outside([np.nan, 0.5, 1.0 + 1e-7], (0.0, 1.0)) == 1
 
 

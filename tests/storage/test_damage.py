@@ -27,7 +27,7 @@ def test_a_file_cut_at_any_length_does_not_open(path: Path, tmp_path: Path) -> N
         assert not verify_dataset(cut).ok
     for longer in (content + b"\0", content + content):
         cut.write_bytes(longer)
-        with pytest.raises(CorruptFileError, match="cut or appended to"):
+        with pytest.raises(CorruptFileError, match="truncated or appended to"):
             open_dataset(cut)
 
 

@@ -174,8 +174,8 @@ _BROKEN: dict[str, tuple[Callable[[Any], None], str]] = {
     ),
     "a virtual array": (_virtual, "rewards: expected an array in this file"),
     "external bytes": (_external, "rewards: expected an array in this file"),
-    "a huge array": (_huge, "rewards: .* bytes cannot lie in"),
-    "a huge index": (_huge_index, "episode_starts: .* bytes cannot lie in"),
+    "a huge array": (_huge, "rewards: .* bytes cannot fit into"),
+    "a huge index": (_huge_index, "episode_starts: .* bytes cannot fit into"),
     "an empty array": (
         lambda file: damage.replace(file, "rewards", data=h5py.Empty("f4")),
         "rewards: expected an array in this file",

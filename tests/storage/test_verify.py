@@ -65,10 +65,10 @@ def _set(*keys: str | int, to: Any) -> Callable[[Any], Any]:
     [
         (_set("files", 0, "sha256", to="0" * 64), "bytes with SHA-256 0000"),
         (_set("files", 0, "num_bytes", to=1), "expected 1 bytes with SHA-256"),
-        (_set("files", 0, "name", to="z.h5"), "not named in tiny"),
-        (_set("files", to=[]), "not named in tiny"),
-        (_set("manifest", "license", to="WTFPL"), "manifest: not the one in the file"),
-        (_set("manifest", "content_sha256", to="0" * 64), "manifest: not the one in the file"),
+        (_set("files", 0, "name", to="z.h5"), "not listed in tiny"),
+        (_set("files", to=[]), "not listed in tiny"),
+        (_set("manifest", "license", to="WTFPL"), "manifest: differs from the file's own"),
+        (_set("manifest", "content_sha256", to="0" * 64), "manifest: differs from the file's own"),
         (_set("files", to={"a": 1}), "expected JSON with the manifest and the files"),
         (_set("files", 0, to={"name": "x"}), "expected JSON with the manifest and the files"),
         (_set("files", 0, "color", to="red"), "expected JSON with the manifest and the files"),
@@ -101,7 +101,7 @@ def test_a_sidecar_that_names_more_files_is_a_problem(path: Path) -> None:
     content["files"].append({"name": "more.h5", "num_bytes": 1, "sha256": "0" * 64})
     sidecar.write_text(json.dumps(content), encoding="utf-8")
     (problem,) = verify_dataset(path).problems
-    assert "names more.h5, which is no file of this dataset" in problem
+    assert "lists more.h5, which is not a file of this dataset" in problem
 
 
 def test_every_problem_is_listed_not_only_the_first(flat: Path) -> None:

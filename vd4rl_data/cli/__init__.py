@@ -1,6 +1,6 @@
-"""The command line ``vd4rl``: a module per command, which holds its ``COMMAND``.
+"""The command line ``vd4rl``: one module per command, which defines its ``COMMAND``.
 
-A command's module is imported when the command is named, so that ``vd4rl --help`` answers at once.
+A command's module is imported only if the command is used, so ``vd4rl --help`` answers at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vd4rl_data.cli.streams import discard_output, logs_on_stderr, make_streams_
 from vd4rl_data.flags import blames_the_user, told
 
 FAILURE: Final = 2
-"""Exit status of every error, as argparse has it; 1 is a verification that found a problem."""
+"""Exit status of every error, as in argparse; 1 means that a verification found a problem."""
 
 DEBUG: Final = "VD4RL_DEBUG"
 """Environment variable: ``1`` shows the traceback of an error."""
@@ -27,20 +27,20 @@ DEBUG: Final = "VD4RL_DEBUG"
 _FLAG: Final = re.compile(r"--[a-z][a-z-]*")
 
 COMMANDS: Final = {
-    "list": ("listing", "show the catalog and what of it is here"),
-    "info": ("info", "tell all about a dataset: catalog, files, provenance, returns"),
+    "list": ("listing", "show the catalog and which datasets are on this machine"),
+    "info": ("info", "show everything about a dataset: catalog, files, provenance, returns"),
     "verify": ("verify", "read every byte and check hashes and invariants"),
     "preview": ("preview", "draw a contact sheet, the return histogram and an animated episode"),
     "download": ("download", "fetch the authors' own files and convert them as they arrive"),
-    "cache": ("cache", "show what the data folder holds, and remove it"),
+    "cache": ("cache", "list what the data folder holds, or remove it"),
     "import": ("importing", "convert the authors' own files to a dataset file"),
     "export": ("exporting", "write a dataset in the authors' own formats"),
     "pack": ("pack", "compress a dataset file into shards, for transport"),
-    "unpack": ("unpack", "make shards one flat file, for training"),
+    "unpack": ("unpack", "convert shards to one flat file, for training"),
     "result": ("result", "check a result file for the leaderboard"),
-    "publish": ("publish", "put datasets into a repository of your own on the Hub"),
+    "publish": ("publish", "upload datasets to your own repository on the Hub"),
 }
-"""Command → its module in this package, and one line about it."""
+"""Command → its module in this package, and a one-line summary."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         on the standard error stream.
 
     Raises:
-        SystemExit: by argparse, for ``--help``, ``--version`` and arguments it does not understand.
+        SystemExit: raised by argparse, for ``--help``, ``--version`` and invalid arguments.
     """
     make_streams_safe()
     argv = sys.argv[1:] if argv is None else argv
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of all commands; those that ``argv`` does not name know no arguments yet."""
+    """The parser of all commands; only commands named in ``argv`` have their arguments."""
     parser = argparse.ArgumentParser(
         prog="vd4rl",
         description="Datasets for offline reinforcement learning from pixels.",
@@ -93,7 +93,7 @@ def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
             subparser.description = about.strip()
             command.add_arguments(subparser)
             subparser.add_argument(
-                "-v", "--verbose", action="store_true", help="say where data is taken from"
+                "-v", "--verbose", action="store_true", help="show where data is taken from"
             )
             subparser.set_defaults(
                 run=command.run, renamed=command.renamed, usage=subparser.format_usage

@@ -1,4 +1,4 @@
-"""What a command is."""
+"""The interface of a command, and types for its arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from vd4rl_data.errors import Vd4rlError
 from vd4rl_data.flags import Renamed
 
-TARGET_HELP: Final = "a dataset id, or a dataset file (of a packed one: any shard)"
+TARGET_HELP: Final = "a dataset id, or a dataset file (for a packed dataset, any shard)"
 
 
 class UsageError(Vd4rlError, ValueError):
@@ -38,7 +38,7 @@ def positive(text: str) -> int:
     """Parse a number of one or more; a type of argparse.
 
     Raises:
-        argparse.ArgumentTypeError: it is not.
+        argparse.ArgumentTypeError: the text is not such a number.
     """
     return _at_least(1, text)
 
@@ -47,7 +47,7 @@ def natural(text: str) -> int:
     """Parse a number of zero or more; a type of argparse.
 
     Raises:
-        argparse.ArgumentTypeError: it is not.
+        argparse.ArgumentTypeError: the text is not such a number.
     """
     return _at_least(0, text)
 

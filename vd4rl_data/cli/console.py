@@ -1,4 +1,4 @@
-"""Pictures made of characters: tables and progress bars, and what becomes of them in a pipe."""
+"""Tables and progress bars on a terminal, and their plain forms in a pipe."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 Update = Callable[[int], None]
-"""Called with how much is done."""
+"""Called with how much has been done so far."""
 
 _PIPE_WIDTH: Final = 1000
 _PLAIN_SECONDS: Final = 30.0
 
 
 class _Output(Console):
-    """Standard output; its reader may leave."""
+    """Standard output, whose reader may close the pipe."""
 
     def on_broken_pipe(self) -> None:
-        """Leave it to ``main``, whose exit status is not the one of a failed verification."""
+        """Leave it to ``main``, which exits with another status than a failed verification."""
         raise BrokenPipeError
 
 
 def output_console() -> Console:
-    """Standard output. In a pipe it has no colors and no line is ever wrapped."""
+    """A console on standard output; in a pipe it has no colors and never wraps lines."""
     console = _Output(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
@@ -36,12 +36,12 @@ def output_console() -> Console:
 
 @contextmanager
 def progress_bar(title: str, total: int | None, *, unit: str = "episodes") -> Generator[Update]:
-    """Show progress on standard error: a bar with the time left, or now and then a line in a log.
+    """Show progress on standard error: a bar with the time left, or occasional lines in a log.
 
     Args:
         title: what is being done.
-        total: how many there are, or about how many; if known.
-        unit: of what.
+        total: the number of units, exact or approximate; ``None`` if unknown.
+        unit: what is counted.
     """
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
@@ -64,18 +64,18 @@ def progress_bar(title: str, total: int | None, *, unit: str = "episodes") -> Ge
 
 
 class PlainProgress:
-    """Progress for a log file: a line every half a minute."""
+    """Progress for a log file: a line every half minute."""
 
     def __init__(
         self, title: str, total: int | None, unit: str, *, seconds_between: float = _PLAIN_SECONDS
     ) -> None:
-        """Nothing is said before ``seconds_between`` have passed."""
+        """Print nothing until ``seconds_between`` have passed."""
         self._title, self._total, self._unit = title, total, unit
         self._seconds_between = seconds_between
         self._start = self._said = time.monotonic()
 
     def __call__(self, done: int) -> None:
-        """``done`` in all."""
+        """Report that ``done`` units are finished in all."""
         now = time.monotonic()
         if now - self._said < self._seconds_between:
             return

@@ -1,4 +1,4 @@
-"""``vd4rl info``: everything about one dataset, without reading a pixel."""
+"""``vd4rl info``: everything about one dataset, without reading pixels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LISTED_REPAIRS: Final = 8
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is known."""
+    """Print everything known about a dataset."""
     if is_file(arguments.target):
         spec, stored = opened(Path(arguments.target))
         copies = [stored]
@@ -70,7 +70,7 @@ def _print_report(spec: DatasetSpec, files: Sequence[StoredDataset | tuple[Path,
         published = _published_lines(spec)
         if published:
             _print_section(console, "Published returns", published)
-        print_lines(["Nothing of it is on this machine."])
+        print_lines(["This dataset is not on this machine."])
     for file in files:
         if isinstance(file, tuple):
             path, problem = file
@@ -144,7 +144,7 @@ def _published_lines(spec: DatasetSpec) -> _Lines:
 def _file_lines(stored: StoredDataset) -> _Lines:
     manifest, origin = stored.manifest, stored.manifest.provenance
     spec = get_dataset_spec(manifest.dataset_id)
-    whole = "complete" if manifest.complete else f"INCOMPLETE: {spec.num_episodes:,} make it whole"
+    whole = "complete" if manifest.complete else f"INCOMPLETE: {spec.num_episodes:,} in all"
     shards = f", shards: {len(stored.shards)}" if stored.layout == "packed" else ""
     frames = int(stored.starts[-1])
     held = f"{manifest.num_episodes:,}, {manifest.num_transitions:,} transitions ({whole})"
@@ -207,7 +207,7 @@ def _file_record(file: StoredDataset | tuple[Path, str]) -> dict[str, Any]:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="ID|FILE", help=TARGET_HELP)
     parser.add_argument("--json", action="store_true", help="print every field as JSON")
-    parser.add_argument("--citation", action="store_true", help="print the BibTeX entry alone")
+    parser.add_argument("--citation", action="store_true", help="print only the BibTeX entry")
 
 
 COMMAND: Final = Command(_add_arguments, run)

@@ -1,4 +1,4 @@
-"""What lies in a data folder: datasets, unfinished work, leftovers; and what nobody knows."""
+"""The contents of a data folder: datasets, unfinished work, leftovers, and unknown files."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Item:
     """Something in a data folder that belongs to an id.
 
     Attributes:
-        dataset_id: as the path says it.
-        kind: a dataset; work that goes on when its command is given again; or what a killed
-            process left and nobody needs.
+        dataset_id: the dataset id, as given by the path.
+        kind: a dataset; unfinished work, which its command continues when given again; or a
+            leftover of a killed process, which is not needed.
         where: ``own`` (made or imported), ``public`` (downloaded), ``hf`` (a third party's).
-        paths: every file and folder of it, the data first.
-        manifest: of a dataset that can be opened.
-        note: what else there is to say: whose it is, or why it cannot be opened.
+        paths: all of its files and folders, the data first.
+        manifest: the manifest of a dataset that can be opened.
+        note: further information: whose it is, or why it cannot be opened.
     """
 
     dataset_id: str
@@ -50,17 +50,17 @@ class Item:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes on the disk."""
+        """Its size on the disk, in bytes."""
         return sum(_num_bytes(path) for path in self.paths)
 
 
 def scan(root: Path) -> tuple[list[Item], list[Path]]:
-    """Everything below a data folder; returns what is known, and the paths of what is not.
+    """Find everything below a data folder; returns the known items, and paths of unknown files.
 
-    Opens dataset files and reads no pixel. A folder that is not there yet holds nothing.
+    Opens dataset files but reads no pixels. A folder that does not exist yet counts as empty.
 
     Raises:
-        NotADirectoryError: it is a file.
+        NotADirectoryError: the path is a file.
     """
     if root.is_file():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
@@ -83,7 +83,7 @@ def scan(root: Path) -> tuple[list[Item], list[Path]]:
 
 
 def _suite_folders(root: Path) -> Iterator[tuple[Path, Where, str]]:
-    """The folders that hold files named after ids, with whose files they are."""
+    """The folders that hold files named after ids, and whose files they are."""
     for folder in _folders(root):
         if folder.name == PUBLIC_FOLDER:
             for suite in _folders(folder):
@@ -104,7 +104,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _classify(path: Path) -> tuple[Kind, str] | None:
-    """What a path is, and the name of its dataset; ``None`` if it is none of ours."""
+    """What kind of item a path is, and the name of its dataset; ``None`` if it is unknown."""
     name = path.name
     if path.is_symlink():
         return None
@@ -143,7 +143,7 @@ def _data_first(path: Path) -> tuple[bool, str]:
 
 
 def _settle(item: Item) -> None:
-    """Open a dataset; what lies beside a dataset that is gone is a leftover."""
+    """Open a dataset to fill in its manifest; files of a removed dataset become a leftover."""
     if item.kind != "dataset":
         return
     if item.paths[0].suffix != ".h5":
@@ -165,7 +165,7 @@ def _num_bytes(path: Path) -> int:
 
 
 def users_of(paths: Sequence[Path]) -> list[int]:
-    """Processes that have one of these files open or mapped, as far as this system tells."""
+    """Ids of processes that have one of these files open or mapped, as far as can be seen."""
     names = [str(path.resolve()) for path in paths if path.is_file()]
     found: list[int] = []
     for process in Path("/proc").glob("[0-9]*"):

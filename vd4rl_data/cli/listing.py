@@ -1,4 +1,4 @@
-"""``vd4rl list``: the catalog, and what of it is here."""
+"""``vd4rl list``: the catalog, and which datasets are on this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vd4rl_data.spec import DatasetSpec
 _GAP: Final = 2
 _LEFT: Final = ("id", "here", "origin")
 _DISPENSABLE: Final = ("transitions", "origin", "raw GB", "episodes", "return", "here")
-"""Columns in the order in which a narrow terminal goes without them."""
+"""Columns in the order in which they are left out on a narrow terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json([_record(row) for row in rows])
         return 0
     if not rows:
-        print_lines(["No dataset of the catalog matches all of these."])
+        print_lines(["No dataset in the catalog matches all of these filters."])
         return 0
     console = output_console()
     if console.is_terminal:
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def here_text(spec: DatasetSpec, local: LocalState) -> str:
-    """What is local, in a few words."""
+    """Describe the local copy in a few words."""
     if local.parts:
         whole = sum(part.state == "complete" for part in local.parts)
         return f"composite {whole}/{len(local.parts)}"
@@ -87,7 +87,7 @@ def _record(row: _Row) -> dict[str, Any]:
 
 
 def spec_record(spec: DatasetSpec) -> dict[str, Any]:
-    """Every field of a catalog row, as JSON."""
+    """Every field of a catalog row, as JSON values."""
     variant = spec.id.variant
     row_id = {**asdict(spec.id), "variant": None if variant is None else str(variant)}
     return {"name": spec.name, "task": asdict(spec.task), **asdict(spec), "id": row_id}
@@ -105,7 +105,7 @@ def _local_record(local: LocalState) -> dict[str, Any]:
 
 
 def _plain_lines(rows: Sequence[_Row]) -> Iterable[str]:
-    """A line per dataset under one header, for pipes: columns are aligned and none is left out."""
+    """One line per dataset under a header, for pipes: columns are aligned, none is left out."""
     table = [row.cells() for row in rows]
     titles = list(table[0])
     widths = {title: max(len(title), *(len(cells[title]) for cells in table)) for title in titles}
@@ -120,7 +120,7 @@ def _plain_lines(rows: Sequence[_Row]) -> Iterable[str]:
 
 
 def _print_table(console: Console, rows: Sequence[_Row]) -> None:
-    """A group for each task and size; columns that do not fit are left out, ids never are."""
+    """Print a group per task and size; columns that do not fit are left out, except the ids."""
     groups: dict[str, list[_Row]] = {}
     for row in rows:
         groups.setdefault(f"{row.spec.id.task}, {row.spec.size} px", []).append(row)
@@ -164,8 +164,8 @@ def _footer(rows: Sequence[_Row], hidden: Sequence[str]) -> str:
     whole = sum(row.local.state == "complete" for row in rows)
     text = f"{len(rows)} datasets, {whole} complete here. Returns: published mean ± std."
     if hidden:
-        text += f" Too narrow for: {', '.join(hidden)}."
-    return f"{text} `vd4rl info ID` tells more."
+        text += f" Not shown: {', '.join(hidden)}."
+    return f"{text} `vd4rl info ID` shows more."
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""What of the catalog is on this machine."""
+"""Which datasets of the catalog are on this machine."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class LocalState:
 
     Attributes:
         state: ``complete``, ``incomplete``, ``damaged`` (cannot be opened) or ``absent``.
-        num_episodes: how many it holds.
-        origin: where it came from; empty if that cannot be told.
+        num_episodes: number of episodes that it holds.
+        origin: where it came from; empty if that is unknown.
         path: the file, or the first shard.
-        bundled: it lies in the package.
-        parts: of a composite that has no file of its own: the state of each part.
+        bundled: whether it is the copy inside the package.
+        parts: the state of each part, for a composite that has no file of its own.
     """
 
     state: State
@@ -39,7 +39,7 @@ class LocalState:
 
 
 def local_state(spec: DatasetSpec) -> LocalState:
-    """Look a dataset up in the data folders; opens files, reads no pixel."""
+    """Look a dataset up in the data folders; opens files but reads no pixels."""
     copies = [_copy_state(local) for local in find_local(spec)]
     if copies:
         return min(copies, key=lambda copy: _ORDER.index(copy.state))
@@ -67,7 +67,7 @@ def target_paths(target: str) -> list[Path]:
     """The files that a command's target names: itself, or every local copy of an id.
 
     Raises:
-        InvalidIdError, UnknownDatasetError: it is neither a file nor an id of the catalog.
+        InvalidIdError, UnknownDatasetError: it is neither a file nor a catalog id.
         DatasetNotFoundError: there is no local copy of this id.
     """
     if is_file(target):
@@ -84,7 +84,7 @@ def opened(path: Path) -> tuple[DatasetSpec, StoredDataset]:
 
     Raises:
         FileNotFoundError, CorruptFileError, DatasetFormatError: as :func:`open_dataset`.
-        UnknownDatasetError: the file is sound, but this version does not know its id.
+        UnknownDatasetError: the file is valid, but this version does not know its id.
     """
     stored = open_dataset(path)
     try:

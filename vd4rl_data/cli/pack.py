@@ -40,8 +40,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shard-size",
         type=positive,
         metavar="MB",
-        help=f"uncompressed megabytes per shard; default {SHARD_RAW_BYTES // _MEGABYTE}, which "
-        "compress to about 200 to 350",
+        help=f"uncompressed megabytes per shard; default {SHARD_RAW_BYTES // _MEGABYTE}, about "
+        "200 to 350 compressed",
     )
     add_replace(parser)
 

@@ -34,10 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         number = arguments.episode
     if number >= len(dataset):
-        raise UsageError(f"--episode: there is no episode {number}, only 0 to {len(dataset) - 1}")
+        raise UsageError(f"--episode: expected 0 to {len(dataset) - 1}, got {number}")
     stem = out / dataset.id.rpartition("/")[2]
     written = [stem.with_name(f"{stem.name}-{picture}.png") for picture in ("sheet", "returns")]
-    if arguments.format != "none":  # drawn first, since a package may be missing for it
+    if arguments.format != "none":  # drawn first, since it may need a package that is missing
         written.append(stem.with_name(f"{stem.name}-episode-{number}.{arguments.format}"))
     check_absent(written, replace=arguments.replace)
     if arguments.format != "none":
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _returns(dataset: Dataset) -> NDArray[np.float64]:
-    """float64 (E,): the return of each episode; reads no pixel, of packed files either."""
+    """float64 (E,): the return of each episode; reads no pixels, not even of packed files."""
     sums = [
         np.add.reduceat(stored.array("rewards").astype(np.float64), stored.starts[:-1])
         for stored in dataset.stored
@@ -58,7 +58,7 @@ def _returns(dataset: Dataset) -> NDArray[np.float64]:
 
 
 def _sheet(dataset: Dataset, returns: NDArray[np.float64], rows: int) -> Image.Image:
-    """Episodes from the lowest to the highest return."""
+    """A contact sheet of episodes, from the lowest to the highest return."""
     ranks = np.linspace(0, len(returns) - 1, min(rows, len(returns))).round().astype(np.int64)
     numbers = [int(number) for number in np.argsort(returns, kind="stable")[ranks]]
     origins = ", ".join(sorted({manifest.origin for manifest in dataset.manifests}))
@@ -83,25 +83,25 @@ def _save(picture: Image.Image, path: Path) -> None:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="ID|FILE", help=TARGET_HELP)
-    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: here")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: .")
     parser.add_argument(
-        "--episode", type=natural, metavar="N", help="animate this one; default: the median return"
+        "--episode", type=natural, metavar="N", help="episode to animate; default: median return"
     )
     parser.add_argument(
-        "--format", choices=_FORMATS, default="gif", help="of the animation; default gif"
+        "--format", choices=_FORMATS, default="gif", help="animation format; default gif"
     )
     parser.add_argument(
-        "--fps", type=positive, default=20, metavar="N", help="of the animation; default 20"
+        "--fps", type=positive, default=20, metavar="N", help="animation speed; default 20"
     )
     parser.add_argument(
-        "--rows", type=positive, default=6, metavar="N", help="of the contact sheet; default 6"
+        "--rows", type=positive, default=6, metavar="N", help="contact sheet rows; default 6"
     )
     add_replace(parser)
     parser.add_argument(
         "--source",
         choices=("auto", "local"),
         default="local",
-        help="auto: complete files only; local (default): whatever is here",
+        help="auto: complete files only; local (default): whatever is on this machine",
     )
 
 

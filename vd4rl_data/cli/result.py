@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(format_json_schema(read_json_schema()))
         return 0
     if not arguments.files:
-        raise UsageError("result validate needs a file")
+        raise UsageError("result validate needs at least one file")
     return max(_validate(path) for path in arguments.files)
 
 

@@ -1,4 +1,4 @@
-"""What commands that write files share: ``--replace``, and what they saved."""
+"""Shared by commands that write files: ``--replace``, and printing the sizes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from vd4rl_data.cli.streams import print_lines
 
 def add_replace(parser: argparse.ArgumentParser) -> None:
     """Declare ``--replace``."""
-    parser.add_argument(
-        "--replace", action="store_true", help="put the new files in the place of those there"
-    )
+    parser.add_argument("--replace", action="store_true", help="replace existing files")
 
 
 def print_sizes(sources: Sequence[Path], written: Sequence[Path]) -> None:
-    """The files written, and how their size compares with that of the sources."""
+    """Print the written files, and their total size beside that of the sources."""
     before = sum(path.stat().st_size for path in sources)
     after = sum(path.stat().st_size for path in written)
     print_lines(map(str, written))

@@ -1,4 +1,4 @@
-"""What goes where: results to standard output, everything else to standard error."""
+"""Output streams: results go to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 
 def make_streams_safe() -> None:
-    """Print what the terminal's encoding lacks as an escape sequence instead of failing."""
+    """Print characters that the terminal cannot encode as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def discard_output() -> None:
-    """Make standard output lead nowhere: its reader is gone, and the exit would complain again."""
+    """Redirect standard output to nowhere: its reader is gone, and exiting would fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""``vd4rl verify``: read every byte and hold it against every hash and invariant."""
+"""``vd4rl verify``: read every byte and check it against every hash and invariant."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from vd4rl_data.simulators.versions import describe_installed
 from vd4rl_data.storage import VerifyReport, open_dataset, verify_dataset
 
 PROBLEM_FOUND: Final = 1
-"""Exit status if anything is wrong."""
+"""Exit status if a problem was found."""
 
 
 @dataclass(frozen=True, slots=True)
 class _RenderCheck:
-    """How this machine's pixels compare with the file's; ``difference`` is in grey levels, and
-    ``here`` says which simulator is installed.
+    """How this machine's pixels compare with the file's; ``difference`` is in gray levels, and
+    ``here`` names the installed simulator.
     """
 
     renderer: str
@@ -32,12 +32,13 @@ class _RenderCheck:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong, if anything."""
+        """The problem, if there is one."""
         if self.difference == 0.0:
             return None
         return (
-            f"this machine draws other pixels: {self.difference:.3f} grey levels (of 255) apart on "
-            f"average; the file was drawn by {self.renderer}; installed here: {self.here}"
+            f"this machine renders other pixels: they differ by {self.difference:.3f} gray levels "
+            f"(of 255) on average; the file was rendered by {self.renderer}; installed here: "
+            f"{self.here}"
         )
 
 
@@ -69,7 +70,7 @@ def _verify(path: Path) -> VerifyReport:
 
 
 def _check_render(path: Path) -> _RenderCheck | None:
-    """Draw the render fingerprint; ``None`` if the file has none.
+    """Render the fingerprint's states here and compare; ``None`` if the file has no fingerprint.
 
     Raises:
         MissingDependencyError, RenderBackendError: this machine cannot render.
@@ -103,7 +104,7 @@ def _record(report: VerifyReport, render: _RenderCheck | None) -> dict[str, Any]
 
 
 def _print_result(record: dict[str, Any], *, render_asked: bool) -> None:
-    """One line for a sound file, one for each problem of another."""
+    """Print one line for an undamaged file, or one line per problem."""
     if not record["ok"]:
         print_lines(f"PROBLEM  {problem}" for problem in record["problems"])
         return
@@ -124,7 +125,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--render",
         action="store_true",
-        help="also draw the file's reference frames here; other pixels count as a problem",
+        help="also render the file's reference frames here; other pixels count as a problem",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON array")
 

@@ -1,4 +1,4 @@
-"""Does this machine draw what the machine that made a dataset drew?"""
+"""Does this machine render the same pixels as the machine that made a dataset?"""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _CHECKED: Final[set[str]] = set()
 def make_fingerprint(
     task: str | TaskSpec, physics_states: Float64[np.ndarray, "F S"], size: int
 ) -> RenderFingerprint:
-    """Draw reference frames of a task.
+    """Render reference frames of a task on this machine.
 
     Args:
-        task: a task name of the registry, or its row.
-        physics_states: float64 (F, S): the states to draw, as recorded in ``infos/physics_state``.
+        task: the name of a registered task, or a task's row.
+        physics_states: float64 (F, S): the states to render, as in ``infos/physics_state``.
         size: height and width of the frames in pixels.
 
     Raises:
-        RenderBackendError: there is no OpenGL library, or it refuses.
+        RenderBackendError: no OpenGL library works here.
     """
     simulation = Simulation(task)
     try:
@@ -42,13 +42,13 @@ def make_fingerprint(
 
 
 def check_fingerprint(fingerprint: RenderFingerprint, task: str | TaskSpec) -> float:
-    """Draw a fingerprint's states here and compare.
+    """Render a fingerprint's states on this machine and compare the frames.
 
     Returns:
-        The mean absolute difference in grey levels, 0 to 255; 0.0 means the very same pixels.
+        The mean absolute difference in gray levels, 0 to 255; 0.0 means identical pixels.
 
     Raises:
-        RenderBackendError: there is no OpenGL library, or it refuses.
+        RenderBackendError: no OpenGL library works here.
     """
     size = fingerprint.frames.shape[1]
     here = make_fingerprint(task, fingerprint.physics_states, size)
@@ -56,11 +56,11 @@ def check_fingerprint(fingerprint: RenderFingerprint, task: str | TaskSpec) -> f
 
 
 def warn_on_drift(dataset_id: str) -> None:
-    """Compare the local file of a dataset with this machine's renderer, once per process and id.
+    """Compare a dataset's local file with this machine's renderer, once per process and id.
 
-    Nothing is downloaded; without a local file, or without a fingerprint in it, nothing is
-    compared, nor in a worker process that does not know the id: the one that started it does. A
-    difference gives a :class:`~vd4rl_data.errors.RenderDriftWarning`.
+    A difference gives a :class:`~vd4rl_data.errors.RenderDriftWarning`. Nothing is downloaded, and
+    nothing is compared without a local file that has a fingerprint, or in a worker process that
+    does not know the id (the process that started it does the comparison).
     """
     if dataset_id in _CHECKED:
         return
@@ -78,11 +78,12 @@ def warn_on_drift(dataset_id: str) -> None:
     if difference > 0.0:
         installed = describe_installed(find_simulator(spec.task.simulator).PACKAGES)
         warnings.warn(
-            f"{dataset_id}: this machine draws other pixels than the one that made the dataset; the"
-            f" frames differ by {difference:.3f} grey levels (of 255) on average. Dataset:"
-            f" {fingerprint.renderer}. Here: {renderer_name()}; {installed}. Agents trained on the"
-            " dataset are evaluated on slightly other images; `vd4rl info` tells the versions that"
-            " it was made with, and `vd4rl verify --render` measures the difference again.",
+            f"{dataset_id}: this machine renders other pixels than the machine that made the"
+            f" dataset; the frames differ by {difference:.3f} gray levels (of 255) on average."
+            f" Dataset: {fingerprint.renderer}. Here: {renderer_name()}; {installed}. Agents"
+            " trained on the dataset are evaluated here on slightly different images; `vd4rl info`"
+            " shows the versions that it was made with, and `vd4rl verify --render` measures the"
+            " difference again.",
             RenderDriftWarning,
             stacklevel=2,
         )

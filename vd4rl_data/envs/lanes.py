@@ -1,4 +1,4 @@
-"""Several environments in lock-step, in this process or in worker processes."""
+"""Several environments stepped in lockstep, in this process or in worker processes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from vd4rl_data.simulators.gl import configure_worker_rendering
 
 
 class Start(NamedTuple):
-    """How an episode begins: in which of several environments, and from which seed."""
+    """How an episode starts: the number of its environment, and the seed of its reset."""
 
     member: int
     seed: int
 
 
 class Shown(NamedTuple):
-    """What an environment returned from ``reset``; ``state`` is ``None`` where it has none."""
+    """What an environment returned from ``reset``; ``state`` is ``None`` if it has none."""
 
     observation: NDArray[np.uint8]
     state: NDArray[np.float32] | None
 
 
 class LaneStep(NamedTuple):
-    """What an environment returned from ``step``; what it does not say is ``None``."""
+    """What an environment returned from ``step``; what it does not report is ``None``."""
 
     observation: NDArray[np.uint8]
     reward: float
@@ -42,7 +42,7 @@ class LaneStep(NamedTuple):
 
 
 class LocalLanes:
-    """Environments of this process, one per lane and member, made when first reset."""
+    """Environments in this process, one per lane and member, made when they are first reset."""
 
     def __init__(self, specs: Sequence[EnvSpec]) -> None:
         self._specs = specs
@@ -50,7 +50,7 @@ class LocalLanes:
         self._members: dict[int, int] = {}
 
     def reset(self, starts: Mapping[int, Start]) -> dict[int, Shown]:
-        """Start an episode on the given lanes; returns what they show first."""
+        """Start an episode on each given lane; returns the first observations."""
         return {lane: self._reset(lane, start) for lane, start in starts.items()}
 
     def _reset(self, lane: int, start: Start) -> Shown:
@@ -62,7 +62,7 @@ class LocalLanes:
         return Shown(observation, info.get("state"))
 
     def step(self, actions: Mapping[int, NDArray[np.float32]]) -> dict[int, LaneStep]:
-        """Take one time step on the given lanes."""
+        """Take one time step on each given lane."""
         return {lane: self._step(lane, action) for lane, action in actions.items()}
 
     def _step(self, lane: int, action: NDArray[np.float32]) -> LaneStep:
@@ -104,14 +104,14 @@ class _LanesSession:
 
 
 class WorkerLanes:
-    """The same, spread over processes: lane i lives in process i modulo their number."""
+    """The same over several processes: lane i is in process i modulo the number of processes."""
 
     def __init__(self, pool: LocalPool, workers: int) -> None:
         self._pool = pool
         self._workers = workers
 
     def reset(self, starts: Mapping[int, Start]) -> dict[int, Shown]:
-        """Start an episode on the given lanes; returns what they show first.
+        """Start an episode on each given lane; returns the first observations.
 
         Raises:
             WorkerError: a worker raised or died.
@@ -119,7 +119,7 @@ class WorkerLanes:
         return self._call("reset", starts)
 
     def step(self, actions: Mapping[int, NDArray[np.float32]]) -> dict[int, LaneStep]:
-        """Take one time step on the given lanes.
+        """Take one time step on each given lane.
 
         Raises:
             WorkerError: a worker raised or died.
@@ -138,10 +138,10 @@ class WorkerLanes:
 
 @contextlib.contextmanager
 def open_lanes(specs: Sequence[EnvSpec], workers: int) -> Generator[LocalLanes | WorkerLanes]:
-    """Environments of some specs, in this process if there is one worker, else in worker processes.
+    """Open environments from specs: in this process for one worker, else in worker processes.
 
     Raises:
-        WorkerError: a worker died at its start.
+        WorkerError: a worker process died at its start.
     """
     if workers == 1:
         with contextlib.closing(LocalLanes(specs)) as lanes:

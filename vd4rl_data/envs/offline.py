@@ -15,16 +15,16 @@ from vd4rl_data.spec import DatasetSpec
 
 
 class OfflineDataset(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """The outermost wrapper of every registered environment: its dataset and its score.
+    """The outermost wrapper of every registered environment: adds its dataset and its score.
 
-    The first ``reset`` of a process compares the renderer with the one that drew the local dataset
-    file, if there is one, and warns of a difference.
+    The first ``reset`` of a process compares this machine's renderer with the local dataset file,
+    if there is one, and warns if the pixels differ.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], dataset_id: str) -> None:
         """Args:
         env: the environment that the dataset was collected in.
-        dataset_id: an id of the catalog.
+        dataset_id: a catalog id.
         """
         RecordConstructorArgs.__init__(self, dataset_id=dataset_id)
         gymnasium.Wrapper.__init__(self, env)
@@ -32,7 +32,7 @@ class OfflineDataset(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArg
 
     @property
     def dataset_spec(self) -> DatasetSpec:
-        """The dataset's row of the catalog."""
+        """The catalog row of the dataset."""
         return get_dataset_spec(self.dataset_id)
 
     def reset(
@@ -46,7 +46,7 @@ class OfflineDataset(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArg
         """The dataset with D4RL's keys; observations are memory-mapped, not copied.
 
         Args:
-            options: passed to :func:`vd4rl_data.get_dataset`, which says what it raises.
+            options: passed to :func:`vd4rl_data.get_dataset`, whose errors it raises.
         """
         from vd4rl_data.dataset import get_dataset
 
@@ -56,7 +56,7 @@ class OfflineDataset(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArg
         """The :class:`vd4rl_data.Dataset`: episodes, transitions, sequences.
 
         Args:
-            options: passed to :func:`vd4rl_data.load_dataset`, which says what it raises.
+            options: passed to :func:`vd4rl_data.load_dataset`, whose errors it raises.
         """
         from vd4rl_data.dataset import load_dataset
 

@@ -1,4 +1,4 @@
-"""Any simulated task as a Gymnasium environment that shows pixels."""
+"""Any simulated task as a Gymnasium environment with pixel observations."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from vd4rl_data.simulators.plain import environment_from_plain, environment_to_p
 from vd4rl_data.spec import ORIGINAL, EnvironmentSpec, Look, TaskSpec
 
 ENTRY_POINT = "vd4rl_data.envs.pixel:make_pixel_env"
-"""What Gymnasium's specs of this package name."""
+"""The entry point in the Gymnasium specs of this package."""
 
 
 class PixelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
     """One task, observed as frames, at the benchmark's action repeat, horizon, camera and look.
 
-    Observations are uint8 (size, size, 3); actions float32 (A,) in [-1, 1], and anything outside is
-    an :class:`~vd4rl_data.errors.InvalidActionError` instead of being clipped in silence. ``reset``
-    and ``step`` return in ``info``: ``discount`` (float; 0 after termination), and where the
-    simulator has them ``physics_state`` (float64, enough to draw the frame again), ``state``
-    (float32, proprioception) and ``success`` (bool, of this moment; not at a reset).
+    Observations are uint8 (size, size, 3). Actions are float32 (A,) in [-1, 1]; anything outside
+    raises :class:`~vd4rl_data.errors.InvalidActionError` instead of being clipped silently. The
+    ``info`` of ``reset`` and ``step`` holds ``discount`` (float; 0 after termination) and, if the
+    simulator has them, ``physics_state`` (float64, enough to draw the frame again), ``state``
+    (float32, proprioception) and ``success`` (bool, of the current moment; not at a reset).
 
     Making an environment imports no simulator unless a ``render_mode`` is given, and never OpenGL;
-    both come with the first ``reset``.
+    the first ``reset`` imports both.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012 - Gymnasium's way
@@ -41,12 +41,12 @@ class PixelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         self, environment: EnvironmentSpec | Mapping[str, Any], render_mode: str | None = None
     ) -> None:
         """Args:
-            environment: task, look and size; also as plain values
+            environment: task, look and size, or the same as plain values
                 (:func:`~vd4rl_data.simulators.plain.environment_to_plain`).
             render_mode: ``"rgb_array"`` makes ``render()`` return the current frame.
 
         Raises:
-            UnknownSimulatorError: nobody simulates the task.
+            UnknownSimulatorError: the task's simulator is not known.
             TypeError: the size is not an integer.
             ValueError: the size is not positive, or the render mode is unknown.
         """
@@ -74,10 +74,9 @@ class PixelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         """Start an episode.
 
         Args:
-            seed: makes the episode a function of the seed alone, whatever happened before. Without
-                one, the random stream goes on; the first reset without one takes entropy from the
-                system.
-            options: none are known; accepted because Gymnasium passes it.
+            seed: determines the episode, whatever happened before. Without a seed the random stream
+                continues; if there is none yet, it starts from the system's entropy.
+            options: ignored; accepted because Gymnasium passes it.
 
         Returns:
             The first frame, uint8 (size, size, 3), and ``info``.
@@ -85,7 +84,7 @@ class PixelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         Raises:
             MissingDependencyError: the simulator is not installed.
             ForkAfterRenderError: this process was forked from one that had rendered.
-            RenderBackendError: there is no OpenGL library, or it refuses.
+            RenderBackendError: no OpenGL library works here.
         """
         super().reset(seed=seed, options=options)
         self.simulation.reset(seed)
@@ -129,12 +128,12 @@ def make_pixel_env(
     member: int = 0,
     render_mode: str | None = None,
 ) -> PixelEnv:
-    """What ``gymnasium.make`` calls.
+    """Make an environment; the function that ``gymnasium.make`` calls.
 
     Args:
-        evaluations: name → environments as plain values.
-        evaluation: which of them; ``original`` is the benchmark's own environment.
-        member: which environment of an evaluation that has several.
+        evaluations: evaluation name → its environments as plain values.
+        evaluation: the evaluation to use; ``original`` is the benchmark's own environment.
+        member: number of the environment, for an evaluation that has several.
         render_mode: as in :class:`PixelEnv`.
 
     Raises:
@@ -166,18 +165,18 @@ def environment_arguments(
 
 
 def make_env(task: str | TaskSpec, size: int = 64, look: Look | None = None) -> PixelEnv:
-    """An environment for any task, also one that no dataset was collected in.
+    """Make an environment for any task, even one that has no dataset.
 
-    It carries a spec, so :func:`vd4rl_data.evaluate` takes it, but no dataset methods.
+    It carries a spec, so :func:`vd4rl_data.evaluate` accepts it, but it has no dataset methods.
 
     Args:
-        task: a task name of the registry, e.g. ``hopper_hop``, or a row of your own.
+        task: the name of a registered task, e.g. ``hopper_hop``, or your own task's row.
         size: height and width of an observation in pixels.
         look: how pixels differ from the simulator's own.
 
     Raises:
         UnknownTaskError: there is no such task.
-        UnknownSimulatorError: nobody simulates it.
+        UnknownSimulatorError: the task's simulator is not known.
         TypeError: the size is not an integer.
         ValueError: the size is not positive.
     """

@@ -1,4 +1,4 @@
-"""Every dataset id is a Gymnasium id: registration, and the way back to the spec."""
+"""Every dataset id is a Gymnasium id: registration, and finding the spec of an environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAKE_VEC_ARGUMENTS: Final = ("num_envs", "vectorization_mode", "vector_kwargs",
 
 
 def register_environments() -> None:
-    """Register an environment for every dataset of the catalog. Doing it again changes nothing."""
+    """Register an environment for every dataset in the catalog. Repeated calls change nothing."""
     for spec in list(DATASETS.values()):
         register_environment(spec)
         for size in () if spec.bundled else SIZES:
@@ -37,15 +37,14 @@ def register_environments() -> None:
 
 
 def register_environment(spec: DatasetSpec) -> None:
-    """Register the environment of one dataset, e.g. of a row of your own. Doing it again changes
-    nothing.
+    """Register the environment of one dataset, e.g. of your own. Repeated calls change nothing.
 
     Args:
-        spec: a row that is in the catalog (see :func:`vd4rl_data.registry.register_dataset`), at
-            any size (see :func:`vd4rl_data.registry.at_size`).
+        spec: a row of the catalog (see :func:`vd4rl_data.registry.register_dataset`), at any size
+            (see :func:`vd4rl_data.registry.at_size`).
 
     Raises:
-        ValueError: Gymnasium knows another environment by this id.
+        ValueError: another environment is registered with Gymnasium under this id.
     """
     wanted = EnvSpec(
         id=spec.name,
@@ -70,17 +69,17 @@ def register_environment(spec: DatasetSpec) -> None:
 
 
 def find_env_spec(env_or_id: EnvOrId) -> EnvSpec:
-    """The spec of one (unvectorized, unrendered) environment.
+    """The spec of a single environment, without vectorization or render mode.
 
     Args:
         env_or_id: a dataset id or another Gymnasium id, an environment made from one, or a vector
             of them.
 
     Raises:
-        InvalidIdError: the id is neither registered nor of the dataset grammar.
+        InvalidIdError: the id is not registered and does not follow the grammar of dataset ids.
         UnknownDatasetError: the id is well formed but not in the catalog.
         ValueError: the environment was not made by ``gymnasium.make`` or :func:`make_env`, or it is
-            a vector of different environments, or one with wrappers of its own.
+            a vector of different environments, or a vector with wrappers.
     """
     if isinstance(env_or_id, str):
         if env_or_id not in gymnasium.registry:
@@ -90,7 +89,9 @@ def find_env_spec(env_or_id: EnvOrId) -> EnvSpec:
         spec = _only_spec(env_or_id)
     spec = copy.deepcopy(spec)
     if spec.kwargs.get("wrappers"):
-        raise ValueError(f"{spec.id!r}: wrappers given to make_vec cannot be made again one by one")
+        raise ValueError(
+            f"{spec.id!r}: wrappers given to make_vec cannot be applied to a single environment"
+        )
     for name in (*_MAKE_VEC_ARGUMENTS, "render_mode"):
         spec.kwargs.pop(name, None)
     # `make_vec` records `make`'s own arguments among those of the environment.
@@ -105,18 +106,18 @@ def _only_spec(env: gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> EnvSp
     specs = specs_of(env)
     if not specs:
         raise ValueError(
-            f"{env!r} carries no spec; use gymnasium.make(id) or"
+            f"{env!r} has no spec; make it with gymnasium.make(id) or"
             " vd4rl_data.envs.make_env(task), or pass the id itself"
         )
     if isinstance(env, VectorWrapper):
         raise ValueError(
-            f"{env!r}: wrappers around a vector cannot be made again one by one; pass the vector "
-            "without them (env.unwrapped), or the id"
+            f"{env!r}: wrappers around a vector cannot be applied to a single environment; pass the"
+            " vector without them (env.unwrapped), or the id"
         )
     if len(specs) > 1:
         names = ", ".join(sorted({spec.id for spec in specs}))
         raise ValueError(
-            f"{env!r} holds environments that were made differently ({names}); pass one of them"
+            f"{env!r} holds environments with different specs ({names}); pass one of them"
         )
     return specs[0]
 
@@ -126,17 +127,17 @@ def find_env_specs(env_or_id: EnvOrId, evaluation: str | None = None) -> list[En
 
     Args:
         env_or_id: as in :func:`find_env_spec`.
-        evaluation: a name of the dataset's evaluations; by default the environment as it is.
+        evaluation: name of one of the dataset's evaluations; by default the environment as it is.
 
     Raises:
-        ValueError: there is no such evaluation, and what :func:`find_env_spec` raises.
+        ValueError: there is no such evaluation; also all errors of :func:`find_env_spec`.
     """
     spec = find_env_spec(env_or_id)
     if spec.entry_point != ENTRY_POINT:
         if evaluation is not None:
             raise ValueError(
-                f"evaluation: {spec.id!r} is not an environment of this package and has none, got "
-                f"{evaluation!r}"
+                f"evaluation: {spec.id!r} is not an environment of this package, so it has none; "
+                f"got {evaluation!r}"
             )
         return [spec]
     if evaluation is None and "member" in spec.kwargs:
@@ -158,14 +159,14 @@ def find_env_specs(env_or_id: EnvOrId, evaluation: str | None = None) -> list[En
 def find_environments(
     env_or_id: EnvOrId, evaluation: str | None = None
 ) -> tuple[EnvironmentSpec, ...]:
-    """What the environments of an evaluation simulate, if nothing around them changes that.
+    """The environment specs of an evaluation, if no wrapper may change their dynamics.
 
     Args:
         env_or_id: as in :func:`find_env_spec`.
         evaluation: as in :func:`find_env_specs`.
 
     Raises:
-        ValueError: it is not one of our environments, or other wrappers stand around it.
+        ValueError: it is not an environment of this package, or it has other wrappers.
         InvalidIdError, UnknownDatasetError: as in :func:`find_env_spec`.
     """
     spec = find_env_spec(env_or_id)

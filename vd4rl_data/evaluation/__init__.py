@@ -1,4 +1,4 @@
-"""Evaluation: how much return a policy gets, in episodes that anyone can play again."""
+"""Evaluation: the returns that a policy gets, in episodes that anyone can replay."""
 
 from vd4rl_data.evaluation.evaluate import EnvOrId as EnvOrId
 from vd4rl_data.evaluation.evaluate import episode_seed as episode_seed

@@ -1,4 +1,4 @@
-"""Playing episodes with a policy: the same bits for any number of processes."""
+"""Playing episodes with a policy, with identical results for any number of processes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from vd4rl_data.simulators.actions import checked_actions, to_array
 
 
 def episode_seed(seed: int, episode: int) -> int:
-    """What the environment of one episode is reset with, in [0, 2**32).
+    """The seed that the environment of one episode is reset with, in [0, 2**32).
 
-    The first word of the stream ``EVALUATION_EPISODE`` of :mod:`vd4rl_data.seeding`. It depends on
-    nothing else, so an episode is the same in whatever group or process it runs; and it starts
-    neither as an episode of the data nor as one that a behavior policy was trained on.
+    It is the first word of the stream ``EVALUATION_EPISODE`` of :mod:`vd4rl_data.seeding` and
+    depends on nothing else, so an episode is the same in any group or process. No episode of the
+    data or of a behavior policy's training starts from the same seed.
     """
     return seeding.word(seeding.Purpose.EVALUATION_EPISODE, seed, episode)
 
@@ -46,33 +46,33 @@ def evaluate(
 ) -> Evaluation:
     """Play episodes with a policy.
 
-    The policy runs in this process and always sees ``inference_batch`` episodes at once; those that
-    have ended keep their last frames, those that do not exist are black. Results are therefore the
-    same bits for any number of workers.
+    The policy runs in this process and always sees ``inference_batch`` episodes at once: finished
+    episodes keep their last frames, and unused places of the batch are black. So the results are
+    identical, bit for bit, for any number of workers.
 
     Args:
         policy: a callable as in :class:`Policy`.
-        env_or_id: a dataset id, or an environment (or vector of them) made from one; it is not
-            stepped, its spec is made anew. Observations must be single frames: stacking happens
-            here.
-        episodes: how many, at least 1.
+        env_or_id: a dataset id, or an environment (or vector of them) made from one. A given
+            environment is not stepped: new ones are made from its spec. Observations must be single
+            frames; they are stacked here.
+        episodes: number of episodes, at least 1.
         seed: episode i is reset with :func:`episode_seed` (seed, i).
-        frame_stack: K, the frames shown to the policy; the first one is repeated at the start, as
-            ``FrameStackObservation(env, K, padding_type="reset")`` does.
-        workers: processes for the environments; 1 keeps them in this one.
-        inference_batch: B, the batch that the policy sees.
+        frame_stack: K, the number of frames that the policy sees; at the start the first one is
+            repeated, as ``FrameStackObservation(env, K, padding_type="reset")`` does.
+        workers: number of processes for the environments; 1 keeps them in this process.
+        inference_batch: B, the batch size that the policy sees.
         progress: show a progress bar of time steps; an episode that ends early counts in full.
-        evaluation: which of the dataset's evaluations, e.g. ``distracted_train``; by default the
-            environment's own, which is ``original`` for an id. Where it has several environments,
-            they take turns: episode i is played in number i modulo their number.
+        evaluation: one of the dataset's evaluations, e.g. ``distracted_train``; by default the
+            environment's own, which is ``original`` for an id. If it has several environments, they
+            take turns: episode i is played in environment i modulo their number.
 
     Raises:
         TypeError: a count or the seed is not an integer.
-        ValueError: a count is below 1, the seed below 0, or the environment has other spaces than
-            frames and [-1, 1], or no such evaluation; or the policy wants a state and there is
-            none.
-        InvalidActionError: the policy returned something else than finite (B, A) in [-1, 1].
-        WorkerError: a worker process raised or died; its traceback is in the message.
+        ValueError: a count is below 1, the seed is below 0, the spaces of the environment are not
+            frames and [-1, 1], there is no such evaluation, or the policy wants a state and the
+            environment has none.
+        InvalidActionError: the policy returned anything other than finite (B, A) in [-1, 1].
+        WorkerError: a worker process raised an error or died; the message has its traceback.
         InvalidIdError, UnknownDatasetError: as in :func:`vd4rl_data.envs.find_env_spec`.
     """
     episodes = checked_count("episodes", episodes)
@@ -98,7 +98,7 @@ def evaluate(
 
 @dataclass(slots=True, eq=False)
 class _Record:
-    """One episode while it is played."""
+    """One episode that is being played."""
 
     start: Start
     episode_return: float = 0.0
@@ -117,7 +117,7 @@ class _Record:
 
 
 class _Group:
-    """Plays up to B episodes in lock-step, showing the policy a batch of exactly B."""
+    """Plays up to B episodes in lockstep, showing the policy a batch of exactly B."""
 
     def __init__(
         self, policy: Policy, shape: tuple[int, ...], action_size: int, longest: int
@@ -172,15 +172,15 @@ class _Group:
 def _batch_of(
     states: Mapping[int, NDArray[np.float32] | None], size: int
 ) -> Float32[np.ndarray, "B P"]:
-    """The states of a batch; those of episodes that do not exist are zero.
+    """The states of a batch; unused places are zero.
 
     Raises:
-        ValueError: the environment says no state.
+        ValueError: the environment does not report a state.
     """
     known = {lane: state for lane, state in states.items() if state is not None}
     if len(known) < len(states):
         raise ValueError(
-            "the policy wants a state, and the environment says none: it has no info['state']"
+            "the policy wants a state, but the environment reports none: it has no info['state']"
         )
     batch = np.zeros((size, len(known[0])), np.float32)
     for lane, state in known.items():
@@ -199,7 +199,7 @@ def _bar(total: int | None, episodes: int, *, show: bool) -> tqdm[NoReturn]:
 
 
 def _shapes(spec: EnvSpec) -> tuple[tuple[int, ...], int]:
-    """Shape of a frame and number of action dimensions, of an environment that evaluation takes."""
+    """Frame shape and number of action dimensions; refuses environments that do not fit."""
     with contextlib.closing(gymnasium.make(spec)) as env:
         observations, actions = env.observation_space, env.action_space
     shape = observations.shape or ()

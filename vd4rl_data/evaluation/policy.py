@@ -1,4 +1,4 @@
-"""What is evaluated, and what comes of it."""
+"""The interface of a policy, and the results of its evaluation."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from vd4rl_data.spec import DatasetSpec, ReturnScore, SuccessScore
 
 @runtime_checkable
 class Policy(Protocol):
-    """What is evaluated: stacked frames in, actions out.
+    """The policy to evaluate: stacked frames in, actions out.
 
-    A policy that remembers (a recurrent one) also has a method ``reset(batch_size: int)``, called
-    before the first frames of every group of episodes.
+    A policy with memory (a recurrent one) also has a method ``reset(batch_size: int)``, which is
+    called before the first frames of every group of episodes.
 
-    A policy that wants proprioception beside the frames has an attribute ``wants_state = True``,
-    and is called with a second array: float32 (B, P), the simulator's state at the last frame.
+    A policy that wants proprioception in addition has an attribute ``wants_state = True`` and is
+    called with a second array: float32 (B, P), the simulator's state at the last frame.
     """
 
     def __call__(self, observations: NDArray[np.uint8], /) -> ArrayLike:
         """Choose actions.
 
         Args:
-            observations: uint8 (B, K, H, W, 3), a fresh array: the last K frames of B episodes,
+            observations: uint8 (B, K, H, W, 3), a new array: the last K frames of B episodes,
                 oldest first.
 
         Returns:
@@ -41,12 +41,12 @@ class Policy(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ActionTrace:
-    """Everything that :func:`replay` needs to get an episode's return again.
+    """Everything that :func:`replay` needs to reproduce an episode's return.
 
     Attributes:
-        seed: what the environment was reset with.
-        actions: float32 (T, A), as the simulator got them.
-        member: which environment of the evaluation it was played in, 0 where there is one.
+        seed: the seed that the environment was reset with.
+        actions: float32 (T, A), as given to the simulator.
+        member: number of the environment within the evaluation; 0 if there is only one.
     """
 
     seed: int
@@ -61,10 +61,10 @@ class Evaluation:
     Attributes:
         returns: float64 (E,), undiscounted.
         lengths: int64 (E,), in time steps.
-        successes: bool (E,), whether ``info["success"]`` was ever true; ``None`` where no
-            environment said.
-        traces: one per episode.
-        final_successes: the same of the last time step alone.
+        successes: bool (E,), whether ``info["success"]`` was ever true; ``None`` if no environment
+            reported it.
+        traces: the actions of each episode.
+        final_successes: the same for the last time step alone.
     """
 
     returns: Float64[np.ndarray, " E"]
@@ -74,11 +74,11 @@ class Evaluation:
     final_successes: Bool[np.ndarray, " E"] | None = None
 
     def normalized(self, dataset: DatasetSpec | str) -> Float64[np.ndarray, " E"]:
-        """Normalized scores, float64 (E,), in a dataset's scale; papers print 100 times this.
+        """Normalized scores, float64 (E,), on a dataset's scale; papers print 100 times this.
 
         Raises:
             UnknownDatasetError: the id is not in the catalog.
-            NoScoreError: the dataset has no score, or one of successes that no environment told.
+            NoScoreError: the dataset has no score, or it needs successes that were not reported.
         """
         spec = get_dataset_spec(dataset) if isinstance(dataset, str) else dataset
         if isinstance(spec.score, ReturnScore):
@@ -87,7 +87,7 @@ class Evaluation:
         return np.asarray(found, dtype=np.float64)
 
     def summaries(self, spec: DatasetSpec) -> Iterator[EpisodeSummary]:
-        """What a score may depend on, episode by episode."""
+        """Everything that a score may depend on, episode by episode."""
         at_the_end = isinstance(spec.score, SuccessScore) and spec.score.when == "last"
         successes = self.final_successes if at_the_end else self.successes
         for number, episode_return in enumerate(self.returns):

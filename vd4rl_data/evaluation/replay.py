@@ -1,4 +1,4 @@
-"""Recorded actions, played again: the same episode, without a frame drawn."""
+"""Replaying recorded actions: the same episode, without rendering."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vd4rl_data.simulators.actions import checked_actions
 def replay(
     env_or_id: EnvOrId, traces: Iterable[ActionTrace], evaluation: str | None = None
 ) -> Float64[np.ndarray, " E"]:
-    """Play recorded actions again, without rendering.
+    """Replay recorded actions, without rendering.
 
     Args:
         env_or_id: as in :func:`vd4rl_data.evaluate`; only environments of this package.
@@ -27,14 +27,14 @@ def replay(
         evaluation: as in :func:`vd4rl_data.evaluate`.
 
     Returns:
-        float64 (E,), undiscounted returns; with the simulator versions of the recording, the same
-        bits.
+        float64 (E,), undiscounted returns; identical to the recorded ones with the same simulator
+        versions.
 
     Raises:
         InvalidTraceError: a trace is shorter or longer than its episode.
         InvalidActionError: a trace has actions of a wrong shape or outside [-1, 1].
-        ValueError: the environment is not one of this package, wrappers stand around it, or it has
-            no such evaluation.
+        ValueError: the environment is not one of this package, has other wrappers, or has no such
+            evaluation.
     """
     summaries = replay_summaries(env_or_id, traces, evaluation)
     return np.array([summary.episode_return for summary in summaries], dtype=np.float64)
@@ -43,10 +43,10 @@ def replay(
 def replay_summaries(
     env_or_id: EnvOrId, traces: Iterable[ActionTrace], evaluation: str | None = None
 ) -> list[EpisodeSummary]:
-    """The same with all that a score may depend on; ``success`` is whether the task was ever
-    solved, and ``info["final_success"]`` whether it was at the last time step.
+    """Like :func:`replay`, but returns everything that a score may depend on: ``success`` is
+    whether the task was ever solved, ``info["final_success"]`` whether at the last time step.
 
-    Raises what :func:`replay` does.
+    Raises the same errors as :func:`replay`.
     """
     environments = find_environments(env_or_id, evaluation)
     limit = find_env_spec(env_or_id).max_episode_steps
@@ -86,7 +86,7 @@ def _replay(simulation: Simulation, trace: ActionTrace, limit: int, where: str) 
             success = final or bool(success)
         ended = result.terminated or result.truncated or step + 1 == limit
     if not ended:
-        raise InvalidTraceError(f"{where}: the episode goes on after its {len(actions)} actions")
+        raise InvalidTraceError(f"{where}: the episode continues after its {len(actions)} actions")
     return EpisodeSummary(
         episode_return=episode_return,
         length=len(actions),

@@ -1,6 +1,6 @@
 """Pictures of a dataset: a contact sheet, the return histogram, and an animated episode.
 
-Drawn with Pillow alone, so that a preview needs nothing that the library does not bring anyway.
+They are drawn with Pillow alone, so a preview needs no further packages.
 """
 
 from vd4rl_data.preview.animation import animate as animate

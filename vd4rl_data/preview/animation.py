@@ -1,4 +1,4 @@
-"""One episode as a moving picture."""
+"""One episode as an animation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEAST_WIDTH: Final = 256
 _CAPTION_HEIGHT: Final = 34
 _PALETTE_FRAMES: Final = 16
 _LEAST_DELAY: Final = 20
-"""Milliseconds between two pictures of a GIF; viewers slow down what is faster."""
+"""Minimum of milliseconds between two frames of a GIF; viewers slow down faster ones."""
 
 
 def animate(episode: Episode, path: Path, *, fps: int = 20, replace: bool = False) -> None:
@@ -30,11 +30,11 @@ def animate(episode: Episode, path: Path, *, fps: int = 20, replace: bool = Fals
         episode: what to show.
         path: ends in ``.gif`` (Pillow; loops, 256 colors) or ``.mp4`` (needs ffmpeg; lossy).
         fps: frames per second.
-        replace: put it in the place of the file that is there.
+        replace: replace an existing file.
 
     Raises:
         ValueError: another suffix, or a frame rate that is not positive.
-        OutputExistsError: there is such a file, and ``replace`` was not asked for.
+        OutputExistsError: the file exists, and ``replace`` is false.
         MissingDependencyError: MP4 without ffmpeg; the message names the extra to install.
     """
     if path.suffix not in SUFFIXES or fps < 1:
@@ -50,7 +50,7 @@ def animate(episode: Episode, path: Path, *, fps: int = 20, replace: bool = Fals
 
 
 def _pictures(episode: Episode) -> Iterator[Image.Image]:
-    """Each observation enlarged, above a line that tells the time step and the return so far."""
+    """Each observation, enlarged, above a line with the time step and the return so far."""
     height, width = episode.observations.shape[1:3]
     factor = -(-_LEAST_WIDTH // width)
     height, width = height * factor, width * factor
@@ -94,7 +94,7 @@ def _write_mp4(episode: Episode, path: Path, fps: int) -> None:
         import imageio_ffmpeg
     except ImportError as error:
         raise MissingDependencyError(
-            'MP4 needs ffmpeg: pip install "vd4rl-data[video]" (or choose GIF, which needs nothing)'
+            'MP4 needs ffmpeg: pip install "vd4rl-data[video]" (GIF needs no further package)'
         ) from error
     ffmpeg: Any = imageio_ffmpeg
     pictures = _pictures(episode)

@@ -41,7 +41,7 @@ def return_histogram(
     published: ReturnStatistics | None = None,
     title: str = "Episode returns",
 ) -> Image.Image:
-    """Draw how the episode returns are distributed.
+    """Draw the distribution of the episode returns.
 
     Args:
         returns: undiscounted episode returns, shape (E,).
@@ -102,7 +102,7 @@ def _legend_text(draw: ImageDraw.ImageDraw, x: float, y: float, text: str) -> fl
 
 
 def _nice_step(span: float, count: int, digits: Sequence[float] = _STEPS) -> float:
-    """The least digit times a power of ten that cuts ``span`` into ``count`` parts at most."""
+    """The smallest digit times a power of ten that splits ``span`` into at most ``count`` parts."""
     power = 10.0 ** math.floor(math.log10(span / count))
     return next(power * digit for digit in digits if span / (power * digit) <= count * (1 + 1e-9))
 
@@ -119,7 +119,7 @@ def _bin_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _extent(edges: NDArray[np.float64], published: ReturnStatistics | None) -> tuple[float, float]:
-    """The range of returns to draw: all bins, and the published mean with air around it."""
+    """The range of returns to draw: all bins, and the published mean with a margin around it."""
     low, high = float(edges[0]), float(edges[-1])
     if published is None:
         return low, high
@@ -160,7 +160,7 @@ class _Axes:
             draw.text((self.left - 14, self.y(count)), f"{count:,}", MUTED, font(18), anchor="rm")
 
     def bar(self, draw: ImageDraw.ImageDraw, start: float, stop: float, count: int) -> None:
-        """One bin, with a hair of paper between neighbors."""
+        """One bin, with a thin gap to its neighbors."""
         if count:
             left, right = self.x(start) + 1, self.x(stop) - 1
             draw.rectangle((left, self.y(count), max(left, right), self.bottom), BAR)
@@ -189,5 +189,5 @@ class _Axes:
 
 
 def _decimals(step: float) -> int:
-    """How many decimals tell multiples of ``step`` apart."""
+    """The number of decimals needed to distinguish multiples of ``step``."""
     return next(n for n in range(12) if math.isclose(round(step, n), step, rel_tol=1e-9))

@@ -95,7 +95,7 @@ def _spread(episode: Episode, columns: int) -> NDArray[np.uint8]:
 
 
 def _column_labels(episodes: Sequence[Episode], columns: int) -> list[str]:
-    """Time steps where all episodes are equally long, else shares of the episode."""
+    """Time steps if all episodes are equally long, else shares of the episode."""
     lengths = {len(episode) for episode in episodes}
     if len(lengths) == 1:
         steps = np.linspace(0, lengths.pop(), columns).round().astype(np.int64)

@@ -1,4 +1,4 @@
-"""What all pictures share: colors, fonts, and how a number is written."""
+"""Colors, fonts and number formats, shared by all pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def font(size: int) -> Any:
 
 
 def text_width(text: str, size: int) -> float:
-    """How wide a text runs, in pixels."""
+    """Width of a text, in pixels."""
     return float(font(size).getlength(text))
 
 

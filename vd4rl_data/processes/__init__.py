@@ -1,7 +1,7 @@
 """Work in other processes: one engine for collection, evaluation, foreign files and sweeps.
 
-A :class:`Job` is opened once in each process; its :class:`Session` is then asked for one item after
-the other. ``with engine.open(job) as pool: for outcome in pool.map(items): ...``
+Each process opens a :class:`Job` once; the resulting :class:`Session` then does one item after the
+other. ``with engine.open(job) as pool: for outcome in pool.map(items): ...``
 """
 
 from vd4rl_data.processes.engine import Engine as Engine

@@ -1,4 +1,4 @@
-"""What runs in a worker process: one item after the other, until its parent says so or dies."""
+"""The code of a worker process: do one item after the other until the parent says so or dies."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from vd4rl_data.processes.engine import Session
 from vd4rl_data.processes.wire import Send, receive_pickle, send_checked, send_pickle
 
 END = None
-"""The last request: finish by yourself."""
+"""The last request: close the session and exit."""
 
 
 def main() -> None:
     """Serve requests from standard input; answers go to what was standard output at the start.
 
-    What anybody prints afterwards goes to standard error and cannot break the protocol. An
-    interrupt is the parent's to handle. When the parent dies, this process ends at once.
+    Whatever is printed afterwards goes to standard error and cannot break the protocol. Interrupts
+    are left to the parent. If the parent dies, this process ends at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answered = os.dup(1)
@@ -76,8 +76,8 @@ def _serve(
 
 
 def _tell(error: Exception, answers: BinaryIO, send: Send) -> None:
-    """Send an error to the parent, which raises it; what nobody foresaw ends an untrusted process,
-    since its traceback could not be trusted.
+    """Send an error to the parent, which raises it; an unexpected error ends an untrusted process,
+    whose traceback could not be trusted.
     """
     if isinstance(error, BrokenPipeError):
         raise error
@@ -92,7 +92,7 @@ def _tell(error: Exception, answers: BinaryIO, send: Send) -> None:
 
 
 def _make(session: Session, item: Any, answers: BinaryIO, send: Send) -> Any:
-    """The result of an item, with the warnings that it gave."""
+    """The result of an item, with the warnings that were given."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         result = session.make(item, lambda said: send(answers, ("report", said)))
@@ -102,7 +102,7 @@ def _make(session: Session, item: Any, answers: BinaryIO, send: Send) -> Any:
 
 
 def portable(error: Exception) -> Exception:
-    """An error that means something in another process."""
+    """Convert an error to one that can be raised in another process."""
     if isinstance(error, Vd4rlError):
         return error
     text = "".join(traceback.format_exception(error))

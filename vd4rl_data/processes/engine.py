@@ -1,4 +1,4 @@
-"""What a job is, and what an engine that runs jobs offers."""
+"""The interfaces of jobs and of the engines that run them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from vd4rl_data.errors import Vd4rlError
 
 Report = Callable[[Any], None]
-"""Called by a session with something small that its parent should know at once."""
+"""A session calls this with something small that its parent should know at once."""
 
 
 @runtime_checkable
@@ -17,17 +17,17 @@ class Session(Protocol):
     """A job opened inside one process."""
 
     def make(self, item: Any, report: Report) -> Any:
-        """Do one item; what is returned travels to the parent and should be small."""
+        """Do one item; the result is sent to the parent and should be small."""
         ...
 
     def close(self) -> None:
-        """Free what the session holds."""
+        """Free the session's resources."""
         ...
 
 
 @runtime_checkable
 class Job(Protocol):
-    """What to do; sent to every process."""
+    """A description of the work, which is sent to every process."""
 
     def open(self) -> Session:
         """Open the job in this process."""
@@ -35,12 +35,12 @@ class Job(Protocol):
 
 
 class Outcome(NamedTuple):
-    """How an item ended.
+    """The outcome of an item.
 
     Attributes:
-        item: what was asked for.
+        item: the item.
         result: what :meth:`Session.make` returned; ``None`` after an error.
-        error: what it raised, or a :class:`~vd4rl_data.errors.WorkerError` of a process that died.
+        error: what it raised, or a :class:`~vd4rl_data.errors.WorkerError` if the process died.
     """
 
     item: Any
@@ -54,7 +54,7 @@ class Pool(Protocol):
 
     @property
     def greetings(self) -> tuple[Any, ...]:
-        """The attribute ``greeting`` of each session, ``None`` where it has none."""
+        """The attribute ``greeting`` of each session; ``None`` for a session without it."""
         ...
 
     def map(
@@ -69,19 +69,19 @@ class Pool(Protocol):
         Args:
             items: taken one at a time, as processes become free.
             on_progress: called with an item and what its session reported.
-            keep_going: yield errors and go on; else the first one is raised.
+            keep_going: yield outcomes with errors and continue; otherwise the first is raised.
 
         Raises:
-            Vd4rlError: what a session raised.
-            WorkerError: a process died, or raised something that nobody foresaw.
+            Vd4rlError: a session raised it.
+            WorkerError: a process died, or raised an unexpected error.
         """
         ...
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Where processes come from."""
+    """Starts the processes."""
 
     def open(self, job: Job) -> AbstractContextManager[Pool]:
-        """Open a job in processes, which end with the ``with`` statement."""
+        """Open a job in new processes, which end with the ``with`` statement."""
         ...

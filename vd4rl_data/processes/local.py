@@ -1,4 +1,4 @@
-"""Worker processes of this machine."""
+"""Worker processes on this machine."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def available_workers() -> int:
 
 @dataclass(frozen=True, slots=True)
 class LocalEngine:
-    """So many processes of this machine at once.
+    """Runs jobs in a number of processes on this machine.
 
     Attributes:
-        workers: how many, at least 1.
-        fresh: whether each item gets a process of its own, so that one that dies, or whose memory
-            grows, harms no other.
+        workers: number of processes, at least 1.
+        fresh: whether each item gets a new process, so that one that dies, or whose memory grows,
+            affects no other.
     """
 
     workers: int
     fresh: bool = False
 
     def __post_init__(self) -> None:
-        """Check the number.
+        """Check the number of workers.
 
         Raises:
-            ValueError: there would be no worker.
+            ValueError: ``workers`` is less than 1.
         """
         if self.workers < 1:
             raise ValueError(f"workers: expected at least 1, got {self.workers}")
@@ -51,7 +51,7 @@ class LocalEngine:
     def open(self, job: Job) -> Generator[LocalPool]:
         """Open a job in the processes; they end with the ``with`` statement.
 
-        Politely after success: each closes its session. At once after an error.
+        After success each process first closes its session; after an error they are ended at once.
         """
         pool = LocalPool(job, self.workers, fresh=self.fresh)
         try:
@@ -67,7 +67,7 @@ class LocalPool:
     """See :class:`~vd4rl_data.processes.Pool`."""
 
     def __init__(self, job: Job, size: int, *, fresh: bool) -> None:
-        """Nothing is started before :meth:`start`."""
+        """Start nothing yet; :meth:`start` does."""
         self._job, self._size, self._fresh = job, size, fresh
         self._inbox: queue.Queue[Any] = queue.Queue()
         self._workers: list[Worker] = []
@@ -75,14 +75,14 @@ class LocalPool:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Numbers of the processes that run."""
+        """Numbers of the running processes."""
         return tuple(worker.pid for worker in self._workers)
 
     def start(self) -> None:
         """Start all processes and wait until each has opened the job.
 
         Raises:
-            Vd4rlError, WorkerError: one could not; see :meth:`map`.
+            Vd4rlError, WorkerError: a process could not open the job; see :meth:`map`.
         """
         if self._fresh:
             return
@@ -119,7 +119,7 @@ class LocalPool:
             yield outcome
 
     def ask(self, requests: Mapping[int, Any]) -> dict[int, Any]:
-        """Let workers, by number, do one item each; their results by number.
+        """Let workers, given by number, do one item each; returns the results by number.
 
         Raises:
             Vd4rlError, WorkerError: as :meth:`map`.
@@ -138,7 +138,7 @@ class LocalPool:
         return results
 
     def close(self) -> None:
-        """Let the processes finish by themselves; one that does not is killed."""
+        """Let the processes close their sessions and exit; any that does not is killed."""
         for worker in self._workers:
             worker.finish()
         for worker in self._workers:
@@ -146,7 +146,7 @@ class LocalPool:
         self._workers.clear()
 
     def kill(self) -> None:
-        """End every process at once."""
+        """Kill every process at once."""
         for worker in self._workers:
             worker.kill()
         for worker in self._workers:
@@ -157,7 +157,7 @@ class LocalPool:
         return Worker(self._job, self._inbox)
 
     def _give(self, waiting: Iterator[Any]) -> None:
-        """Give the next item, if there is one, to a process that is free."""
+        """Give the next item, if there is one, to a free process."""
         free = [worker for worker in self._workers if not worker.is_busy]
         if not free and len(self._workers) >= self._size:
             return
@@ -185,7 +185,7 @@ class LocalPool:
         return Outcome(item, result, error)
 
     def _next(self, doing: str) -> tuple[Worker, str, Any]:
-        """The next message of anybody; a death is told as a failure."""
+        """The next message of any process; the death of a process is reported as a failure."""
         while True:
             try:
                 number, kind, content = self._inbox.get(timeout=_WAIT_SECONDS)

@@ -1,7 +1,7 @@
 """Messages over a pipe: a length, then that many bytes.
 
-What a parent sends, and what it hears from a process that it trusts, are pickles. A process that
-reads foreign files is not trusted: it answers in JSON and raw arrays, and its words are checked.
+A parent sends pickles, and receives pickles from processes that it trusts. A process that reads
+foreign files is not trusted: it answers in JSON and raw arrays, and its messages are checked.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _LENGTH: Final = struct.Struct("<Q")
 _DTYPES: Final = ("|u1", "|b1", "<f4", "<f8")
 
 Message = tuple[str, Any]
-"""The kind of a message, and what it says."""
+"""The kind and the content of a message."""
 
 Arrays = dict[str, NDArray[Any]]
 
 
 class WireError(Exception):
-    """The other end sent what no worker sends."""
+    """The other end sent something that no worker sends."""
 
 
 def write_bytes(stream: BinaryIO, data: bytes | memoryview) -> None:
-    """Write all of it, also to a pipe that takes less at a time."""
+    """Write all bytes, even to a pipe that accepts fewer at a time."""
     view = memoryview(data)
     while view:
         view = view[stream.write(view) :]
 
 
 def read_bytes(stream: BinaryIO, count: int) -> bytearray:
-    """Read so many bytes.
+    """Read this number of bytes.
 
     Raises:
         EOFError: the other end is gone.
@@ -58,7 +58,7 @@ def _read_into(stream: Any, view: memoryview) -> None:
 
 
 def send_whole(stream: BinaryIO, message: Any) -> None:
-    """Write one message of a trusted end, in which what the main module defines travels whole."""
+    """Write one message of a trusted end; objects of the main module are sent by value."""
     _send(stream, cloudpickle.dumps(message))
 
 
@@ -83,7 +83,7 @@ def receive_pickle(stream: BinaryIO) -> Any:
 
 
 def send_checked(stream: BinaryIO, message: Message) -> None:
-    """Write one message of an untrusted end: JSON, in which arrays may stand as values."""
+    """Write one message of an untrusted end: JSON that may contain arrays as values."""
     kind, content = message
     arrays: Arrays = {}
     if isinstance(content, dict):
@@ -101,10 +101,10 @@ def send_checked(stream: BinaryIO, message: Message) -> None:
 
 
 def receive_checked(stream: BinaryIO) -> Message:
-    """Read one message of an untrusted end; its arrays are in memory of their own.
+    """Read one message of an untrusted end; its arrays are copies.
 
     Raises:
-        WireError: it is no such message, or declares absurd arrays.
+        WireError: it is not such a message, or declares absurd arrays.
         EOFError: the other end is gone.
     """
     (length,) = _LENGTH.unpack(read_bytes(stream, _LENGTH.size))

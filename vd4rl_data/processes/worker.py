@@ -44,18 +44,18 @@ main()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of a process that is not trusted, because it reads foreign files.
+    """Limits of a process that is not trusted, because it reads foreign files.
 
     Attributes:
-        memory_bytes: address space that it may use. Not enforced on Windows and macOS.
-        seconds: processor time that one item may use, so that an orphan ends by itself.
+        memory_bytes: maximum address space. Not enforced on Windows and macOS.
+        seconds: maximum processor time of one item, so that an orphaned process ends by itself.
     """
 
     memory_bytes: int
     seconds: float
 
     def bound_memory(self) -> None:
-        """Bound this process's address space, where the system can; leave no core files."""
+        """Limit this process's address space, if the system can, and disable core files."""
         try:
             import resource
         except ImportError:  # Windows
@@ -70,7 +70,7 @@ class Limits:
             return
 
     def bound_processor_time(self) -> None:
-        """Bound the processor time of this process's next item, where the system can."""
+        """Limit the processor time of this process's next item, if the system can."""
         try:
             import resource
         except ImportError:  # Windows
@@ -83,14 +83,14 @@ class Limits:
 
 
 class Worker:
-    """A fresh interpreter (never a fork; the caller's main module is not run again) with a job.
+    """A new interpreter with a job; it is never forked, and does not run the caller's main module.
 
     Its messages arrive in a queue: ``ready``, ``report``, ``done``, ``failed``, ``error``,
     ``memory``, and ``gone`` when the process has ended. Dropping the last reference kills it.
 
     Attributes:
-        number: unique in this process.
-        item: what it is doing; ``None`` if nothing.
+        number: a number that is unique in the parent process.
+        item: the item that it is doing; ``None`` if there is none.
         is_busy: whether it is doing something.
     """
 
@@ -98,11 +98,11 @@ class Worker:
         """Start the process.
 
         Args:
-            job: opened in it.
-            inbox: gets ``(number, kind, content)`` of each message; where it is full, the process
+            job: the job to open in it.
+            inbox: receives ``(number, kind, content)`` of each message; if it is full, the process
                 waits.
-            limits: bounds of a process that is not trusted; its messages are then checked, and
-                what it prints is kept for :meth:`last_words`.
+            limits: limits of a process that is not trusted; its messages are then checked, and its
+                output is kept for :meth:`last_words`.
         """
         self.number = next(_NUMBERS)
         self.item: Any = None
@@ -132,20 +132,20 @@ class Worker:
         self._send((job, limits), send_whole)
 
     def ask(self, item: Any) -> None:
-        """Let it do an item; a process that is dead is noticed in the queue."""
+        """Send it an item; if the process is dead, the queue reports that."""
         self.item, self.is_busy = item, True
         self._send((item,))
 
     def rest(self) -> None:
-        """Note that it has done what it was asked."""
+        """Record that it has finished its item."""
         self.item, self.is_busy = None, False
 
     def finish(self) -> None:
-        """Let it end by itself; :meth:`join` waits."""
+        """Ask it to exit; :meth:`join` waits."""
         self._send(END)
 
     def join(self) -> None:
-        """Wait for its end, and kill it if that takes long."""
+        """Wait until it exits, and kill it if that takes too long."""
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -153,7 +153,7 @@ class Worker:
         self.end()
 
     def is_alive(self) -> bool:
-        """Whether it can be asked, as far as is known."""
+        """Whether it can take an item, as far as is known."""
         return self._process.poll() is None
 
     def kill(self) -> None:
@@ -161,7 +161,7 @@ class Worker:
         self._process.kill()
 
     def last_words(self) -> str:
-        """How the process ended, and the last line that it wrote, if that was kept."""
+        """How the process ended, and the last line of its output, if that was kept."""
         code = self._process.wait()
         how = f"exited with {code}"
         if code < 0:
@@ -186,7 +186,7 @@ class Worker:
 
 
 def error_of(kind: str, content: Any) -> Vd4rlError:
-    """The error that a message of kind ``failed`` or ``error`` tells of."""
+    """The error that a message of kind ``failed`` or ``error`` reports."""
     if kind == "failed":
         return content
     named = getattr(vd4rl_data.errors, str(content["type"]), WorkerError)
@@ -201,7 +201,7 @@ def _read(
     inbox: queue.Queue[Any],
     lost: threading.Event,
 ) -> None:
-    """Put what a process says into the queue, until it says no more."""
+    """Put the messages of a process into the queue until it ends."""
     while True:
         try:
             kind, content = receive(pipe)

@@ -1,4 +1,4 @@
-"""Simulators: one task, played and drawn, whoever simulates it."""
+"""Simulators: play and render one task, with the same interface for every simulator."""
 
 from __future__ import annotations
 

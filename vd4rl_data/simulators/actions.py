@@ -1,4 +1,4 @@
-"""What counts as a valid action; the environment and the evaluation ask here."""
+"""Validation of actions, for the environments and the evaluation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vd4rl_data.errors import InvalidActionError
 
 
 def to_array(values: object, shape: tuple[int, ...], where: str) -> NDArray[Any]:
-    """Turn what a policy returned into an array of a given shape, values unchecked.
+    """Convert what a policy returned to an array of a given shape; values are not checked.
 
     Raises:
-        InvalidActionError: it is no array, or one of another shape.
+        InvalidActionError: it is not an array of numbers, or has another shape.
     """
     try:
         array: NDArray[Any] = np.asarray(values)
@@ -34,20 +34,20 @@ def to_array(values: object, shape: tuple[int, ...], where: str) -> NDArray[Any]
 def checked_actions(
     actions: object, shape: tuple[int, ...], where: str
 ) -> Float32[np.ndarray, ...]:
-    """Check actions and return what the simulator will be given.
+    """Check actions and return the array that the simulator is given.
 
     Args:
-        actions: numbers of this shape, finite and in [-1, 1]; up to
-            :data:`~vd4rl_data.episode.ACTION_TOLERANCE` outside is rounding and is clipped.
-            Anything farther out is refused, never clipped in silence.
+        actions: numbers of this shape, finite and in [-1, 1]. Values outside by at most
+            :data:`~vd4rl_data.episode.ACTION_TOLERANCE` count as rounding and are clipped; anything
+            farther out is refused, never clipped silently.
         shape: the expected shape.
-        where: named in the message, e.g. ``PixelEnv.step``.
+        where: where the actions come from, for the message, e.g. ``PixelEnv.step``.
 
     Returns:
-        float32, in [-1, 1]; a fresh array.
+        float32, in [-1, 1]; a new array.
 
     Raises:
-        InvalidActionError: naming what was expected and what was found.
+        InvalidActionError: the actions are invalid; the message says what was expected and found.
     """
     values = to_array(actions, shape, where).astype(np.float32)
     bad = ~np.isfinite(values) | (np.abs(values) > 1.0 + ACTION_TOLERANCE)

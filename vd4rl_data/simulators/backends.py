@@ -1,8 +1,8 @@
-"""Which OpenGL library MuJoCo draws with: what the environment asks for, and what works here.
+"""Choice of the OpenGL library that MuJoCo renders with: the one requested, or one that works here.
 
-MuJoCo takes GLFW wherever nothing is said, and GLFW needs a screen. A variable that is set proves
-nothing: after ``ssh -X``, in tmux or in a batch job, ``DISPLAY`` names a screen that is long gone.
-So every library is tried before it is chosen, in an order that asks for a screen only if it must.
+By default MuJoCo takes GLFW, which needs a screen. That ``DISPLAY`` is set proves nothing: after
+``ssh -X``, in tmux or in a batch job it often names a screen that is long gone. So every library is
+tried before it is chosen, and those that need no screen are tried first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vd4rl_data.errors import RenderBackendError
 GL_VARIABLE: Final = "MUJOCO_GL"
 OFF: Final = "off"
 LIBRARIES: Final = {"egl": "EGL", "glfw": "GLFW", "osmesa": "OSMesa"}
-"""Value of :data:`GL_VARIABLE` → name, in the order of trial: no screen, a screen, no GPU."""
+"""Value of :data:`GL_VARIABLE` → name, in the order they are tried: no screen, screen, no GPU."""
 
 _ALSO_OFF: Final = ("off", "disable", "disabled", "false", "0")
 _ALSO_GLFW: Final = ("glfw", "glx", "on", "enable", "enabled", "true", "1")
@@ -36,12 +36,12 @@ _HOW_TO_INSTALL: Final = (
 
 
 class Choice(NamedTuple):
-    """What this process draws with.
+    """The OpenGL library of this process.
 
     Attributes:
-        library: a key of :data:`LIBRARIES`; :data:`OFF`; or "" where MuJoCo itself chooses, as on
+        library: a key of :data:`LIBRARIES`; :data:`OFF`; or "" if MuJoCo itself chooses, as on
             macOS and Windows.
-        asked: :data:`GL_VARIABLE` asks for it; it was not chosen here.
+        asked: whether :data:`GL_VARIABLE` requested it, rather than the trials here.
     """
 
     library: str
@@ -49,11 +49,11 @@ class Choice(NamedTuple):
 
 
 class Obstacle(NamedTuple):
-    """Why a library cannot draw.
+    """The reason why a library cannot render.
 
     Attributes:
-        reason: in words.
-        cure: what removes the last obstacle, unless it is to install something.
+        reason: the reason, for the user.
+        cure: what the user can do about it, if that is not to install something.
     """
 
     reason: str
@@ -62,13 +62,13 @@ class Obstacle(NamedTuple):
 
 @cache
 def choose_library() -> Choice:
-    """What is asked for, else the first library that works, else :data:`OFF`.
+    """The requested library, else the first one that works, else :data:`OFF`.
 
     A choice made here is written to :data:`GL_VARIABLE`, so that MuJoCo, dm_control and child
-    processes make the same, and logged in one line.
+    processes make the same choice, and is logged in one line.
 
     Raises:
-        RenderBackendError: the variable holds what MuJoCo does not know.
+        RenderBackendError: the variable holds a value that MuJoCo does not know.
     """
     asked = os.environ.get(GL_VARIABLE, "").strip().lower()
     _pyopengl_platform()  # before MuJoCo is imported, which sets it
@@ -81,35 +81,35 @@ def choose_library() -> Choice:
     os.environ[GL_VARIABLE] = library
     reasons = "; ".join(_reasons(before=library))
     chosen = LIBRARIES.get(library, "no OpenGL library")
-    _LOGGER.info("drawing with %s%s", chosen, f" ({reasons})" if reasons else "")
+    _LOGGER.info("rendering with %s%s", chosen, f" ({reasons})" if reasons else "")
     return Choice(library, asked=False)
 
 
 def explain(choice: Choice, error: Exception | None = None) -> str:
-    """Why a choice cannot draw, and what to do: what works here, else what to install.
+    """Explain why a choice cannot render, and name a library that works or what to install.
 
     Args:
-        choice: what was to draw.
-        error: how it failed, for failures that no trial explains.
+        choice: the library that was to render.
+        error: how it failed, for failures that the trials do not explain.
     """
     if not choice.library:
         variable = f"{GL_VARIABLE} is {_shown(GL_VARIABLE)}"
-        return f"{error}; {variable}. Is a driver for OpenGL installed?"
+        return f"{error}; {variable}. Is an OpenGL driver installed?"
     others = [other for other in LIBRARIES if other != choice.library and why_not(other) is None]
     obstacle = why_not(choice.library) if choice.library in LIBRARIES else None
     if not others:
         failed = choice.library in LIBRARIES and obstacle is None
         return (f"{LIBRARIES[choice.library]}: {error}; " if failed else "") + _no_library()
     if choice.library == OFF:
-        return f"{GL_VARIABLE}={OFF} switches drawing off. {_cure(others)}"
-    taken = f"{GL_VARIABLE}={choice.library} asks for" if choice.asked else "the choice fell on"
+        return f"{GL_VARIABLE}={OFF} switches rendering off. {_cure(others)}"
+    taken = f"{GL_VARIABLE}={choice.library} asks for" if choice.asked else "the default here is"
     reason = error if obstacle is None else obstacle.reason
     return f"{taken} {LIBRARIES[choice.library]} ({reason}). {_cure(others)}"
 
 
 @cache
 def why_not(library: str) -> Obstacle | None:
-    """Why a library cannot draw here; ``None`` if it can, as far as a trial tells."""
+    """Why a library cannot render here; ``None`` if it can, as far as a trial can tell."""
     if library == "glfw":
         return _why_not_glfw()
     return (_why_not_egl() if library == "egl" else _why_not_osmesa()) or _why_not_pyopengl(library)
@@ -130,14 +130,14 @@ def _known(asked: str) -> str:
 
 
 def _reasons(before: str = OFF) -> list[str]:
-    """Why each library that is tried before this one cannot draw."""
+    """Why each library that is tried before this one cannot render."""
     names = list(LIBRARIES)
     tried = names[: names.index(before)] if before in names else names
     return [f"{LIBRARIES[name]}: {why.reason}" for name in tried if (why := why_not(name))]
 
 
 def _no_library() -> str:
-    """Why each library cannot draw, and what to do."""
+    """Why each library cannot render, and what to do."""
     obstacles = [obstacle for name in LIBRARIES if (obstacle := why_not(name))]
     cures = dict.fromkeys(obstacle.cure for obstacle in obstacles if obstacle.cure)
     cure = f"{' or '.join(cures)}." if cures else _HOW_TO_INSTALL
@@ -156,19 +156,19 @@ def _shown(variable: str) -> str:
 
 
 def _why_not_pyopengl(platform: str) -> Obstacle | None:
-    """MuJoCo calls EGL and OSMesa through PyOpenGL, which serves one platform per process."""
+    """MuJoCo calls EGL and OSMesa through PyOpenGL, which supports one platform per process."""
     wanted, imported = _pyopengl_platform()
     if wanted and wanted.lower() != platform:
         return Obstacle(f"{_PYOPENGL} is {wanted!r}", f"unset {_PYOPENGL}")
     if not wanted and imported:
         cure = f"set {_PYOPENGL}={platform}, or import OpenGL after the first frame"
-        return Obstacle("PyOpenGL was imported already", cure)
+        return Obstacle("PyOpenGL is already imported", cure)
     return None
 
 
 @cache
 def _pyopengl_platform() -> tuple[str, bool]:
-    """What PyOpenGL was told before anything was chosen, and whether it was imported already."""
+    """PyOpenGL's platform before anything was chosen, and whether it was already imported."""
     return os.environ.get(_PYOPENGL, ""), "OpenGL.platform" in sys.modules
 
 
@@ -185,7 +185,7 @@ def _why_not_glfw() -> Obstacle | None:
     except (ImportError, OSError) as error:
         return Obstacle(f"it does not load ({error})")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its way to tell errors, which are read from the results
+        warnings.simplefilter("ignore")  # how it reports errors, which are read from the results
         if not glfw.init():
             return Obstacle(f"it needs a screen, and DISPLAY={_shown('DISPLAY')} does not answer")
     return None
@@ -207,10 +207,10 @@ _CONFIG: Final = (0x3033, 0x0001, 0x3040, 0x0008, 0x3025, 24, 0x3026, 8, 0x3038)
 
 
 def _why_not_egl() -> Obstacle | None:
-    """Whether MuJoCo will find a device that opens, without a screen.
+    """Check that MuJoCo will find a device that it can open without a screen.
 
-    The library alone proves nothing: without a driver it loads and finds no device to open. No
-    context is made, since a process that made one cannot be forked any more.
+    That the library loads proves nothing: without a driver it finds no device to open. No context
+    is made here, because a process that has made one cannot be forked safely.
     """
     egl = _load("libEGL.so.1") or _load("libEGL.so")
     if egl is None:
@@ -230,12 +230,12 @@ def _why_not_egl() -> Obstacle | None:
 
 
 def _draws(egl: ctypes.CDLL, display: Any) -> bool:
-    """Whether this display can be opened and has what MuJoCo wants."""
+    """Whether this display can be opened and has a configuration that MuJoCo needs."""
     return bool(display and egl.eglInitialize(display, None, None)) and _offers(egl, display)
 
 
 def _egl_displays(egl: ctypes.CDLL) -> list[Any]:
-    """A display for each device, ``None`` where there is none."""
+    """One display per device; ``None`` for a device that has none."""
     egl.eglGetProcAddress.restype = _POINTER
     egl.eglInitialize.argtypes = [_POINTER, _POINTER, _POINTER]
     query_address = egl.eglGetProcAddress(b"eglQueryDevicesEXT")

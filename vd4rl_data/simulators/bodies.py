@@ -1,4 +1,4 @@
-"""Changed robots: attributes of the simulator's own model, edited before it is compiled."""
+"""Changed robots: attributes of the simulator's model, edited before the model is compiled."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from vd4rl_data.spec import Body, Edit
 
 
 def edited_model(xml: str | bytes, body: Body) -> str:
-    """The XML of a MuJoCo model with a body's edits made.
+    """Apply a body's edits to the XML of a MuJoCo model.
 
     Args:
-        xml: the model, as its simulator has it; not a file of strangers.
+        xml: the simulator's own model, not an untrusted file.
         body: what to change.
 
     Raises:
-        ValueError: an edit names an element that is not there exactly once, or that has no such
-            attribute.
+        ValueError: an edit names an element that does not occur exactly once, or that does not have
+            the attribute.
     """
     root = ET.fromstring(xml)  # noqa: S314 - the simulator's own file
     for edit in body.edits:

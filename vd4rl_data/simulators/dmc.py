@@ -27,7 +27,7 @@ _WORD = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class DMCSettings:
-    """The suite's own two names of a task.
+    """The two names by which the dm_control suite knows a task.
 
     Attributes:
         domain: e.g. ``walker``.
@@ -65,10 +65,10 @@ def load_suite() -> ModuleType:
 
 
 class DMCSimulator:
-    """One task of the suite. Its time limit is switched off: the task's row has the horizon.
+    """One task of the suite, without the suite's time limit: the task's row has the horizon.
 
-    The episode of a seed below 2**32 is the one that the suite itself starts when it is loaded with
-    ``random=seed``.
+    For a seed below 2**32, the episode is the one that the suite itself starts when it is loaded
+    with ``random=seed``.
     """
 
     Settings: ClassVar[type[Any]] = DMCSettings
@@ -121,7 +121,7 @@ class DMCSimulator:
 
     @property
     def state_layout(self) -> tuple[tuple[str, int], ...]:
-        """Names and sizes of the suite's observations, in order."""
+        """Name and size of each of the suite's observations, in order."""
         return tuple((name, int(np.size(part))) for name, part in self._observed.items())
 
     @property
@@ -130,10 +130,10 @@ class DMCSimulator:
         return np.array(self._load().physics.get_state(), dtype=np.float64)
 
     def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
-        """Go to a recorded state.
+        """Set the simulation to a recorded state.
 
         Raises:
-            ValueError: it has the wrong number of entries for this model.
+            ValueError: the state has the wrong number of entries for this model.
         """
         physics = self._load().physics
         expected = physics.get_state().shape
@@ -151,7 +151,7 @@ class DMCSimulator:
         return self._load().physics.model.ptr
 
     def draw(self, view: View) -> UInt8[np.ndarray, "size size 3"]:
-        """Draw the current state; raises what :meth:`Canvases.draw` does."""
+        """Draw the current state; raises the same errors as :meth:`Canvases.draw`."""
         physics = self._load().physics
         return self._canvases.draw(physics.model.ptr, physics.data.ptr, view)
 
@@ -164,7 +164,7 @@ class DMCSimulator:
 
     @property
     def _observed(self) -> Mapping[str, Any]:
-        """What the task observes; of a state that was set, computed when it is asked for."""
+        """The task's observations; after :meth:`set_physics_state` they are computed on demand."""
         if self._observation is None:
             environment = self._load()
             self._observation = environment.task.get_observation(environment.physics)
@@ -187,7 +187,7 @@ class DMCSimulator:
 
 
 def _with_body(environment: Any, domain: str, body: Body) -> Any:
-    """The same task on a changed model."""
+    """The same task with a changed model."""
     from dm_control.rl import control
 
     module = importlib.import_module(f"dm_control.suite.{domain}")
@@ -215,7 +215,7 @@ def _check_row(task: TaskSpec, spec: Any) -> None:
 
 
 def _mersenne_seed(seed: int) -> int | list[int]:
-    """One word as it is, so that small seeds mean what they mean in dm_control; else all words."""
+    """One 32-bit word unchanged, so that small seeds act as in dm_control; else a list of words."""
     if seed < 0:
         raise ValueError(f"seed: expected a non-negative integer, got {seed}")
     if seed < _WORD:

@@ -1,9 +1,9 @@
 """The one renderer of MuJoCo models: evaluation and data collection draw every frame here.
 
-Pixels are those of dm_control's ``physics.render``, byte for byte. What is spared is work around
-them: the offscreen buffer is as large as the frame instead of 640 x 480, the scene and its buffers
-are built once instead of for every frame, and simulations of one model share one OpenGL context per
-process and thread.
+Pixels equal those of dm_control's ``physics.render``, byte for byte. What is saved is the work
+around them: the offscreen buffer is as large as the frame instead of 640 x 480, the scene and its
+buffers are built once instead of for every frame, and simulations of one model share one OpenGL
+context per process and thread.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from vd4rl_data.simulators.protocol import View
 from vd4rl_data.spec import Camera, FixedCamera
 
 _MOST_GEOMS: Final = 10_000
-"""Geometries that a scene has room for."""
+"""Maximum number of geometries in a scene."""
 
 
 class Canvases:
-    """What the frames of one simulation are drawn on: one canvas per size and thread.
+    """The canvases that one simulation draws its frames on: one per size and thread.
 
-    Models that are equal, byte for byte, share their canvases within a process and thread. A look
-    that changes textures has canvases of its own.
+    Simulations whose models are equal, byte for byte, share canvases within a process and thread. A
+    simulation with a look that changes textures has its own.
     """
 
     def __init__(self) -> None:
-        """Nothing is built before the first frame."""
+        """Build nothing yet: a canvas is made when the first frame is drawn."""
         self._model: Any = None
         self._digest = b""
         self._own_textures = False
@@ -48,27 +48,27 @@ class Canvases:
         """Draw a state.
 
         Args:
-            model: ``mujoco.MjModel``. Its textures and meshes are uploaded with its first frame;
-                terrain with each, and the textures that ``view`` names.
+            model: ``mujoco.MjModel``. Its textures and meshes are uploaded for its first frame;
+                terrain, and the textures that ``view`` names, for every frame.
             data: ``mujoco.MjData``, at the state to draw.
             view: size, camera and changed textures.
 
         Returns:
-            uint8 (size, size, 3), a fresh array.
+            uint8 (size, size, 3), a new array.
 
         Raises:
             TypeError: the size is not an integer.
             ValueError: the size is not positive, or the model has no such camera.
             ForkAfterRenderError: this process was forked from one that had rendered.
-            RenderBackendError: there is no OpenGL library, or it refuses.
+            RenderBackendError: no OpenGL library works here.
         """
         checked_count("size", view.size)
-        place_camera(model, view.camera)  # complains before any OpenGL is touched
+        place_camera(model, view.camera)  # raises before OpenGL is touched
         FORK_GUARD.check()
         return self._canvas(model, view).draw(model, data, view)
 
     def release(self) -> None:
-        """Let go of the canvases that only this simulation uses. It may draw again afterwards."""
+        """Free the canvases that only this simulation uses. It may draw again afterwards."""
         self._by_use.clear()
         self._model, self._own_textures = None, False
 
@@ -91,7 +91,7 @@ class Canvases:
 
 
 def place_camera(model: Any, camera: Camera) -> Any:
-    """MuJoCo's record of a camera.
+    """Make MuJoCo's structure of a camera.
 
     Raises:
         ValueError: the model has no such camera.
@@ -124,8 +124,8 @@ class _Canvas:
     """An OpenGL context holding one model's textures and meshes, with an offscreen buffer of one
     size.
 
-    Freed with its last reference, on the thread that made it; elsewhere, in a forked child and at
-    the end of the process, what OpenGL holds is left to the operating system.
+    It is freed with its last reference, if that goes on the thread that made it. On other threads,
+    in a forked child and at exit, OpenGL's resources are left to the operating system.
     """
 
     def __init__(self, model: Any, size: int) -> None:
@@ -146,7 +146,7 @@ class _Canvas:
         except Exception as error:
             raise no_rendering(error) from error
         finally:
-            # Others who draw this model still get the buffer that it asks for.
+            # Other code that draws this model still gets the buffer size that the model specifies.
             offscreen.offwidth, offscreen.offheight = model_size
         self._scene = mujoco.MjvScene(model, _MOST_GEOMS)
         self._option = mujoco.MjvOption()
@@ -183,7 +183,7 @@ class _Canvas:
             self._gl.free()
 
     def abandon(self) -> None:
-        """Make sure that nobody frees what this canvas holds."""
+        """Make sure that the resources of this canvas are never freed."""
         for thing in (self.__dict__.pop("_context", None), self.__dict__.pop("_gl", None)):
             if thing is not None:
                 _keep_for_ever(thing)
@@ -195,7 +195,7 @@ _ALIVE: Final[WeakValueDictionary[tuple[bytes, int, int, threading.Thread], _Can
 
 
 def _model_digest(model: Any) -> bytes:
-    """A hash of the whole compiled model: equal ones have equal textures and meshes."""
+    """A hash of the whole compiled model: equal models have equal textures and meshes."""
     mujoco = load_mujoco()
     content = np.empty(mujoco.mj_sizeModel(model), dtype=np.uint8)
     mujoco.mj_saveModel(model, None, content)
@@ -203,7 +203,7 @@ def _model_digest(model: Any) -> bytes:
 
 
 def _keep_for_ever(thing: object) -> None:
-    """One reference more than Python knows of: its destructor never runs."""
+    """Add a reference that is never released, so that the destructor never runs."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
@@ -214,7 +214,7 @@ def _abandon(canvas: ref[_Canvas]) -> None:
 
 
 def _abandon_in_child() -> None:
-    """Let a forked child leave without touching OpenGL, whose threads it did not inherit."""
+    """Let a forked child exit without touching OpenGL, whose threads it did not inherit."""
     if not FORK_GUARD.forked:
         return
     for canvas in list(_ALIVE.values()):

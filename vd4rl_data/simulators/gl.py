@@ -1,7 +1,7 @@
-"""Importing the simulator, making OpenGL contexts, and the traps around both.
+"""Importing MuJoCo, making OpenGL contexts, and the traps of both.
 
-Nothing here runs at import. MuJoCo decides on its OpenGL library when it is imported, so the
-decision is taken in :func:`load_mujoco`, which every simulator goes through first.
+Nothing here runs at import. MuJoCo chooses its OpenGL library when it is imported, so the choice
+is made in :func:`load_mujoco`, which every simulator that needs MuJoCo calls first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _THREADS_VARIABLE: Final = "LP_NUM_THREADS"
 class _ForkGuard:
     """Remembers which process made the first OpenGL context.
 
-    Only a context is dangerous to inherit: forking after importing the simulator or stepping it is
+    Only a context is dangerous to inherit: forking after importing or stepping the simulator is
     safe.
     """
 
@@ -48,9 +48,9 @@ class _ForkGuard:
     def check(self) -> None:
         if self.forked:
             raise ForkAfterRenderError(
-                f"process {os.getpid()} was forked from process {self.owner} after that one had"
-                " rendered; OpenGL does not survive a fork, and rendering here would hang. Start"
-                ' processes by spawn: gymnasium.make_vec(..., vectorization_mode="async",'
+                f"process {os.getpid()} was forked from process {self.owner}, which had already"
+                " rendered; OpenGL does not survive a fork, and rendering here would hang. Spawn"
+                ' the processes instead: gymnasium.make_vec(..., vectorization_mode="async",'
                 ' vector_kwargs={"context": "spawn"}), or multiprocessing.get_context("spawn").'
             )
 
@@ -59,31 +59,30 @@ FORK_GUARD: Final = _ForkGuard()
 
 
 def configure_worker_rendering() -> None:
-    """Make the software renderer of this process use one thread, as many parallel workers want.
+    """Make the software renderer of this process use one thread, which suits parallel workers.
 
-    Sets ``LP_NUM_THREADS=0`` unless it is set already: Mesa's llvmpipe then draws the same pixels
-    on the calling thread instead of on one thread per core. Call it first thing in a worker
-    process; a single process that has the machine for itself is faster without. Other renderers
-    ignore the variable.
+    Sets ``LP_NUM_THREADS=0`` unless the variable is set: Mesa's llvmpipe then draws the same pixels
+    on the calling thread instead of on one thread per core. Call it first in a worker process; a
+    single process that has the machine to itself is faster without it. Other renderers ignore the
+    variable.
 
     Raises:
-        RenderBackendError: this process has already rendered, so that the setting would come too
-            late.
+        RenderBackendError: this process has already rendered, so the setting would come too late.
     """
     if FORK_GUARD.owner == os.getpid():
         raise RenderBackendError(
             "configure_worker_rendering() was called after this process had rendered;"
-            " call it before the first frame, first thing in the worker."
+            " call it at the start of the worker, before the first frame."
         )
     os.environ.setdefault(_THREADS_VARIABLE, "0")
 
 
 @cache
 def load_mujoco() -> ModuleType:
-    """Import MuJoCo, having chosen an OpenGL library for it.
+    """Choose an OpenGL library and import MuJoCo.
 
-    ``MUJOCO_GL`` is respected. Where it is unset or empty, on Linux, EGL is used if it works here,
-    else GLFW, else OSMesa; with none, physics still runs and rendering raises.
+    ``MUJOCO_GL`` is respected. If it is unset or empty, on Linux, EGL is used if it works here,
+    else GLFW, else OSMesa; if none works, physics still runs and rendering raises an error.
 
     Raises:
         MissingDependencyError: mujoco is not installed.
@@ -91,7 +90,7 @@ def load_mujoco() -> ModuleType:
     """
     if "mujoco" not in sys.modules and importlib.util.find_spec("mujoco") is None:
         raise MissingDependencyError(
-            'mujoco is not installed, and drawing needs it: `pip install "vd4rl-data[dmc]"`.'
+            'mujoco is not installed, and rendering needs it: `pip install "vd4rl-data[dmc]"`.'
         )
     choose_library()
     with backend_errors():
@@ -101,7 +100,7 @@ def load_mujoco() -> ModuleType:
 
 @contextlib.contextmanager
 def backend_errors() -> Generator[None]:
-    """Around the import of a simulator: an OpenGL library that does not load is told in words.
+    """Turn the errors of a simulator's import into one that explains why OpenGL does not load.
 
     Raises:
         RenderBackendError: ``MUJOCO_GL`` names a library that cannot be loaded.
@@ -116,20 +115,20 @@ def backend_errors() -> Generator[None]:
 
 
 def make_gl_context(width: int, height: int) -> Any:
-    """Create MuJoCo's OpenGL context for this platform, current on no thread yet.
+    """Create MuJoCo's OpenGL context for this platform, not yet current on any thread.
 
     Raises:
         ForkAfterRenderError: this process was forked from one that had rendered.
-        RenderBackendError: there is no OpenGL library, or it refuses.
+        RenderBackendError: no OpenGL library works here.
     """
     FORK_GUARD.check()
     mujoco = load_mujoco()
     library = choose_library().library
-    if library == OFF or (library and why_not(library)):  # a vain attempt leaves noise behind
+    if library == OFF or (library and why_not(library)):  # a failed attempt prints warnings
         raise no_rendering()
     FORK_GUARD.note_context()
     try:
-        # MuJoCo has made its own choice if it was imported before ours.
+        # If MuJoCo was imported before our choice, it has made its own.
         module = importlib.import_module(f"mujoco.{library}") if library else mujoco
         with left_as_it_was():
             return module.GLContext(width, height)
@@ -138,7 +137,7 @@ def make_gl_context(width: int, height: int) -> Any:
 
 
 def no_rendering(error: Exception | None = None) -> RenderBackendError:
-    """The error for an OpenGL library that is missing or refuses, with what to do about it."""
+    """The error for an OpenGL library that is missing or fails, with what to do about it."""
     return RenderBackendError(f"MuJoCo cannot render here: {explain(choose_library(), error)}")
 
 
@@ -148,7 +147,7 @@ def renderer_name() -> str:
 
     Raises:
         ForkAfterRenderError: this process was forked from one that had rendered.
-        RenderBackendError: there is no OpenGL library, or it refuses.
+        RenderBackendError: no OpenGL library works here.
     """
     with left_as_it_was():
         context = make_gl_context(1, 1)

@@ -1,7 +1,7 @@
 """Environments as plain values (dictionaries, lists, numbers, text), and back.
 
-That is how an environment travels: in Gymnasium's specs, which are copied, pickled and written as
-JSON, and to processes in which nobody has registered a user's own task.
+Environments are passed on in this form: in Gymnasium's specs, which are copied, pickled and written
+as JSON, and to processes in which a user's own task is not registered.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def environment_from_plain(plain: Mapping[str, Any]) -> EnvironmentSpec:
     """The environment that plain values describe.
 
     Raises:
-        UnknownSimulatorError: nobody simulates its task.
+        UnknownSimulatorError: the simulator of its task is not known.
         ValueError: a field is missing or unknown; the message names it.
     """
     try:
@@ -82,7 +82,7 @@ def _look(plain: Mapping[str, Any]) -> Look:
 
 
 def _lists(value: Any) -> Any:
-    """The same with lists in place of tuples, as JSON has them."""
+    """The same value with lists in place of tuples, as in JSON."""
     if isinstance(value, Mapping):
         return {key: _lists(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -91,7 +91,7 @@ def _lists(value: Any) -> Any:
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a frozen dataclass: tuples where plain values have lists."""
+    """Fields for a frozen dataclass: tuples in place of the lists of plain values."""
     return {name: _tuple(value) for name, value in values.items()}
 
 

@@ -1,7 +1,8 @@
-"""What a simulator has to offer. Everything that simulators share is done around it, once.
+"""The interface of a simulator. Whatever all simulators share is implemented once, around it.
 
-One class implements :class:`Simulator`; :class:`~vd4rl_data.simulators.Simulation` adds the action
-repeat, the horizon, the checks of actions and the look. ``docs/extending.md`` has an example.
+A new simulator is one class that implements :class:`Simulator`. The action repeat, the horizon, the
+checks of actions and the look are added by :class:`~vd4rl_data.simulators.Simulation`.
+``docs/extending.md`` has an example.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from vd4rl_data.spec import Camera, TaskSpec
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStep:
-    """What one environment step (one control step of the simulator) brought.
+    """The outcome of one environment step (one control step of the simulator).
 
     Attributes:
-        reward: of this step.
-        discount: of this step; 0 where the task ended for good.
+        reward: reward of this step.
+        discount: discount of this step; 0 if the task terminated.
         terminated: the task ended (no bootstrap).
         truncated: the simulator stopped although the task had not ended.
-        success: whether the task is solved at this moment; ``None`` where it does not say.
+        success: whether the task is solved after this step; ``None`` if the simulator does not say.
     """
 
     reward: float
@@ -40,7 +41,7 @@ class View:
 
     Attributes:
         size: height and width of the frame, in pixels.
-        camera: what observes.
+        camera: the camera to draw from.
         textures: numbers of the textures of the model that have changed since the last frame.
     """
 
@@ -53,22 +54,22 @@ class Simulator(Protocol):
     """One task, simulated. Nothing heavy is imported or built before the first use."""
 
     Settings: ClassVar[type[Any]]
-    """The frozen dataclass that :attr:`TaskSpec.settings` is; its fields are plain values."""
+    """The frozen dataclass of :attr:`TaskSpec.settings`; its fields are plain values."""
 
     PACKAGES: ClassVar[tuple[str, ...]]
-    """Distributions whose versions decide what comes out, e.g. ``mujoco``; manifests name them."""
+    """Packages whose versions affect the results, e.g. ``mujoco``; manifests record them."""
 
     def __init__(self, task: TaskSpec) -> None:
         """Remember the task.
 
         Raises:
-            ValueError: its settings are not this simulator's.
+            ValueError: the task's settings are not of this simulator's class.
         """
         ...
 
     def reset(self, seed: int | None) -> None:
-        """Start an episode: a function of the seed alone, whatever happened before; ``None`` goes
-        on with the simulator's own random stream.
+        """Start an episode that depends on the seed alone, whatever happened before; ``None``
+        continues the simulator's own random stream.
         """
         ...
 
@@ -88,18 +89,18 @@ class Simulator(Protocol):
 
     @property
     def state_layout(self) -> tuple[tuple[str, int], ...]:
-        """Names and sizes of what :attr:`state` is made of, in order."""
+        """Name and size of each part of :attr:`state`, in order."""
         ...
 
     @property
     def physics_state(self) -> Float64[np.ndarray, " S"] | None:
-        """float64 (S,), a copy: enough to draw the frame again; ``None`` if there is no such
-        thing, and frames can be drawn only while the episode is played.
+        """float64 (S,), a copy: enough to draw the frame again. ``None`` if the simulator has no
+        such state; its frames can then be drawn only while the episode is played.
         """
         ...
 
     def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
-        """Go to a recorded state, in order to draw it or to read :attr:`state`.
+        """Set the simulation to a recorded state, to draw it or to read :attr:`state`.
 
         Raises:
             ValueError: it is not a physics state of this task.
@@ -108,7 +109,7 @@ class Simulator(Protocol):
 
     @property
     def model(self) -> Any:
-        """The compiled MuJoCo model (``mujoco.MjModel``), which looks may change; else ``None``."""
+        """The compiled ``mujoco.MjModel``, which looks may change; ``None`` if there is none."""
         ...
 
     def draw(self, view: View) -> UInt8[np.ndarray, "size size 3"]:
@@ -116,5 +117,5 @@ class Simulator(Protocol):
         ...
 
     def close(self) -> None:
-        """Free everything. A later reset builds it anew."""
+        """Free everything. A later reset builds it again."""
         ...

@@ -1,7 +1,7 @@
-"""One task being simulated: action repeat, horizon, checks and look, around any simulator.
+"""The simulation of one task: action repeat, horizon, checks and look, around any simulator.
 
-The environment wraps this class. Data collection uses it directly, rolls out without rendering, and
-renders the recorded physics states afterwards.
+The environment wraps this class. Data collection uses it directly: it rolls out without rendering
+and renders the recorded physics states afterwards.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from vd4rl_data.spec import Look, TaskSpec
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one time step brought.
+    """The outcome of one time step.
 
     Attributes:
-        reward: sum over the environment steps of the time step.
-        discount: the simulator's discount, multiplied over them; 0 after termination.
+        reward: sum of the rewards of its environment steps.
+        discount: product of the discounts of its environment steps; 0 after termination.
         terminated: the task ended (no bootstrap).
         truncated: the horizon was reached, or the simulator stopped.
-        success: whether the task was solved at the last of them; ``None`` where the simulator
+        success: whether the task was solved at its last environment step; ``None`` if the simulator
             does not say.
     """
 
@@ -46,18 +46,18 @@ class StepResult:
 class Simulation:
     """One simulated task. Nothing is imported or built before the first reset.
 
-    The horizon is counted here from the task's row; a simulator's own time limit is switched off.
+    The horizon of the task's row is counted here; a simulator's own time limit is switched off.
     """
 
     def __init__(self, task: str | TaskSpec, look: Look | None = None) -> None:
         """Args:
-            task: a task name of the registry, or its row.
+            task: the name of a registered task, or a task's row.
             look: how pixels differ from the simulator's own.
 
         Raises:
             UnknownTaskError: there is no such task.
-            UnknownSimulatorError: nobody simulates it, or draws the look.
-            ValueError: the task's settings are not its simulator's.
+            UnknownSimulatorError: the task's simulator or the kind of look is not known.
+            ValueError: the task's settings are not of its simulator's class.
         """
         self.task = task if isinstance(task, TaskSpec) else get_task_spec(task)
         self.look = look
@@ -72,13 +72,13 @@ class Simulation:
         """Start an episode.
 
         Args:
-            seed: makes the episode, looks included, a function of the seed alone, the same bytes
-                whatever happened before. ``None`` goes on with the current random stream (first
-                use: entropy of the system).
+            seed: determines the episode, including looks: the same bytes, whatever happened before.
+                ``None`` continues the current random stream, which starts from the system's
+                entropy.
 
         Raises:
             MissingDependencyError: the simulator is not installed.
-            ValueError: the seed is negative, or the row disagrees with the simulator.
+            ValueError: the seed is negative, or the task's row disagrees with the simulator.
         """
         self._simulator.reset(seed)
         self._moment = Moment(secrets.randbits(32) if seed is None else seed, 0)
@@ -86,8 +86,8 @@ class Simulation:
         self._started = True
 
     def step(self, action: ArrayLike) -> StepResult:
-        """Take one time step: the action held for ``action_repeat`` environment steps, or to the
-        end.
+        """Take one time step: repeat the action for ``action_repeat`` environment steps, or until
+        the episode ends.
 
         Args:
             action: (A,), finite, in [-1, 1]; it is rounded to float32.
@@ -114,19 +114,19 @@ class Simulation:
 
     @property
     def physics_state(self) -> Float64[np.ndarray, " S"] | None:
-        """float64 (S,), a copy, enough to draw the frame again; ``None`` where there is none."""
+        """float64 (S,), a copy, enough to draw the frame again; ``None`` if there is none."""
         self._check_started()
         return self._simulator.physics_state
 
     @property
     def state(self) -> Float32[np.ndarray, " P"] | None:
-        """float32 (P,): proprioception; ``None`` where there is none."""
+        """float32 (P,): proprioception; ``None`` if there is none."""
         self._check_started()
         return self._simulator.state
 
     @property
     def state_layout(self) -> tuple[tuple[str, int], ...]:
-        """Names and sizes of what :attr:`state` is made of, in order."""
+        """Name and size of each part of :attr:`state`, in order."""
         self._check_started()
         return self._simulator.state_layout
 
@@ -137,16 +137,16 @@ class Simulation:
 
     @property
     def moment(self) -> Moment:
-        """Which frame of which episode this is, for :meth:`render_state`."""
+        """Identifies the current frame, for :meth:`render_state`."""
         return self._moment
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         """Draw the current frame, uint8 (size, size, 3).
 
         Raises:
-            ResetNeeded: there is nothing to draw yet.
+            ResetNeeded: no episode has been started.
             ForkAfterRenderError: this process was forked from one that had rendered.
-            RenderBackendError: there is no OpenGL library, or it refuses.
+            RenderBackendError: no OpenGL library works here.
         """
         self._check_started()
         return self._draw(size, self._moment)
@@ -160,9 +160,9 @@ class Simulation:
         """Draw a recorded state; ends a running episode.
 
         Args:
-            physics_state: float64 (S,), as :attr:`physics_state` was.
+            physics_state: float64 (S,), a recorded :attr:`physics_state`.
             size: height and width of the frame, in pixels.
-            moment: :attr:`moment` as it was; a look needs it.
+            moment: :attr:`moment` of that time, which a look needs.
 
         Raises:
             ValueError: it is not a physics state of this task.
@@ -173,9 +173,9 @@ class Simulation:
         return self._draw(size, moment)
 
     def state_at(self, physics_state: Float64[np.ndarray, " S"]) -> Float32[np.ndarray, " P"]:
-        """float32 (P,): :attr:`state` as it was at a recorded physics state.
+        """float32 (P,): the :attr:`state` that belongs to a recorded physics state.
 
-        The same bits where the task observes nothing but positions and velocities; touch sensors
+        Bit for bit the same if the task observes only positions and velocities; touch sensors
         (hopper) feel the forces of the step that led there, which no physics state holds. Ends a
         running episode.
 
@@ -190,7 +190,7 @@ class Simulation:
         return state
 
     def close(self) -> None:
-        """Free the simulator and its OpenGL context. A later reset builds them anew."""
+        """Free the simulator and its OpenGL context. A later reset builds them again."""
         self._simulator.close()
         self._drawn_look = self._looked_at = None
         self._steps_left, self._started = 0, False

@@ -1,4 +1,4 @@
-"""Who simulates a task, and who draws a look: by name, imported when first needed."""
+"""The tables of simulators and looks: found by name, and imported when first needed."""
 
 from __future__ import annotations
 
@@ -18,22 +18,20 @@ SIMULATORS: Final[dict[str, str]] = {
 
 
 def find_simulator(name: str) -> type[Any]:
-    """The class of a simulator, by its name or as ``module:class``.
-
-    It is a :class:`~vd4rl_data.simulators.Simulator`.
+    """Find the class of a :class:`~vd4rl_data.simulators.Simulator`, by name or ``module:class``.
 
     Raises:
-        UnknownSimulatorError: there is none; the message lists those that are known.
+        UnknownSimulatorError: there is no such class; the message lists the known names.
     """
     return _load("simulator", name, SIMULATORS)
 
 
 def make_simulator(task: TaskSpec) -> Any:
-    """A simulator of a task; nothing heavy is imported before its first use.
+    """Make the simulator of a task; nothing heavy is imported before its first use.
 
     Raises:
-        UnknownSimulatorError: nobody simulates it.
-        ValueError: the task's settings are not its simulator's.
+        UnknownSimulatorError: the task's simulator is not known.
+        ValueError: the task's settings are not of its simulator's class.
     """
     kind = find_simulator(task.simulator)
     if not isinstance(task.settings, kind.Settings):
@@ -45,15 +43,15 @@ def make_simulator(task: TaskSpec) -> Any:
 
 
 def make_look(look: Look, model: Any) -> Any:
-    """A look at work on a model.
+    """Make a look for a model.
 
     Args:
-        look: what is wanted.
-        model: ``mujoco.MjModel``; ``None`` where the simulator has none.
+        look: the look and its settings.
+        model: ``mujoco.MjModel``; ``None`` if the simulator has none.
 
     Raises:
-        UnknownSimulatorError: nobody draws it.
-        ValueError: a setting means nothing to its kind.
+        UnknownSimulatorError: the kind of look is not known.
+        ValueError: a setting does not apply to its kind.
     """
     kind = _load("look", look.kind, LOOKS)
     return kind(look, model)
@@ -66,8 +64,8 @@ def _load(what: str, name: str, known: Mapping[str, str]) -> Any:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise UnknownSimulatorError(
-            f"no {what} is called {name!r}.{hint} Known: {', '.join(known) or 'none'}; or name a"
-            " class of your own as 'module:class'."
+            f"no {what} is called {name!r}.{hint} Known: {', '.join(known) or 'none'}; or give your"
+            " own class as 'module:class'."
         )
     try:
         return getattr(importlib.import_module(module), attribute)

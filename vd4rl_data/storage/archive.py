@@ -1,6 +1,6 @@
-"""``.npz`` archives that hold exactly the arrays given, and never a pickle.
+"""``.npz`` archives that hold exactly the given arrays, and never a pickle.
 
-numpy's own writers take ``allow_pickle`` since 2.2; before, they make an array of that name of it.
+numpy's own writers accept ``allow_pickle`` only since 2.2; older ones store it as an array.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _LEVEL: Final = 6
 
 
 def write_npz(file: Any, arrays: Mapping[str, NDArray[Any]], *, compressed: bool) -> None:
-    """Write arrays of numbers as numpy does; the same arrays give the same bytes at any time.
+    """Write arrays of numbers in numpy's format; the same arrays always give the same bytes.
 
     Args:
         file: a binary file, opened for writing, at its beginning.
         arrays: name → array.
-        compressed: deflate them.
+        compressed: whether to deflate them.
 
     Raises:
         ValueError: an array holds Python objects.

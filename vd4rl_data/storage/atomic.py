@@ -1,4 +1,4 @@
-"""Files that are whole or absent: locks, temporary names, syncing, and the full disk."""
+"""Files that are whole or absent: locks, temporary names, syncing, and full disks."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _HDF5_ERRNO: Final = re.compile(r"errno = (\d+)")
 
 @contextmanager
 def write_lock(path: Path) -> Generator[None]:
-    """Hold the right to write ``path``; the operating system frees it when the process dies.
+    """Hold the exclusive right to write ``path``; a process that dies loses it.
 
     Raises:
-        DatasetLockedError: another process holds it.
+        DatasetLockedError: another process holds the right.
         LocksUnsupportedError, NoSpaceError: as :func:`held_lock`.
     """
     with ExitStack() as stack:
@@ -42,23 +42,23 @@ def write_lock(path: Path) -> Generator[None]:
             stack.enter_context(held_lock(path.with_name(f".{path.name}.lock")))
         except filelock.Timeout as error:
             raise DatasetLockedError(
-                f"{path}: another process is writing this dataset; wait until it is done, or write "
-                "elsewhere"
+                f"{path}: another process is writing this dataset; wait until it finishes, or write"
+                " elsewhere"
             ) from error
         yield
 
 
 @contextmanager
 def held_lock(place: Path, *, seconds: float = 0) -> Generator[None]:
-    """Hold a lock; the operating system frees it when the process dies. All our locks are these.
+    """Hold a file lock; the operating system frees it when the process dies. All locks use this.
 
     Args:
-        place: the file to lock. It and its folder are made where needed, and stay.
-        seconds: how long to wait for another process that holds it.
+        place: the file to lock. It and its folder are created if needed, and stay.
+        seconds: how long to wait for another process that holds the lock.
 
     Raises:
-        filelock.Timeout: another process holds it.
-        LocksUnsupportedError: the file system has no locks. Nothing was made.
+        filelock.Timeout: another process holds the lock.
+        LocksUnsupportedError: the file system has no locks. Nothing was created.
         NoSpaceError: the disk is full.
     """
     with full_disk_errors(place):
@@ -90,15 +90,15 @@ def _locks_unsupported(place: Path, error: OSError) -> LocksUnsupportedError:
 
 
 def check_absent(paths: Iterable[Path], *, replace: bool) -> None:
-    """Refuse work that would replace a file unasked; every writer calls this before it begins.
+    """Refuse to replace a file unless asked to; every writer calls this before it starts.
 
     Raises:
-        OutputExistsError: one of the paths is there, and ``replace`` is false.
+        OutputExistsError: one of the paths exists, and ``replace`` is false.
     """
     present = None if replace else next((path for path in paths if os.path.lexists(path)), None)
     if present is not None:
         raise OutputExistsError(
-            f"{present} is already there; remove it, write elsewhere, or say replace=True"
+            f"{present} already exists; remove it, write elsewhere, or pass replace=True"
         )
 
 
@@ -124,24 +124,24 @@ def atomic_path(path: Path) -> Generator[Path]:
 
 @contextmanager
 def full_disk_errors(path: Path) -> Generator[None]:
-    """Turn an operating-system or HDF5 error about a full disk into :class:`NoSpaceError`."""
+    """Turn errors of the operating system or HDF5 about a full disk into :class:`NoSpaceError`."""
     try:
         yield
     except OSError as error:
         if isinstance(error, NoSpaceError) or not _is_full_disk(error):
             raise
         raise NoSpaceError(
-            errno.ENOSPC, f"no space left for {path}; free some, or choose another folder"
+            errno.ENOSPC, f"no space left for {path}; free some space, or choose another folder"
         ) from error
 
 
 class OutputFile:
-    """A new file for HDF5 to write into that never tells it of a failure.
+    """A new file for HDF5 to write into that hides failed writes from HDF5.
 
-    Pass it in place of a name: ``h5py.File(output, "w")``. HDF5 that meets a full disk cannot close
-    its file any more and later crashes the process. So the first error is kept and what follows is
-    discarded; :meth:`check` raises the error once HDF5 is out of the way. For the same reason every
-    call of h5py that may write stands inside :func:`uninterrupted`.
+    Pass it in place of a name: ``h5py.File(output, "w")``. After a failed write, HDF5 can no longer
+    close its file and later crashes the process. So the first error is kept, later writes are
+    discarded, and :meth:`check` raises the error once HDF5 has returned. For the same reason, every
+    h5py call that may write must be inside :func:`uninterrupted`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -159,7 +159,7 @@ class OutputFile:
         self._file.close()
 
     def write(self, data: Any) -> int:
-        """Write all bytes of a buffer where the file stands; used by HDF5."""
+        """Write all bytes of a buffer at the current position; used by HDF5."""
         left = memoryview(data)
         size = left.nbytes
         try:
@@ -170,7 +170,7 @@ class OutputFile:
         return size
 
     def read(self, size: int = -1) -> bytes:
-        """Read; its presence tells h5py that this is a file."""
+        """Read bytes; h5py recognizes a file by this method."""
         return self._file.read(size) or b""
 
     def readinto(self, buffer: Any) -> int:
@@ -181,11 +181,11 @@ class OutputFile:
         return len(filled)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a byte; used by HDF5."""
+        """Move to a byte; used by HDF5."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Where the file stands; used by HDF5."""
+        """The current position; used by HDF5."""
         return self._file.tell()
 
     def truncate(self, size: int) -> int:
@@ -203,10 +203,10 @@ class OutputFile:
 
 @contextmanager
 def uninterrupted() -> Generator[None]:
-    """Hold back signals (Ctrl-C) until the block is left.
+    """Delay signals (Ctrl-C) until the block ends.
 
-    Python runs their handlers in the main thread alone, also while HDF5 calls an
-    :class:`OutputFile` there, and an exception that comes up inside of HDF5 is a failed write.
+    Python runs signal handlers in the main thread, even while HDF5 calls an :class:`OutputFile`
+    there, and HDF5 treats an exception raised inside it as a failed write.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -226,18 +226,18 @@ def uninterrupted() -> Generator[None]:
 
 
 def check_free_space(path: Path, needed: int) -> None:
-    """Refuse work that cannot fit.
+    """Refuse to start writing what cannot fit on the disk.
 
     Raises:
-        NoSpaceError: fewer than ``needed`` bytes are free where ``path`` shall be written.
+        NoSpaceError: fewer than ``needed`` bytes are free where ``path`` is to be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(path.parent).free
     if free < needed:
         raise NoSpaceError(
             errno.ENOSPC,
-            f"{path} needs {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free; free some, or "
-            "choose another folder",
+            f"{path} needs {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free; free some space, "
+            "or choose another folder",
         )
 
 
@@ -251,9 +251,9 @@ def sync(path: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder in one step, if it is there, so that no kill leaves half of it in use.
+    """Remove a folder, if it exists, in one step, so that no kill leaves half of it in use.
 
-    It is renamed to ``<name>.removed`` first; what a kill leaves of that goes the next time.
+    It is first renamed to ``<name>.removed``; what a kill leaves of that is removed the next time.
     """
     clear_removed(folder)
     if folder.is_dir():
@@ -263,12 +263,12 @@ def remove_folder(folder: Path) -> None:
 
 
 def removed_folder(folder: Path) -> Path:
-    """Where :func:`remove_folder` moves a folder before it deletes it."""
+    """The path that :func:`remove_folder` moves a folder to before deleting it."""
     return folder.with_name(f"{folder.name}.removed")
 
 
 def clear_removed(folder: Path) -> None:
-    """Finish a :func:`remove_folder` of this folder that was killed."""
+    """Finish a :func:`remove_folder` of this folder that was killed halfway."""
     shutil.rmtree(removed_folder(folder), ignore_errors=True)
 
 

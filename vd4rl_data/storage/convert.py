@@ -1,4 +1,4 @@
-"""Flat ⇄ packed, without loss: the same content hash on both sides, and the same bytes back."""
+"""Flat ⇄ packed, without loss: the content hash is the same, and unpacking restores the bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vd4rl_data.storage.rows import Column
 from vd4rl_data.storage.writer import FileWriter, Progress, shard_attributes
 
 SHARD_RAW_BYTES: Final = 1 << 30
-"""Raw bytes per shard: 1 GiB deflates to 200-350 MB, inside the 100-500 MB that hubs like."""
+"""Raw bytes per shard: 1 GiB deflates to 200-350 MB; hubs recommend 100-500 MB."""
 
 
 def pack(
@@ -36,20 +36,20 @@ def pack(
     """Write a dataset as compressed shards of whole episodes, for transport.
 
     Args:
-        source: a dataset file of any layout.
-        folder: where to write; the source's own folder by default.
-        name: of the dataset, as the files' names begin; that of the source by default.
-        shard_raw_bytes: uncompressed bytes per shard, at most (but at least one episode).
-        replace: put them in the place of all shards of the same dataset in the folder, when every
-            one of them is written.
+        source: a dataset file of either layout.
+        folder: folder to write into; the source's own folder by default.
+        name: name of the dataset, with which the files' names begin; the source's by default.
+        shard_raw_bytes: maximum of uncompressed bytes per shard (but at least one episode).
+        replace: replace all shards of the same dataset in the folder, once all new ones are
+            written.
         progress: called after each episode.
 
     Returns:
-        The shards, in order; their sidecar lies beside them.
+        The shards, in order; their sidecar is written beside them.
 
     Raises:
         CorruptFileError: the source does not match its own checksums; nothing is written.
-        OutputExistsError: there are such shards, and ``replace`` was not asked for.
+        OutputExistsError: such shards exist, and ``replace`` is false.
         DatasetLockedError, NoSpaceError: as in :func:`write_dataset`.
     """
     folder = folder or source.parent
@@ -73,17 +73,17 @@ def unpack(
     replace: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Write a dataset as one flat file, for training; byte for byte the file that was packed.
+    """Write a dataset as one flat file, for training: byte for byte the file that was packed.
 
     Args:
-        source: a dataset file of any layout; for shards, any one of them.
+        source: a dataset file of either layout; for shards, any one of them.
         target: the file to write; ``<name>.h5`` beside the source by default.
-        replace: put it in the place of the file that is there, when it is whole.
+        replace: replace an existing file, once the new one is whole.
         progress: called after each episode.
 
     Raises:
         CorruptFileError: the source does not match its own checksums; nothing is written.
-        OutputExistsError: there is such a file, and ``replace`` was not asked for.
+        OutputExistsError: the file exists, and ``replace`` is false.
         DatasetLockedError, NoSpaceError: as in :func:`write_dataset`.
     """
     target = target or source.with_name(f"{dataset_stem(source)}.h5")
@@ -111,7 +111,7 @@ def _write_shards(
 ) -> None:
     with sidecar.replaced(paths[0]) as record, ExitStack() as stack:
         # The stack unwinds from its end: the first shard, by which a dataset is found, is renamed
-        # when all others are in place.
+        # last.
         temporaries = [stack.enter_context(atomic_path(path)) for path in paths]
         hasher, done = ContentHasher(), 0
         for number, (temporary, group) in enumerate(zip(temporaries, groups, strict=True)):
@@ -173,7 +173,7 @@ def _raw_bytes(stored: StoredDataset) -> Iterator[int]:
 
 
 def _split_episodes(stored: StoredDataset, shard_raw_bytes: int) -> list[range]:
-    """Consecutive episodes in as few shards as fit, each as full as it gets."""
+    """Split consecutive episodes into as few shards as possible, filling each in turn."""
     edges, filled = [0], 0
     for number, size in enumerate(_raw_bytes(stored)):
         if filled and filled + size > shard_raw_bytes:

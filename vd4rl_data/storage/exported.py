@@ -1,8 +1,8 @@
-"""``provenance.json``: what exported files say of themselves, since their formats have no place.
+"""``provenance.json``: where exported files came from, which their formats cannot record.
 
 The official formats hold episodes and nothing about them. So an export writes the manifests of the
-data beside its files, with the SHA-256 of each; an import that meets these very files takes over
-where they came from. It can make data look less like the authors' own, and never more.
+data beside its files, with the SHA-256 of each file; an import of exactly these files takes over
+their provenance. It can make data count as further from the authors' own, never as closer.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Exported:
     """Where exported files came from.
 
     Attributes:
-        origin: of the data, but never better than ``imported``.
-        parts: of each dataset that was exported, its id, content hash and provenance; JSON.
+        origin: origin of the data, but never closer to the authors' own than ``imported``.
+        parts: id, content hash and provenance of each exported dataset; JSON values.
         facts: further fields of a :class:`~vd4rl_data.storage.Provenance`.
-        repairs: what had been mended before.
+        repairs: the repairs made before the export.
     """
 
     origin: str
@@ -60,11 +60,11 @@ def write_exported(folder: Path, files: Sequence[Path], manifests: Sequence[Mani
 
 
 def find_exported(folder: Path, sources: Sequence[Mapping[str, Any]]) -> Exported | None:
-    """What the files of a folder say of themselves, if it speaks of exactly their bytes.
+    """Read a folder's ``provenance.json``, if it describes exactly the bytes of the given files.
 
     Args:
-        folder: where they lie.
-        sources: ``name`` and ``sha256`` of each file that counts.
+        folder: folder of the files.
+        sources: ``name`` and ``sha256`` of each file to import.
     """
     path = folder / PROVENANCE_FILE
     if not path.is_file():
@@ -102,7 +102,7 @@ def find_exported(folder: Path, sources: Sequence[Mapping[str, Any]]) -> Exporte
 
 
 def _manifests(path: Path, sources: Sequence[Mapping[str, Any]]) -> list[Manifest]:
-    """Parse the file; raises one of many errors if it is not what an export writes."""
+    """Parse the file; raises various errors if it is not what an export writes."""
     if path.stat().st_size > _MAX_BYTES:
         raise DatasetFormatError(f"expected at most {_MAX_BYTES:,} bytes")
     content: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -111,7 +111,7 @@ def _manifests(path: Path, sources: Sequence[Mapping[str, Any]]) -> list[Manifes
     listed = {(str(file["name"]), str(file["sha256"])) for file in content["files"]}
     others = [str(file["name"]) for file in sources if (file["name"], file["sha256"]) not in listed]
     if others:
-        raise DatasetFormatError(f"it does not speak of {', '.join(others[:5])}")
+        raise DatasetFormatError(f"it does not describe {', '.join(others[:5])}")
     manifests = [
         Manifest.from_json(canonical_json(item), str(path)) for item in content["manifests"]
     ]

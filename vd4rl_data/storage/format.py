@@ -1,7 +1,7 @@
 """The constants of the format, its file header, and its hashes.
 
-A dataset file is an HDF5 file behind a user block of 4096 bytes. The user block lets a reader
-decide quickly whether the HDF5 structure is intact, before any C code parses it:
+A dataset file is an HDF5 file behind a user block of 4096 bytes. From the user block a reader can
+quickly tell whether the HDF5 structure is intact, before any C code parses it:
 
     8 bytes   magic
     4 bytes   length of the JSON text, unsigned, little endian
@@ -58,7 +58,7 @@ class Header:
         layout: ``flat`` or ``packed``.
         file_size: bytes of the whole file.
         extents: (first byte, number of bytes) of each bulk array, ascending; empty when packed.
-        structure_sha256: of all bytes behind the user block that lie in no extent.
+        structure_sha256: SHA-256 of all bytes behind the user block that are in no extent.
     """
 
     version: int
@@ -87,11 +87,11 @@ def write_header(path: Path, layout: str, extents: Sequence[tuple[int, int]]) ->
 
 
 def read_header(path: Path) -> Header:
-    """Read the user block and check that the file's structure is what was written.
+    """Read the user block and check that the file's structure is as it was written.
 
     Raises:
-        DatasetFormatError: not one of our files, or written by a newer version of the format.
-        CorruptFileError: truncated, altered, or not finished.
+        DatasetFormatError: not a dataset file, or written in a newer version of the format.
+        CorruptFileError: the file is truncated, altered, or was never finished.
     """
     with path.open("rb") as file:
         block = file.read(USER_BLOCK)
@@ -99,7 +99,7 @@ def read_header(path: Path) -> Header:
         size = path.stat().st_size
         if size != header.file_size:
             raise CorruptFileError(
-                f"{path}: expected {header.file_size} bytes, got {size}: the file was cut or "
+                f"{path}: expected {header.file_size} bytes, got {size}: the file was truncated or "
                 "appended to; delete it and fetch or make it again"
             )
         digest = _structure_sha256(file, size, header.extents)
@@ -137,15 +137,15 @@ def _parse_header(path: Path, block: bytes) -> Header:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         if isinstance(error, DatasetFormatError):
             raise
-        raise CorruptFileError(f"{path}: the header is not one of ours: {error!r}") from error
+        raise CorruptFileError(f"{path}: the header is not valid: {error!r}") from error
 
 
 def _header_of(path: Path, fields: Any) -> Header:
     version = fields["version"]
     if version != FORMAT_VERSION:
         raise DatasetFormatError(
-            f"{path}: format version: expected {FORMAT_VERSION}, got {version}; a newer vd4rl-data "
-            "reads it"
+            f"{path}: format version: expected {FORMAT_VERSION}, got {version}; a newer version of "
+            "vd4rl-data can read it"
         )
     header = Header(
         version=version,
@@ -179,7 +179,7 @@ def _structure_sha256(file: BinaryIO, size: int, extents: Sequence[tuple[int, in
 
 
 def _gaps(size: int, extents: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Byte ranges behind the user block that lie in no extent."""
+    """Byte ranges behind the user block that are in no extent."""
     position = USER_BLOCK
     for start, count in extents:
         if start > position:

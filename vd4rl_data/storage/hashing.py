@@ -14,7 +14,7 @@ from vd4rl_data.storage.format import canonical_json
 
 
 class ContentHasher:
-    """Hashes a dataset episode by episode, whatever the layout.
+    """Hashes a dataset episode by episode, in either layout.
 
     The content hash is the SHA-256 of a canonical JSON object that gives for each array its dtype,
     its shape and the SHA-256 of its bytes (C order, little endian), so one pass computes it.

@@ -16,11 +16,11 @@ from vd4rl_data.spec import DatasetSpec, ReturnStatistics
 from vd4rl_data.storage.format import canonical_json
 
 ORIGINS: Final = ("official", "imported", "regenerated", "sample")
-"""From the authors' own files to what is furthest from them."""
+"""Ordered from the authors' own files to what is furthest from them."""
 
 VALIDATION_FRACTION: Final = 0.05
 SKIPPED: Final = "skip_broken"
-"""In the recipe of an import: the files that it was told to leave out, being broken."""
+"""Field in the recipe of an import: the broken files that it was told to leave out."""
 
 UNKNOWN_RENDERER: Final = "unknown"
 _FINGERPRINT_FRAMES: Final = 4
@@ -37,7 +37,7 @@ _JSON_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How the episodes came to be; all of it is JSON.
+    """How the episodes were made; all fields are JSON values.
 
     The recipe of a composite that was written into one file lists its parts under ``composed_of``,
     in order, each with ``dataset_id``, ``content_sha256``, ``num_episodes`` and ``complete``.
@@ -47,11 +47,11 @@ class Provenance:
             from files that the user had), ``regenerated`` (collected with this package) or
             ``sample``.
         versions: package name → version, for everything that can change a byte.
-        renderer: OpenGL renderer string, ``unknown`` for files that do not say.
+        renderer: OpenGL renderer string; ``unknown`` if the files do not record it.
         recipe: what to run, and with which settings, to get these episodes again.
-        behavior_policy: name, and for a trained one its checkpoint hash and return.
-        sources: for imported data, each file with its SHA-256 and whether it was known before.
-        repairs: one line for each deviation of a source that was mended while reading.
+        behavior_policy: its name, and for a trained policy its checkpoint hash and return.
+        sources: for imported data, each file with its SHA-256 and whether that was known before.
+        repairs: one line for each deviation of a source that was repaired while reading.
     """
 
     origin: str
@@ -69,14 +69,15 @@ class Manifest:
 
     Attributes:
         dataset_id: the catalog id.
-        complete: holds all episodes of the catalog row; of a composite, of each part's row.
-        num_episodes, num_transitions: what the file holds.
+        complete: whether all episodes of the catalog row are present; for a composite, all of each
+            part's row.
+        num_episodes, num_transitions: how many the file holds.
         returns: statistics of the undiscounted episode returns.
         validation_episodes: numbers of the 5 % of episodes held out by ``split="train"``; of a
             composite, those of its parts.
         fingerprint_rows: rows whose frames and physics states are the render fingerprint.
         content_sha256: hash of all arrays, the same in both layouts.
-        license, citation: of the data.
+        license, citation: license and citation of the data.
         provenance: see :class:`Provenance`.
     """
 
@@ -186,7 +187,7 @@ def part_episodes(recipe: Mapping[str, Any], num_episodes: int) -> tuple[int, ..
     """Episodes of each part that a recipe composes, in order; else of the whole dataset.
 
     Raises:
-        ValueError: the parts have another number of episodes together.
+        ValueError: the parts do not add up to ``num_episodes``.
     """
     counts: list[Any] = [part.get("num_episodes") for part in _composed_of(recipe)]
     if not counts or None in counts:  # files written before parts were counted
@@ -197,16 +198,16 @@ def part_episodes(recipe: Mapping[str, Any], num_episodes: int) -> tuple[int, ..
 
 
 def is_complete(recipe: Mapping[str, Any], num_episodes: int, catalog_episodes: int) -> bool:
-    """Whether all episodes of a catalog row are there; of a composite, of each part's row.
+    """Whether all episodes of a catalog row are present; for a composite, all of each part's row.
 
-    What an import left out is missing, however many episodes the other files hold.
+    A dataset whose import left files out is incomplete, however many episodes the others hold.
     """
     parts = [part.get("complete", True) for part in _composed_of(recipe)]
     return all(parts) and num_episodes >= catalog_episodes and not recipe.get(SKIPPED)
 
 
 def _composed_of(recipe: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The parts that a recipe composes; what was drawn again is made of the same ones."""
+    """The parts that a recipe composes; a dataset that was rendered again has the same parts."""
     while recipe.get("kind") == "render":
         recipe = recipe["source"]["recipe"]
     return recipe.get("composed_of", ())
@@ -225,7 +226,7 @@ def _spread_rows(num_rows: int) -> tuple[int, ...]:
 
 
 def _check_episodes(manifest: Manifest) -> None:
-    """Raises ValueError: the numbers of episodes do not fit together."""
+    """Raise ValueError if the numbers of episodes contradict each other."""
     held_out = manifest.validation_episodes
     if list(held_out) != sorted(set(held_out) & set(range(manifest.num_episodes))):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Where the files of a dataset lie under a data folder, and how shards are named."""
+"""Paths of a dataset's files below a data folder, and the names of shards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHARD: Final = re.compile(r"(?P<stem>.+)\.packed-(?P<shard>\d{5})-of-(?P<count>
 
 
 PUBLIC_FOLDER: Final = "public"
-"""Below a data folder: what was downloaded of the authors' own files."""
+"""Subfolder of a data folder for datasets downloaded from the authors' own files."""
 
 
 def flat_path(root: Path, dataset_id: str) -> Path:
@@ -22,9 +22,9 @@ def flat_path(root: Path, dataset_id: str) -> Path:
 
 
 def public_path(root: Path, dataset_id: str) -> Path:
-    """``<root>/public/<Suite>/<name>.h5``: what was downloaded of the authors' own files.
+    """``<root>/public/<Suite>/<name>.h5``: a dataset downloaded from the authors' own files.
 
-    Apart from what the user makes or imports under the same id, so that neither is in the way.
+    It is kept apart from what the user makes or imports under the same id.
     """
     return flat_path(root / PUBLIC_FOLDER, dataset_id)
 
@@ -35,12 +35,12 @@ def shard_path(folder: Path, name: str, shard: int, num_shards: int) -> Path:
 
 
 def all_shards(folder: Path, name: str) -> list[Path]:
-    """Every shard of a packed dataset that lies in a folder, of whatever packing."""
+    """Every shard of a packed dataset in a folder, whatever the number of shards."""
     return sorted(folder.glob(f"{glob.escape(name)}.packed-*-of-*.h5"))
 
 
 def first_shard(flat: Path) -> Path | None:
-    """The first shard of the packed dataset that lies where ``flat`` would, if there is one."""
+    """The first shard of the packed dataset in the folder of ``flat``, if there is one."""
     return min(flat.parent.glob(f"{dataset_stem(flat)}.packed-00000-of-*.h5"), default=None)
 
 
@@ -73,7 +73,7 @@ def sidecar_path(path: Path) -> Path:
 
 
 def source_note(path: Path) -> Path:
-    """``<name>.source.json`` beside a file that was fetched: from where."""
+    """``<name>.source.json`` beside a fetched file: it records the source."""
     return path.with_name(f"{dataset_stem(path)}.source.json")
 
 

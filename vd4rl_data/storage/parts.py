@@ -1,4 +1,4 @@
-"""Episode parts: long work writes one small atomic file per episode, so it survives ``kill -9``."""
+"""Episode parts: a long job writes one small atomic file per episode, to survive ``kill -9``."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ class PartStore:
         found = stored.read_text(encoding="utf-8", errors="replace")
         if found != text:
             raise DatasetFormatError(
-                f"{folder}: expected parts of the recipe at hand, got parts of another:\n"
+                f"{folder}: expected parts of the same recipe, got parts of another:\n"
                 f"{_difference(text, found)}\n"
-                "finish that work with its own settings, or delete the folder"
+                "finish the earlier work with its own settings, or delete the folder"
             )
 
     def named(self, prefix: str) -> PartStore:
-        """The parts of this store, made by the same recipe, whose names begin otherwise."""
+        """A view of this store, with the same recipe, for parts whose names begin with a prefix."""
         other = copy.copy(self)
         other._prefix = prefix
         return other
 
     def path(self, number: int) -> Path:
-        """Where the part of one episode lies."""
+        """Path of the part of one episode."""
         return self.folder / f"{self._prefix}-{number:06d}.h5"
 
     def has(self, number: int) -> bool:
@@ -135,14 +135,14 @@ class PartStore:
     def remove(self) -> None:
         """Delete the folder with all its parts.
 
-        It disappears in one step, so that no kill leaves half of a store; what a kill leaves of the
-        folder ``<name>.removed`` goes the next time.
+        It disappears in one step, so that no kill leaves half a store; what a kill leaves of the
+        folder ``<name>.removed`` is removed the next time.
         """
         remove_folder(self.folder)
 
 
 def _difference(expected: str, found: str) -> str:
-    """What two recipes, as JSON text, do not have in common: a line for each value."""
+    """The values in which two recipes, given as JSON text, differ: one line each."""
     try:
         theirs = json.loads(found)
     except ValueError:

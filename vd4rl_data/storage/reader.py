@@ -29,10 +29,10 @@ class StoredDataset:
 
     Attributes:
         shards: the files.
-        manifest: what they say about themselves.
+        manifest: the manifest that they share.
         path: the file, or the first shard.
         layout: ``flat`` or ``packed``.
-        keys: of all arrays, in hashing order.
+        keys: keys of all arrays, in hashing order.
     """
 
     def __init__(self, shards: Sequence[Shard], manifest: Manifest) -> None:
@@ -109,7 +109,7 @@ class StoredDataset:
         return decoded
 
     def fingerprint(self) -> RenderFingerprint | None:
-        """The render fingerprint, ``None`` where the file has none."""
+        """The render fingerprint; ``None`` if the file has none."""
         rows = list(self.manifest.fingerprint_rows)
         if not rows:
             return None
@@ -146,12 +146,12 @@ class StoredDataset:
 def open_dataset(path: Path | str) -> StoredDataset:
     """Open a dataset file (for a packed dataset: any one of its shards) and check its structure.
 
-    The bytes of all small arrays and of the structure are verified; pixels are only mapped (use
+    The structure and the values of all small arrays are checked; pixels are only mapped (use
     :func:`vd4rl_data.storage.verify_dataset` to read every one).
 
     Raises:
         FileNotFoundError: there is no such file.
-        CorruptFileError: truncated or altered, or another shard is missing.
+        CorruptFileError: the file is truncated or altered, or another shard is missing.
         DatasetFormatError: not a dataset file of this version, its arrays do not fit together, or
             a reward, action or discount is out of range.
     """
@@ -193,7 +193,7 @@ def _common_manifest(shards: Sequence[Shard]) -> Manifest:
 
 
 def _check_places(shards: Sequence[Shard]) -> None:
-    """Each file is the shard that its name says: swapped files would swap episodes."""
+    """Check that each file is the shard that its name says: swapped files would swap episodes."""
     first_episode = 0
     for number, shard in enumerate(shards):
         expected = (number, len(shards), first_episode)
@@ -208,7 +208,7 @@ def _check_places(shards: Sequence[Shard]) -> None:
 
 
 def _check_alike(shards: Sequence[Shard]) -> None:
-    """All shards have the same arrays, but for the number of rows."""
+    """Check that all shards have the same arrays, except for the number of rows."""
     first, *others = [
         {key: (str(array.dtype), array.shape[1:]) for key, array in shard.arrays.items()}
         for shard in shards

@@ -43,8 +43,8 @@ def columns_of(episode: Episode) -> tuple[Column, ...]:
     """The arrays that hold episodes like this one, in the order in which they are hashed.
 
     Raises:
-        InvalidEpisodeError: too many infos, rows that hold no number, or numbers of more than 64
-            bits, whose bytes are not the same everywhere.
+        InvalidEpisodeError: there are too many infos, a row holds no number, or its numbers have
+            more than 64 bits, whose bytes depend on the machine.
     """
     if len(episode.infos) > MOST_INFOS:
         raise InvalidEpisodeError(
@@ -112,10 +112,10 @@ def rows_episode(rows: Mapping[str, NDArray[Any]], kinds: Mapping[str, str]) -> 
 
 
 def check_same_columns(where: str, expected: tuple[Column, ...], got: tuple[Column, ...]) -> None:
-    """Every episode of a dataset has the same arrays.
+    """Check that an episode has the same arrays as the others of its dataset.
 
     Raises:
-        InvalidEpisodeError: naming the first array that differs.
+        InvalidEpisodeError: it does not; the message names the first array that differs.
     """
     if expected == got:
         return

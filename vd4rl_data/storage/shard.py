@@ -1,4 +1,4 @@
-"""One file → its arrays, after every check that needs no pixel."""
+"""One file → its arrays, after every check that does not need to read pixels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ATTRIBUTES: Final = (
 _INDEX_DTYPES: Final = {"episode_starts": "int64", "episode_crc32": "uint32"}
 _ROW_NDIM: Final = {"observations": 4, "actions": 2}
 _MOST_EXPANSION: Final = 1032
-"""Deflate cannot pack more bytes than this into one: a larger array was never written."""
+"""Deflate never shrinks data by more than this factor: a larger array was never written."""
 
 _BROKEN_HDF5: Final = (
     OSError,
@@ -48,7 +48,7 @@ _BROKEN_HDF5: Final = (
     AttributeError,
     OverflowError,
 )
-"""What h5py raises, depending on the place of the damage."""
+"""What h5py raises, depending on where the damage is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +114,10 @@ def open_arrays(path: Path) -> Shard:
 
 @contextmanager
 def decode_errors(path: Path) -> Generator[None]:
-    """Turn what h5py raises about unreadable bytes into :class:`CorruptFileError`.
+    """Turn h5py's errors about unreadable bytes into :class:`CorruptFileError`.
 
-    An error with an ``errno`` is the operating system's (too many open files, no permission): the
-    file may be in good health, so it stays what it is.
+    An error with an ``errno`` comes from the operating system (too many open files, no permission):
+    the file may be intact, so the error is passed on unchanged.
     """
     try:
         yield
@@ -180,7 +180,7 @@ def _info_group(path: Path, file: Any) -> Any:
 
 
 def _dataset(path: Path, header: Header, group: Any, key: str) -> Any:
-    """An array, which must lie in this very file, as a whole and stored as its layout says."""
+    """An array, which must be stored in this file, as a whole and as its layout requires."""
     import h5py
 
     name = key.removeprefix(f"{INFO_GROUP}/")
@@ -194,14 +194,15 @@ def _dataset(path: Path, header: Header, group: Any, key: str) -> Any:
         _fail(path, key, "an array in this file", "an array stored in other files")
     if dataset.nbytes > _MOST_EXPANSION * header.file_size:
         raise CorruptFileError(
-            f"{path}: {key}: {dataset.nbytes:,} bytes cannot lie in {header.file_size:,}"
+            f"{path}: {key}: {dataset.nbytes:,} bytes cannot fit into a file of "
+            f"{header.file_size:,}"
         )
     _check_stored(path, header, key, dataset)
     return dataset
 
 
 def _check_stored(path: Path, header: Header, key: str, dataset: Any) -> None:
-    """Every byte that an array declares is in the file: HDF5 reads missing ones as zeros."""
+    """Check that the file holds every byte of an array: HDF5 would read missing ones as zeros."""
     packed = header.layout == "packed" and key not in _INDEX_DTYPES
     if (dataset.chunks is not None) != packed:
         how = "chunked" if packed else "contiguous"
@@ -219,7 +220,7 @@ def _check_stored(path: Path, header: Header, key: str, dataset: Any) -> None:
 
 
 def _check_kind(path: Path, key: str, dataset: Any, dtype: str | None, ndim: int) -> None:
-    """``dtype`` and number of dimensions; ``None``: an info, of any numbers and shape."""
+    """Check dtype and number of dimensions; ``None`` allows any numbers and shape, for infos."""
     if dtype is None:
         fits = dataset.dtype.kind in "biuf" and dataset.dtype == dataset.dtype.newbyteorder("<")
         if not fits or not dataset.ndim:
@@ -247,7 +248,7 @@ def _map_arrays(path: Path, header: Header, datasets: Mapping[str, Any]) -> dict
 
 
 def _check_rows(shard: Shard) -> None:
-    """Boundaries increase, and every array has as many rows as they say."""
+    """Check that episode boundaries increase, and that every array has the rows they imply."""
     path, starts = shard.path, shard.starts
     if len(starts) < 2 or starts[0] != 0 or (np.diff(starts) < 2).any():
         _fail(path, "episode_starts", "0 and then rows at least 2 apart", f"{starts[:8]}...")

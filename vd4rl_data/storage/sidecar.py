@@ -26,23 +26,23 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What a sidecar says: the manifest as canonical JSON, and a record of each file."""
+    """The contents of a sidecar: the manifest as canonical JSON, and a record of each file."""
 
     manifest: str
     files: tuple[FileRecord, ...]
 
 
 Record = Callable[[Manifest, Sequence[Path], Sequence[str]], None]
-"""Hashes files, which will be called by the names given, and writes the sidecar that names them."""
+"""Hashes files and writes a sidecar that lists them under the given, final names."""
 
 
 @contextmanager
 def replaced(path: Path) -> Generator[Record]:
-    """Yield the function that writes the new sidecar of ``path``; it takes its place on success.
+    """Yield a function that writes the new sidecar of ``path``; on success it is put in place.
 
     Enter this before the :func:`atomic_path` of the data files, and call the function last: then a
-    full disk is met before anything is replaced, and a kill leaves no sidecar rather than a wrong
-    one.
+    full disk is noticed before anything is replaced, and a kill leaves no sidecar rather than a
+    wrong one.
     """
     target = sidecar_path(path)
     with atomic_path(target) as temporary:
@@ -81,10 +81,10 @@ def read(path: Path) -> Sidecar | None:
 
 
 def parse(text: str, where: str) -> Sidecar:
-    """What the text of a sidecar says; ``where`` it comes from, for messages.
+    """Parse the text of a sidecar; ``where`` names its source in messages.
 
     Raises:
-        DatasetFormatError: it is not what :func:`replaced` writes.
+        DatasetFormatError: the text is not what :func:`replaced` writes.
     """
     try:
         content = json.loads(text)

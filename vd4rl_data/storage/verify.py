@@ -1,4 +1,4 @@
-"""Read every byte of a dataset and hold it against every checksum and invariant."""
+"""Read every byte of a dataset and check it against every checksum and invariant."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class VerifyReport:
     Attributes:
         path: the file, or the first shard.
         num_episodes, num_frames: how many were read.
-        has_sidecar: whether whole-file hashes could be compared.
-        problems: one line each; empty if the dataset is sound.
+        has_sidecar: whether there was a sidecar, so that whole-file hashes could be compared.
+        problems: one line per problem; empty if the dataset is undamaged.
     """
 
     path: Path
@@ -40,15 +40,15 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """No problem was found."""
+        """Whether no problem was found."""
         return not self.problems
 
 
 def verify_dataset(path: Path, *, progress: Progress | None = None) -> VerifyReport:
     """Check a dataset file, and all its shards, completely.
 
-    File hashes (if there is a sidecar), structure, each episode's CRC-32 and invariants, the
-    content hash, and every figure in the manifest that follows from the content.
+    Checked are the file hashes (if there is a sidecar), the structure, each episode's CRC-32 and
+    invariants, the content hash, and every figure in the manifest that follows from the content.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -65,7 +65,7 @@ def verify_dataset(path: Path, *, progress: Progress | None = None) -> VerifyRep
         return VerifyReport(path, 0, 0, beside is not None, (*problems, str(error)))
     with closing(stored):
         if beside is not None and beside.manifest != stored.manifest.to_json():
-            problems.append(f"{sidecar_path(stored.path)}: manifest: not the one in the file")
+            problems.append(f"{sidecar_path(stored.path)}: manifest: differs from the file's own")
         problems.extend(_check_content(stored, progress))
     return VerifyReport(
         path=stored.path,
@@ -81,7 +81,7 @@ def _check_files(paths: list[Path], beside: sidecar.Sidecar) -> Iterator[str]:
     for path in paths:
         record = by_name.pop(path.name, None)
         if record is None:
-            yield f"{path}: not named in {sidecar_path(paths[0]).name}"
+            yield f"{path}: not listed in {sidecar_path(paths[0]).name}"
             continue
         found = (path.stat().st_size, file_sha256(path))
         if found != (record.num_bytes, record.sha256):
@@ -90,7 +90,7 @@ def _check_files(paths: list[Path], beside: sidecar.Sidecar) -> Iterator[str]:
                 f"{found[0]} with {found[1]}"
             )
     for name in by_name:
-        yield f"{sidecar_path(paths[0])}: names {name}, which is no file of this dataset"
+        yield f"{sidecar_path(paths[0])}: lists {name}, which is not a file of this dataset"
 
 
 def _check_content(stored: StoredDataset, progress: Progress | None) -> Iterator[str]:

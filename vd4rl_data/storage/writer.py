@@ -166,21 +166,21 @@ def write_dataset(
         path: the file to write.
         spec: the catalog row that the episodes belong to.
         episodes: the episodes, in order; read exactly once.
-        lengths: transitions of each episode, known beforehand so that arrays are made at full size.
-        provenance: how the episodes came to be.
+        lengths: transitions of each episode; needed first, to create the arrays at full size.
+        provenance: how the episodes were made.
         layout: ``flat`` (for training) or ``packed`` (one shard, for transport).
-        replace: put it in the place of the file that is there, when it is whole.
+        replace: replace an existing file, once the new one is whole.
         progress: called after each episode.
 
     Returns:
         The manifest that was stored.
 
     Raises:
-        OutputExistsError: there is such a file, and ``replace`` was not asked for.
-        InvalidEpisodeError: an episode breaks an invariant or differs in its arrays.
-        DatasetFormatError: the number or the lengths of the episodes are not those announced.
+        OutputExistsError: the file exists, and ``replace`` is false.
+        InvalidEpisodeError: an episode breaks an invariant, or its arrays differ from the others'.
+        DatasetFormatError: the number or lengths of the episodes do not match ``lengths``.
         DatasetLockedError: another process is writing the same file.
-        NoSpaceError: the disk is too small. Nothing half-written is left in either case.
+        NoSpaceError: the disk has too little free space. No error leaves a half-written file.
     """
     with write_lock(path):
         check_absent([path], replace=replace)
@@ -261,7 +261,7 @@ def _check_announced(where: str, number: int, length: int, lengths: Sequence[int
 
 
 def _least_bytes(columns: Sequence[Column], lengths: Sequence[int], layout: str) -> int:
-    """Bytes that a flat file takes; nothing can be promised for a compressed one."""
+    """Bytes that a flat file takes; 0 for a packed one, whose size is not known beforehand."""
     if layout == "packed":
         return 0
     rows = sum(lengths) + len(lengths)

@@ -34,7 +34,7 @@ _STATE_LAYOUTS: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     ),
     "hopper": (("position", 6), ("velocity", 7), ("touch", 2)),
 }
-"""Domain → the suite's own observations in their order, flattened."""
+"""Domain → name and size of the suite's observations, flattened, in the suite's order."""
 
 
 def _task(domain: str, goal: str, action_size: int) -> TaskSpec:
@@ -52,4 +52,4 @@ def _task(domain: str, goal: str, action_size: int) -> TaskSpec:
 
 
 DMC_TASKS: Final = {task.name: task for task in (_task(*row) for row in _ROWS)}
-"""By name; shared by the suites."""
+"""Tasks by name; shared by the suites."""

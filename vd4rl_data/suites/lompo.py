@@ -18,7 +18,7 @@ _SIZES: Final = {
     "door_open": (128,),
 }
 _ANY_RETURN: Final = (-1e6, 1e6)
-"""The robots' reward constants were never published: any return goes."""
+"""The robots' reward constants were never published, so any return is possible."""
 
 
 def _benchmarks() -> Iterator[Benchmark]:

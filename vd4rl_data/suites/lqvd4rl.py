@@ -17,7 +17,7 @@ from vd4rl_data.suites.rows import OTHER_PROTOCOLS, benchmark_id
 NAME: Final = "LQVD4RL"
 _TABLE_3: Final = "SeMOPO, appendix, Table 3"
 _CAR_RACING_PRINTED_LOW: Final = 10.3
-"""What SeMOPO's Table 1 really took as car racing's minimum: the mean of the random dataset."""
+"""What SeMOPO's Table 1 actually used as car racing's minimum: the random dataset's mean."""
 
 _RANGES: Final = {
     # task: least and largest episode return over its three datasets
@@ -28,7 +28,7 @@ _RANGES: Final = {
     "car_racing": (-82.0, 449.9),
 }
 _CAR_RACING_RETURNS: Final = (-200.0, 1000.0)
-"""1000 points for the whole track; -0.1 a frame and -100 for leaving the field."""
+"""1000 points for the whole track, -0.1 per frame, and -100 for leaving the field."""
 
 
 def _benchmarks() -> Iterator[Benchmark]:

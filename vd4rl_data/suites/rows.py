@@ -1,4 +1,4 @@
-"""Shapes of rows that suites have in common."""
+"""Functions that make rows, shared by the suites."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plain_dataset(
     parts: tuple[str, ...] = (),
     bundled: bool = False,
 ) -> DatasetSpec:
-    """A dataset of whole episodes, collected and evaluated in the task as its simulator has it."""
+    """A dataset of whole episodes, collected and evaluated in the unchanged task."""
     environment = EnvironmentSpec(task, dataset_id.size)
     return DatasetSpec(
         id=dataset_id,
@@ -57,7 +57,7 @@ def plain_dataset(
 
 
 def benchmark_of_datasets(spec: DatasetSpec, family: str, sizes: tuple[int, ...]) -> Benchmark:
-    """What results on a dataset, at any of some sizes, are compared on."""
+    """The benchmark of a dataset, for the given image sizes."""
     metric = "return" if spec.score is None or isinstance(spec.score, ReturnScore) else "success"
     return Benchmark(
         id=spec.id.benchmark,

@@ -157,22 +157,22 @@ REFUSED: dict[str, Case] = {
     "fewer steps, annealed": (
         _annealed,
         lambda p: p.train("--anneal-from", "400", steps=600),
-        "steps: 2000 there, 600 asked for",
+        "steps: 2000 there, 600 requested",
     ),
     "another rate": (_nothing, lambda p: p.train("--learning-rate", "1"), "learning-rate: 0.0003"),
-    "another seed": (_nothing, lambda p: p.train("--seed", "1"), "seed: 0 there, 1 asked"),
+    "another seed": (_nothing, lambda p: p.train("--seed", "1"), "seed: 0 there, 1 requested"),
     "annealing too late": (
         _nothing,
         lambda p: p.train("--anneal-from", "400", steps=3000),
-        "anneal-from: None there, 400 asked",
+        "anneal-from: None there, 400 requested",
     ),
     "another policy to begin with": (
         lambda p: _policy(p, 24),
         lambda p: p.train("--start-from", str(p.root / "start.safetensors")),
         "initial_policy: None there",
     ),
-    "a policy of other sizes": (_wrong_sizes, _start, "the policy to begin with has layers"),
-    "a damaged policy": (_scrambled, _start, "altered or cut"),
+    "a policy of other sizes": (_wrong_sizes, _start, "the policy to start from has layers"),
+    "a damaged policy": (_scrambled, _start, "altered or truncated"),
     "no policy": (_nothing, _start, "cannot be read"),
     "a damaged state": (_damaged_state, lambda p: p.train(steps=3000), "resume.pt cannot be read"),
     "a damaged recording": (
@@ -212,7 +212,7 @@ REFUSED: dict[str, Case] = {
     "select, no level": (
         _nothing,
         lambda p: ["select", str(p.run)],
-        "no level of a medium policy is known",
+        "no medium level is known",
     ),
     "select, an actor is gone": (_no_actor, lambda p: p.select(), "cannot be read"),
     "select, a damaged recording": (

@@ -21,7 +21,7 @@ from collection.rollout import Trajectory
 from collection.sac.recording import read_recording, write_recording
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
-from collection.sac.simulations import Finished
+from collection.sac.simulations import FinishedEpisode
 from collection.selection import select_tiers
 from vd4rl_data import processor
 from vd4rl_data.errors import CorruptFileError, DatasetLockedError, SlowPrecisionWarning
@@ -142,12 +142,12 @@ def test_annealing_can_be_decided_late_but_not_twice(training: Any) -> None:
     training("late", steps=600)
     late = training("late", anneal_from=600)
     assert _checkpoints(late) == _checkpoints(whole)
-    with pytest.raises(InvalidSettingError, match="steps: 1200 there, 1400 asked for"):
+    with pytest.raises(InvalidSettingError, match="steps: 1200 there, 1400 requested"):
         training("late", steps=1400, anneal_from=600)
     plain = training("plain")
     assert _checkpoints(plain)[:3] == _checkpoints(whole)[:3]
     assert _checkpoints(plain)[-1] != _checkpoints(whole)[-1]
-    with pytest.raises(InvalidSettingError, match="anneal_from: None there, 400 asked for"):
+    with pytest.raises(InvalidSettingError, match="anneal_from: None there, 400 requested"):
         training("plain", steps=2000, anneal_from=400)
 
 
@@ -197,7 +197,7 @@ def test_killed_while_saving(
 
 def test_other_settings_are_refused(training: Any) -> None:
     training("a", steps=200)
-    with pytest.raises(InvalidSettingError, match=r"tau: 0\.005 there, 0\.1 asked for"):
+    with pytest.raises(InvalidSettingError, match=r"tau: 0\.005 there, 0\.1 requested"):
         training("a", steps=200, tau=0.1)
 
 
@@ -209,7 +209,7 @@ def test_a_run_from_before_a_setting_existed_goes_on(training: Any, tmp_path: Pa
     path.write_text(json.dumps(known))
     training("a", steps=400)
     path.write_text(json.dumps(known))
-    with pytest.raises(InvalidSettingError, match=r"initial_temperature: 1\.0 there, 0\.1 asked"):
+    with pytest.raises(InvalidSettingError, match=r"initial_temperature: 1\.0 there, 0\.1"):
         training("a", steps=400, initial_temperature=0.1)
 
 
@@ -264,7 +264,7 @@ def test_a_policy_that_a_run_cannot_begin_with(training: Any, start: PolicyFile)
         training("a", start=start)
     with pytest.raises(InvalidSettingError, match=f"{start.sha256}, got None"):
         training("b", initial_policy=start.sha256)
-    with pytest.raises(InvalidSettingError, match="the same robot and of the same hidden layers"):
+    with pytest.raises(InvalidSettingError, match="the same robot and have the same hidden layers"):
         training("c", start=start, initial_policy=start.sha256, hidden=(16, 8))
 
 
@@ -276,7 +276,7 @@ def test_a_run_of_an_older_recipe_can_be_read_but_not_gone_on_with(training: Any
     assert settings.pop("recipe_version") == COLLECTION_RECIPE
     path.write_text(json.dumps(settings))  # as version 1 wrote it
     assert run.settings().recipe_version == 1
-    with pytest.raises(InvalidSettingError, match="recipe_version: 1 there, 2 asked for"):
+    with pytest.raises(InvalidSettingError, match="recipe_version: 1 there, 2 requested"):
         training("old", steps=600)
 
 
@@ -347,8 +347,8 @@ def test_recordings(tmp_path: Path) -> None:
         )
 
     episodes = [
-        Finished(episode(3, terminated=False), 0),
-        Finished(episode(1, terminated=True), 7),
+        FinishedEpisode(episode(3, terminated=False), 0),
+        FinishedEpisode(episode(1, terminated=True), 7),
     ]
     path = tmp_path / "r.npz"
     write_recording(path, episodes)

@@ -1,4 +1,4 @@
-"""How pixels are changed: what a look offers, and where each kind lives."""
+"""Looks, which change pixels: their interface, and the table of their kinds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ it."""
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Which frame of which episode is drawn.
+    """Identifies the frame that is drawn: its episode and its time step.
 
     Attributes:
         episode: the seed that the episode was reset with.
@@ -30,32 +30,32 @@ class Moment:
 
 
 START: Final = Moment(0, 0)
-"""The first frame of the episode of seed 0; without a look, moments do not matter."""
+"""The first frame of the episode of seed 0; without a look, the moment does not matter."""
 
 
 class DrawnLook(Protocol):
-    """A look at work on one model. What it does is a function of its settings and the moment
-    alone: the same frame comes out whatever was drawn before, in whichever process.
+    """A look applied to one model. Its effect depends on its settings and the moment alone: the
+    same frame results whatever was drawn before, in any process.
     """
 
     def __init__(self, look: Look, model: Any) -> None:
-        """Prepare.
+        """Prepare the look for a model.
 
         Args:
-            look: what is wanted.
-            model: ``mujoco.MjModel``, as the simulator made it, or ``None``.
+            look: the look and its settings.
+            model: ``mujoco.MjModel``, as the simulator made it; ``None`` if it has none.
 
         Raises:
-            ValueError: a setting means nothing to this kind, or it needs a MuJoCo model.
+            ValueError: a setting does not apply to this kind, or the kind needs a MuJoCo model.
         """
         ...
 
     def before(self, view: View, moment: Moment) -> View:
-        """Change the model for the moment, and say what to draw."""
+        """Change the model for this moment; returns the view to draw."""
         ...
 
     def after(
         self, frame: UInt8[np.ndarray, "H W 3"], moment: Moment
     ) -> UInt8[np.ndarray, "H W 3"]:
-        """Change the frame that was drawn."""
+        """Change the frame that was drawn; returns the changed one."""
         ...

@@ -1,4 +1,4 @@
-"""A dataset to make, and the folder of parts that stands in for it until it is made."""
+"""The plan of a dataset to make, and the folder that holds its parts until it is made."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from vd4rl_data.storage.naming import flat_path
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class DatasetPlan:
     """A dataset to make.
 
     Attributes:
         spec: its catalog row.
         root: the data folder to write into.
-        job: what the workers do; its ``part_recipe`` says what decides the bytes of an episode.
-        lengths: transitions of each episode; an upper bound where an episode can end earlier.
-        provenance: what the manifest shall say; the renderer is filled in.
+        job: the workers' job; its ``part_recipe`` is what determines an episode's bytes.
+        lengths: transitions of each episode; upper bounds if an episode can end early.
+        provenance: what the manifest is to record; the renderer is filled in later.
     """
 
     spec: DatasetSpec
@@ -37,11 +37,11 @@ class Work:
 
     @property
     def parts_folder(self) -> Path:
-        """Where the parts lie until the file is in place."""
+        """The folder that holds the parts until the file is in place."""
         return parts_folder(self.path)
 
     def remove_parts(self) -> None:
-        """Remove the parts, unless some belong to a longer collection: those are worth hours.
+        """Remove the parts, unless a larger collection left more: those are worth hours of work.
 
         The folder disappears in one step, so that no kill leaves parts without their recipe.
         """
@@ -50,7 +50,7 @@ class Work:
             remove_folder(self.parts_folder)
 
     def count_parts(self) -> int:
-        """How many parts there are."""
+        """Count the parts in the folder."""
         return len(list(self.parts_folder.glob("*.h5")))
 
 
