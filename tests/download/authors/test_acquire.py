@@ -11,7 +11,7 @@ import h5py
 import pytest
 
 from tests.download.authors import miniature
-from tests.download.authors.conftest import Acquire, download_to_cache, settings
+from tests.download.authors.conftest import IN_FLIGHT, Acquire, download_to_cache, settings
 from tests.download.authors.miniature import MEDIUM, SHARDS, STORED
 from vd4rl_data.download.authors import acquire_dataset
 from vd4rl_data.download.preview import DownloadPreview, plan_download
@@ -124,7 +124,8 @@ def test_shards_cut_inside_an_episode(
     stored = acquire.stored(SHARDS)
     assert sum("joined" in repair for repair in stored.manifest.provenance.repairs) == 2
     total, again = sum(map(len, shards.values())), sum(map(len, list(shards.values())[:3]))
-    assert server.bytes_sent("hdf5") == total + (again if lost else 0)
+    least = total + (again if lost else 0)
+    assert least <= server.bytes_sent("hdf5") <= least + len(shards) * IN_FLIGHT
     folder = tmp_path / "folder"
     folder.mkdir()
     for path, data in shards.items():
