@@ -14,7 +14,7 @@ from tests.download.authors import miniature
 from tests.download.authors.conftest import IN_FLIGHT, Acquire, download_to_cache, settings
 from tests.download.authors.miniature import MEDIUM, SHARDS, STORED
 from vd4rl_data.download.authors import acquire_dataset
-from vd4rl_data.download.preview import DownloadPreview, plan_download
+from vd4rl_data.download.plan import DownloadPreview, plan_download
 from vd4rl_data.download.settings import DownloadSettings
 from vd4rl_data.errors import (
     DatasetFormatError,
