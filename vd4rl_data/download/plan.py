@@ -129,7 +129,7 @@ class Places:
         write_text(self.record, json.dumps(record, indent=1) + "\n")
 
 
-def needed_bytes(spec: DatasetSpec, source: PublicSource, plan: Plan, most_raw: int) -> int:
+def needed_bytes(spec: DatasetSpec, source: PublicSource, plan: Plan, workers: int) -> int:
     """Free space that a download needs at most: the dataset file, the parts, raw files in flight.
 
     Parts are compressed about as well as the authors' files; where their size is not known, they
@@ -139,7 +139,7 @@ def needed_bytes(spec: DatasetSpec, source: PublicSource, plan: Plan, most_raw: 
     final = rows * (spec.size**2 * 3 + spec.task.action_size * 4 + 10)
     sizes = sorted((file.size or 0 for file in plan.files), reverse=True)
     parts = final // 3 if plan.num_bytes is None else plan.num_bytes
-    return final + parts + sum(sizes[:most_raw])
+    return final + parts + sum(sizes[: 2 * workers])
 
 
 def find_cached(source: PublicSource, cache: Path | None) -> Mapping[str, Path]:
@@ -271,7 +271,6 @@ class DownloadPreview:
     Attributes:
         spec, source: the dataset, and its public files.
         target: where the dataset file goes.
-        here: it is there already.
         num_bytes: of all files; ``None`` if nobody knows.
         cached: files that the client's cache holds.
         begun_bytes: on the disk, of an unfinished download.
@@ -283,7 +282,6 @@ class DownloadPreview:
     spec: DatasetSpec
     source: PublicSource
     target: Path
-    here: bool
     num_bytes: int | None
     cached: int
     begun_bytes: int
@@ -317,7 +315,7 @@ def plan_download(
     settings = settings or DownloadSettings.current()
     places = Places(spec, root)
     cached = find_cached(source, settings.cache)
-    here, problem = places.target.is_file(), ""
+    problem = ""
     plan = Plan.load(places.plan)
     if plan is None or not plan.belongs_to(source):
         try:
@@ -330,11 +328,10 @@ def plan_download(
         spec=spec,
         source=source,
         target=places.target,
-        here=here,
         num_bytes=plan.num_bytes,
         cached=len(cached),
         begun_bytes=begun,
-        needed_bytes=max(0, needed_bytes(spec, source, plan, settings.most_raw_files) - begun),
+        needed_bytes=max(0, needed_bytes(spec, source, plan, settings.workers) - begun),
         free_bytes=shutil.disk_usage(_existing(root)).free,
         problem=problem,
     )
