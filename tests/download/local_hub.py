@@ -69,7 +69,8 @@ class LocalHub:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         place = f"127.0.0.1:{self._server.server_address[1]}"
         self.url = f"http://{place}" if context is None else f"https://{place}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        target = self._server.serve_forever
+        self._thread = threading.Thread(target=target, args=(0.02,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

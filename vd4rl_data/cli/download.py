@@ -14,7 +14,7 @@ from vd4rl_data.cli.console import output_console
 from vd4rl_data.cli.streams import print_lines
 from vd4rl_data.dataset.locate import not_found_message, search_local
 from vd4rl_data.download.authors import acquire_dataset
-from vd4rl_data.download.preview import DownloadPreview, plan_download
+from vd4rl_data.download.plan import DownloadPreview, plan_download
 from vd4rl_data.download.public_files import public_source
 from vd4rl_data.errors import DatasetNotFoundError
 from vd4rl_data.paths import data_dir

@@ -123,8 +123,7 @@ class _Acquisition:
     def run(self) -> None:
         """Fetch, convert, write."""
         plan = self._plan()
-        most_raw = self._settings.most_raw_files
-        needed = needed_bytes(self._spec, self._source, plan, most_raw)
+        needed = needed_bytes(self._spec, self._source, plan, self._settings.workers)
         check_free_space(self._places.target, needed - folder_bytes(self._places.folder))
         with self._conversion(plan) as conversion:
             try:

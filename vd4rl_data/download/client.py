@@ -103,19 +103,14 @@ class UnexpectedStatusError(TransferError):
     """A server answers with a status that makes no sense, or does not know what is asked of it."""
 
 
-def own_endpoint() -> str:
-    """The client's own endpoint, without a slash at its end (``HF_ENDPOINT``)."""
-    from huggingface_hub import constants
-
-    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-
-
 def endpoint_of(url: str | None = None, token: str | None = None) -> Endpoint:
     """The endpoint at an address, by default the client's own.
 
     The client's own token (``HF_TOKEN``, or the one saved at login) is for its own endpoint alone.
     """
-    own = own_endpoint()
+    from huggingface_hub import constants
+
+    own = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
     address = (url or own).rstrip("/")
     if token is None and address == own:
         from huggingface_hub import get_token
@@ -145,13 +140,8 @@ def opened(
 ) -> Generator[Any]:
     """Ask once, follow redirects, and yield the response before its body is read.
 
-    Args:
-        method: of HTTP.
-        url: the address.
-        headers: the request's own.
-        patience: with a server that is silent.
-        redirected: the address is one that a redirect led to before.
-        **options: for the session, such as a body.
+    ``redirected``: the address is one that a redirect led to before. Further options are for the
+    session, such as a body.
 
     Raises:
         BusyError: it may work in a moment.
@@ -258,10 +248,7 @@ def translated(where: str, error: Exception) -> Vd4rlError | BusyError:
 def check_status(url: str, response: Any, *, redirected: bool = False) -> None:
     """Turn a status that is none of success, or of a range that is not there, into an error.
 
-    Args:
-        url: what was asked for, for messages.
-        response: of the session.
-        redirected: the refusal comes from behind a redirect: links that a hub hands out expire.
+    ``redirected``: it comes from behind a redirect, and links that a hub hands out expire.
 
     Raises:
         BusyError, RemoteFileNotFoundError, RemoteAccessError, TransferError: as :func:`opened`.

@@ -10,17 +10,20 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
 from vd4rl_data.download.client import Endpoint, Patience, UnexpectedStatusError, ask
-from vd4rl_data.download.public_files import PublicFile, PublicSource
+from vd4rl_data.download.public_files import PublicFile, PublicSource, public_source
 from vd4rl_data.download.settings import DownloadSettings
 from vd4rl_data.download.transfer import RemoteFile
+from vd4rl_data.download.turns import folder_bytes
 from vd4rl_data.errors import (
     CorruptFileError,
+    DatasetNotFoundError,
     OfflineError,
     RemoteFileNotFoundError,
     TransferError,
@@ -126,7 +129,7 @@ class Places:
         write_text(self.record, json.dumps(record, indent=1) + "\n")
 
 
-def needed_bytes(spec: DatasetSpec, source: PublicSource, plan: Plan, most_raw: int) -> int:
+def needed_bytes(spec: DatasetSpec, source: PublicSource, plan: Plan, workers: int) -> int:
     """Free space that a download needs at most: the dataset file, the parts, raw files in flight.
 
     Parts are compressed about as well as the authors' files; where their size is not known, they
@@ -136,7 +139,7 @@ def needed_bytes(spec: DatasetSpec, source: PublicSource, plan: Plan, most_raw: 
     final = rows * (spec.size**2 * 3 + spec.task.action_size * 4 + 10)
     sizes = sorted((file.size or 0 for file in plan.files), reverse=True)
     parts = final // 3 if plan.num_bytes is None else plan.num_bytes
-    return final + parts + sum(sizes[:most_raw])
+    return final + parts + sum(sizes[: 2 * workers])
 
 
 def find_cached(source: PublicSource, cache: Path | None) -> Mapping[str, Path]:
@@ -259,3 +262,82 @@ def _entry(entry: Any) -> RemoteFile | None:
         return RemoteFile(str(entry["path"]), size, sha256 if known else None, "server")
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadPreview:
+    """What :func:`~vd4rl_data.download.authors.acquire_dataset` would do for one stored dataset.
+
+    Attributes:
+        spec, source: the dataset, and its public files.
+        target: where the dataset file goes.
+        num_bytes: of all files; ``None`` if nobody knows.
+        cached: files that the client's cache holds.
+        begun_bytes: on the disk, of an unfinished download.
+        needed_bytes: of the disk, at most, while it works; what is begun counts as free.
+        free_bytes: of the disk now.
+        problem: why sizes could not be asked for; empty if they could.
+    """
+
+    spec: DatasetSpec
+    source: PublicSource
+    target: Path
+    num_bytes: int | None
+    cached: int
+    begun_bytes: int
+    needed_bytes: int
+    free_bytes: int
+    problem: str = ""
+
+
+def plan_download(
+    spec: DatasetSpec,
+    root: Path,
+    *,
+    source: PublicSource | None = None,
+    settings: DownloadSettings | None = None,
+) -> DownloadPreview:
+    """Say what a download would fetch; asks the hub for sizes only, and writes nothing.
+
+    Args:
+        spec: a dataset that is stored under its own id.
+        root: the data folder.
+        source: the files; by default those of ``public_source``.
+        settings: whom to ask; by default :meth:`DownloadSettings.current`.
+
+    Raises:
+        DatasetNotFoundError: this id was never published as files.
+        CorruptFileError: catalog and server disagree.
+    """
+    source = public_source(spec) if source is None else source
+    if source is None:
+        raise DatasetNotFoundError(f"{spec.name} was never published as files")
+    settings = settings or DownloadSettings.current()
+    places = Places(spec, root)
+    cached = find_cached(source, settings.cache)
+    problem = ""
+    plan = Plan.load(places.plan)
+    if plan is None or not plan.belongs_to(source):
+        try:
+            plan = make_plan(source, settings, cached, {})
+        except TransferError as error:
+            plan = make_plan(source, replace(settings, endpoints=()), cached, {})
+            problem = str(error)
+    begun = folder_bytes(places.folder)
+    return DownloadPreview(
+        spec=spec,
+        source=source,
+        target=places.target,
+        num_bytes=plan.num_bytes,
+        cached=len(cached),
+        begun_bytes=begun,
+        needed_bytes=max(0, needed_bytes(spec, source, plan, settings.workers) - begun),
+        free_bytes=shutil.disk_usage(_existing(root)).free,
+        problem=problem,
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    folder = folder.absolute()
+    return next(place for place in (folder, *folder.parents) if place.is_dir())

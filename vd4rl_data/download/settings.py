@@ -44,11 +44,6 @@ class DownloadSettings:
     in_flight: int = IN_FLIGHT_BYTES
     patience: Patience = _PATIENCE
 
-    @property
-    def most_raw_files(self) -> int:
-        """Files that may lie on the disk, fetched or begun, and not converted yet."""
-        return 2 * self.workers
-
     @classmethod
     def current(cls) -> DownloadSettings:
         """What the environment says now.

@@ -31,14 +31,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class RemoteEntry:
-    """One file as the hub lists it.
-
-    Attributes:
-        path: in the repository.
-        size: bytes.
-        sha256: of a file in the hub's store for large files, else ``None``.
-        git_id: 40 hexadecimal digits; for a small file, git's own hash of its content.
-    """
+    """One file as the hub lists it: the SHA-256 of a large one, git's own hash of a small one."""
 
     path: str
     size: int
@@ -122,13 +115,7 @@ class Hub:
         return found
 
     def ask(self, what: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
-        """Call the client, again if the server is busy.
-
-        Args:
-            what: what the call is about, for messages.
-            function: of the client.
-            *arguments: for the function.
-            **options: for the function.
+        """Call a function of the client, again if the server is busy; ``what`` for, in messages.
 
         Raises:
             RemoteAccessError: the token is missing, wrong, or has no such right.

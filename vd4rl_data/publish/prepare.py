@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from vd4rl_data.download.repository import REPO_ID
 from vd4rl_data.errors import CorruptFileError, PublishError
@@ -20,10 +22,9 @@ from vd4rl_data.publish.model import (
     PreparedRepository,
     Progress,
 )
-from vd4rl_data.publish.pictures import draw_pictures, picture_paths
 from vd4rl_data.publish.shards import expected_bytes, finished_shards, write_shards
 from vd4rl_data.registry import get_dataset_spec
-from vd4rl_data.storage.atomic import check_free_space, write_lock
+from vd4rl_data.storage.atomic import atomic_path, check_free_space, write_lock
 from vd4rl_data.storage.format import file_sha256
 from vd4rl_data.storage.naming import sidecar_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
@@ -31,6 +32,7 @@ from vd4rl_data.storage.rows import columns_of
 from vd4rl_data.storage.verify import verify_dataset
 
 _SHOWN_PROBLEMS: Final = 5
+_SHOWN_EPISODES: Final = 4
 
 
 def prepare(
@@ -155,9 +157,9 @@ def _prepare_dataset(stored: StoredDataset, folder: Path, progress: Progress) ->
     name = stored.manifest.dataset_id
     shards = write_shards(stored, folder, _counter("pack", stored, progress))
     _verify(folder / shards[0].path, stored, "verify the shards", progress)
-    draw_pictures(stored, folder)
+    _draw_pictures(stored, folder)
     columns = columns_of(stored.episode(0))
-    return PreparedDataset(stored.manifest, shards, columns, picture_paths(name))
+    return PreparedDataset(stored.manifest, shards, columns, _picture_paths(name))
 
 
 def _counter(what: str, stored: StoredDataset, progress: Progress) -> Callable[[int], None]:
@@ -176,3 +178,42 @@ def _others(folder: Path, datasets: Sequence[PreparedDataset]) -> Iterator[Prepa
 def _described(folder: Path, name: str) -> PreparedFile:
     path = folder / name
     return PreparedFile(name, path.stat().st_size, file_sha256(path))
+
+
+def _picture_paths(dataset_id: str) -> tuple[str, str]:
+    """Where the contact sheet and the histogram of a dataset lie in a repository."""
+    return f"pictures/{dataset_id}.episodes.png", f"pictures/{dataset_id}.returns.png"
+
+
+def _draw_pictures(stored: StoredDataset, folder: Path) -> None:
+    """Draw both pictures; the same dataset gives the same bytes."""
+    from vd4rl_data.preview import contact_sheet, return_histogram
+
+    spec = get_dataset_spec(stored.manifest.dataset_id)
+    shown = sorted(
+        set(np.linspace(0, len(stored) - 1, _SHOWN_EPISODES).round().astype(np.int64).tolist())
+    )
+    sheet = contact_sheet(
+        [stored.episode(number) for number in shown],
+        numbers=shown,
+        title=spec.name,
+        subtitle=f"{len(shown)} of {len(stored):,} episodes",
+    )
+    histogram = return_histogram(
+        _returns(stored), published=spec.published_returns, title=f"Episode returns: {spec.name}"
+    )
+    for picture, path in zip((sheet, histogram), _picture_paths(spec.name), strict=True):
+        _save(picture, folder / path)
+
+
+def _returns(stored: StoredDataset) -> list[float]:
+    """Undiscounted episode returns, without decoding a pixel."""
+    rewards = stored.array("rewards")
+    edges = zip(stored.starts[:-1], stored.starts[1:], strict=True)
+    return [float(rewards[start : stop - 1].sum(dtype=np.float64)) for start, stop in edges]
+
+
+def _save(picture: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        picture.save(temporary, "PNG")

@@ -11,10 +11,10 @@ import h5py
 import pytest
 
 from tests.download.authors import miniature
-from tests.download.authors.conftest import Acquire, download_to_cache, settings
+from tests.download.authors.conftest import IN_FLIGHT, Acquire, download_to_cache, settings
 from tests.download.authors.miniature import MEDIUM, SHARDS, STORED
 from vd4rl_data.download.authors import acquire_dataset
-from vd4rl_data.download.preview import DownloadPreview, plan_download
+from vd4rl_data.download.plan import DownloadPreview, plan_download
 from vd4rl_data.download.settings import DownloadSettings
 from vd4rl_data.errors import (
     DatasetFormatError,
@@ -124,7 +124,8 @@ def test_shards_cut_inside_an_episode(
     stored = acquire.stored(SHARDS)
     assert sum("joined" in repair for repair in stored.manifest.provenance.repairs) == 2
     total, again = sum(map(len, shards.values())), sum(map(len, list(shards.values())[:3]))
-    assert server.bytes_sent("hdf5") == total + (again if lost else 0)
+    least = total + (again if lost else 0)
+    assert least <= server.bytes_sent("hdf5") <= least + len(shards) * IN_FLIGHT
     folder = tmp_path / "folder"
     folder.mkdir()
     for path, data in shards.items():
@@ -228,14 +229,12 @@ def test_a_plan_asks_for_sizes_alone_and_writes_nothing(acquire: Acquire, server
 
     total = sum(len(acquire.files.files[f.path]) for f in acquire.files.sources[MEDIUM].files)
     before = plan(MEDIUM, server.url)
-    assert (before.here, before.num_bytes, before.problem) == (False, total, "")
+    assert (before.num_bytes, before.problem) == (total, "")
     assert before.needed_bytes > total
     assert before.free_bytes > 0
     assert not acquire.root.exists()
     assert not server.requests("npz")
     url = server.url
-    acquire(MEDIUM, url)
-    assert plan(MEDIUM, url).here
     count = len(server.requests())
     assert plan(SHARDS, url).num_bytes == acquire.files.sources[SHARDS].num_bytes
     assert len(server.requests()) == count, "the catalog knows"

@@ -69,7 +69,7 @@ def test_the_first_load_fetches_and_the_second_asks_nobody(
     hub.stop()
     count = len(hub.requests())
     monkeypatch.setattr(client, "opened", pytest.fail)
-    monkeypatch.setattr(client, "own_endpoint", pytest.fail)
+    monkeypatch.setattr(client, "endpoint_of", pytest.fail)
     assert vd4rl_data.load_dataset(MEDIUM).paths == first.paths
     wrapped = OfflineDataset(gymnasium.Env(), MEDIUM)
     assert wrapped.get_dataset()["observations"].shape == (22, 8, 8, 3)
