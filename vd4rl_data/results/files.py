@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any, Final
 
 from vd4rl_data.errors import InvalidResultError, OutputExistsError
-from vd4rl_data.results.decode import Problems, decode, encode
+from vd4rl_data.results.decode import Problems, decode
 from vd4rl_data.results.model import RunResult
+from vd4rl_data.results.plain import plain
 from vd4rl_data.results.text import MAX_BYTES, StrictJsonError, parse_json
 from vd4rl_data.results.traces import MAX_BYTES as MAX_TRACE_BYTES
 from vd4rl_data.results.traces import find_trace_problems, traces_path
@@ -34,11 +36,24 @@ def parse_result(data: bytes, where: str = "the text") -> RunResult:
     Raises:
         InvalidResultError: it breaks the schema or contradicts itself; every finding is listed.
     """
-    problems = Problems()
     try:
-        result: RunResult | None = decode(RunResult, parse_json(data), problems)
+        return check_document(parse_json(data), where)
     except StrictJsonError as error:
         raise InvalidResultError(where, (str(error),)) from None
+
+
+def check_document(document: Any, where: str) -> RunResult:
+    """Make a result of objects, lists, texts and numbers, as :mod:`json` reads them.
+
+    Args:
+        document: the content of a result file.
+        where: names it in messages.
+
+    Raises:
+        InvalidResultError: it breaks the schema or contradicts itself; every finding is listed.
+    """
+    problems = Problems()
+    result: RunResult | None = decode(RunResult, document, problems)
     if result is not None:
         problems.extend(find_contradictions(result))
     if result is None or problems:
@@ -52,7 +67,7 @@ def format_result(result: RunResult) -> bytes:
     Raises:
         InvalidResultError: the result could not be read back.
     """
-    text = json.dumps(encode(result), indent=2, ensure_ascii=False, allow_nan=True)
+    text = json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=True)
     text = _SHORT_LISTS.sub(_on_one_line, text)
     data = f"{text}\n".encode(errors="surrogatepass")
     parse_result(data, "the result")
@@ -138,11 +153,21 @@ def write_result(
                 f"{present} is already there; remove it, write elsewhere, or say replace=True"
             )
     if result.traces is not None and actions is not None:
-        traces_path(path).write_bytes(actions)
+        _write_whole(traces_path(path), actions)
     else:
         traces_path(path).unlink(missing_ok=True)  # those of the result that is replaced
-    path.write_bytes(data)
+    _write_whole(path, data)
     return path
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """A file that is there has all of its bytes, whenever the process ends."""
+    written = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        written.write_bytes(data)
+        written.replace(path)
+    finally:
+        written.unlink(missing_ok=True)
 
 
 def result_sha256(data: bytes) -> str:
