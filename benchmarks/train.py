@@ -34,13 +34,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from baselines.algorithms import ALGORITHMS, get_algorithm
+from baselines.bench.algorithm import Spaces
+from baselines.bench.guards import numerics
+from baselines.bench.provenance import device_name
+from baselines.bench.registry import ALGORITHMS, get_algorithm
+from baselines.bench.settings import Machine
+from baselines.bench.stepping import Stepper
 from baselines.drq.augmentation import random_shift
-from baselines.drq.networks import Spaces
-from baselines.guards import numerics
-from baselines.provenance import device_name
-from baselines.settings import Machine
-from baselines.stepping import Stepper
 from vd4rl_data.frames import FrameArray
 from vd4rl_data.processor import find_processor
 from vd4rl_data.pytorch.feeds import choose_storage

@@ -15,9 +15,8 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from baselines.algorithm import Algorithm
+from baselines.bench.algorithm import Algorithm, Spaces
 from baselines.drq.agent import DrqAgent, Metrics, Noise, transition_batches
-from baselines.drq.networks import Spaces
 from baselines.drq.settings import PAPER, PolicySettings, preset_values
 from baselines.optimization import Descent
 from vd4rl_data.pytorch import TensorTransitions

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from baselines.bench.algorithm import Spaces
 from baselines.drq.augmentation import draw_shifts, random_shift
-from baselines.drq.networks import Actor, Critic, Encoder, Spaces, initialize
+from baselines.drq.networks import Actor, Critic, Encoder, initialize
 from baselines.drq.noise import linear_schedule, noisy_action
 from baselines.drq.piecewise import PiecewiseEncoder
 from baselines.drq.settings import CriticSettings, PolicySettings

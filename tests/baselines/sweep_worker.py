@@ -13,7 +13,7 @@ from tests.baselines import blob
 def work(*arguments: Any) -> None:
     import torch
 
-    from baselines import sweep
+    from baselines.bench import sweep
 
     torch.set_num_threads(1)
     blob.register()

@@ -11,9 +11,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines import capture, stepping  # noqa: E402
-from baselines.algorithms import ALGORITHMS  # noqa: E402
-from baselines.stepping import Stepper  # noqa: E402
+from baselines.bench import capture, stepping  # noqa: E402
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
+from baselines.bench.stepping import Stepper  # noqa: E402
 from tests.baselines.conftest import random_batch  # noqa: E402
 
 STEPS = 4

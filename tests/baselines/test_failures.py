@@ -14,6 +14,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from baselines.bench.run_folder import RunFolder  # noqa: E402
+from baselines.bench.settings import Machine, RunSettings  # noqa: E402
 from baselines.drq.agent import DrqAgent  # noqa: E402
 from baselines.errors import (  # noqa: E402
     CheckpointError,
@@ -21,8 +23,6 @@ from baselines.errors import (  # noqa: E402
     InvalidSettingError,
     NonFiniteLossError,
 )
-from baselines.run_folder import RunFolder  # noqa: E402
-from baselines.settings import Machine, RunSettings  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from tests.baselines.test_training import same  # noqa: E402
 from vd4rl_data.errors import DatasetLockedError, DatasetNotFoundError, WorkerError  # noqa: E402
@@ -32,8 +32,8 @@ _CHILD = """
 import os, pickle, signal, sys
 from pathlib import Path
 import torch
-from baselines.settings import Machine
-from baselines import run_folder, training
+from baselines.bench.settings import Machine
+from baselines.bench import run_folder, training
 from tests.baselines import blob
 
 torch.set_num_threads(1)

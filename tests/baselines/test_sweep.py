@@ -10,12 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines import sweep  # noqa: E402
+from baselines.bench import sweep  # noqa: E402
+from baselines.bench.run_folder import RunFolder  # noqa: E402
+from baselines.bench.settings import RunSettings  # noqa: E402
+from baselines.bench.sweep import Job, run_jobs  # noqa: E402
+from baselines.bench.sweep_progress import SweepProgress  # noqa: E402
 from baselines.cli import main  # noqa: E402
-from baselines.run_folder import RunFolder  # noqa: E402
-from baselines.settings import RunSettings  # noqa: E402
-from baselines.sweep import Job, run_jobs  # noqa: E402
-from baselines.sweep_progress import SweepProgress  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from tests.baselines.conftest import CPU  # noqa: E402
 from tests.baselines.sweep_worker import work  # noqa: E402

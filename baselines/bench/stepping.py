@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from baselines.algorithm import Agent
-from baselines.capture import CapturedUpdate
+from baselines.bench.algorithm import Agent
+from baselines.bench.capture import CapturedUpdate
 
 
 class Stepper:

@@ -15,12 +15,12 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from baselines.checks import check_data, check_run
+from baselines.bench.checks import check_data, check_run
+from baselines.bench.provenance import data_facts
+from baselines.bench.run_folder import RunFolder
+from baselines.bench.settings import Machine, RunSettings
+from baselines.bench.sweep_progress import CONTEXT, Positions, SweepProgress, tell
 from baselines.errors import CheckpointError, InvalidSettingError
-from baselines.provenance import data_facts
-from baselines.run_folder import RunFolder
-from baselines.settings import Machine, RunSettings
-from baselines.sweep_progress import CONTEXT, Positions, SweepProgress, tell
 from vd4rl_data.dataset import load_dataset
 from vd4rl_data.errors import DatasetLockedError, Vd4rlError
 
@@ -210,7 +210,7 @@ def _work(
     number: int,
 ) -> None:
     """A job's process: train, or note why not."""
-    from baselines.training import train
+    from baselines.bench.training import train
 
     try:
         train(

@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from baselines.algorithm import Agent
-from baselines.algorithms import get_algorithm
-from baselines.checks import SEEDING, check_data, check_run
-from baselines.drq.networks import Spaces
+from baselines.bench.algorithm import Agent, Spaces
+from baselines.bench.checks import SEEDING, check_data, check_run
+from baselines.bench.guards import exact_denormals, memory_errors, numerics
+from baselines.bench.metrics import MetricsLog
+from baselines.bench.playing import play
+from baselines.bench.provenance import data_facts, session_facts
+from baselines.bench.registry import get_algorithm
+from baselines.bench.result import make_result
+from baselines.bench.run_folder import RunFolder
+from baselines.bench.settings import MACHINE, Machine, RunSettings
+from baselines.bench.stepping import Stepper
 from baselines.errors import NonFiniteLossError
-from baselines.guards import exact_denormals, memory_errors, numerics
-from baselines.metrics import MetricsLog
-from baselines.playing import play
-from baselines.provenance import data_facts, session_facts
-from baselines.result import make_result
-from baselines.run_folder import RunFolder
-from baselines.settings import MACHINE, Machine, RunSettings
-from baselines.stepping import Stepper
 from vd4rl_data import seeding
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.errors import DatasetLockedError

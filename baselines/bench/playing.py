@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines.algorithm import Agent
+from baselines.bench.algorithm import Agent
 from baselines.errors import InvalidSettingError
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import MissingDependencyError

@@ -10,9 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.drq.networks import Spaces
 from vd4rl_data.pytorch.samplers import Data
 from vd4rl_data.spec import DatasetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Spaces:
+    """What goes into an agent and what comes out.
+
+    Attributes:
+        channels: of an observation, 3 per stacked frame.
+        size: height and width of a frame in pixels.
+        action_size: A.
+    """
+
+    channels: int
+    size: int
+    action_size: int
 
 
 class Agent(Protocol):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from baselines.run_folder import RunFolder
+from baselines.bench.run_folder import RunFolder
 from vd4rl_data.storage.atomic import write_text
 
 
@@ -16,7 +16,7 @@ class MetricsLog:
     def __init__(self, folder: RunFolder, step: int, *, tensorboard: bool) -> None:
         """Go on after a gradient step; what was logged later is dropped.
 
-        TensorBoard, if it is wanted, is installed: see :mod:`baselines.checks`.
+        TensorBoard, if it is wanted, is installed: see :mod:`baselines.bench.checks`.
         """
         self._board = _summary_writer(folder, step) if tensorboard else None
         lines = _lines_until(folder, step)
