@@ -28,7 +28,7 @@ from tests.baselines.test_training import same  # noqa: E402
 from vd4rl_data.errors import DatasetLockedError, DatasetNotFoundError, WorkerError  # noqa: E402
 from vd4rl_data.storage.atomic import write_lock  # noqa: E402
 
-_CHILD = """
+CHILD = """
 import os, pickle, signal, sys
 from pathlib import Path
 import torch
@@ -69,7 +69,7 @@ def test_kill_and_go_on(
     job.write_bytes(pickle.dumps((settings, folder, blob_root, kills)))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     child = subprocess.run(
-        [sys.executable, "-c", _CHILD, str(job)], env=environment, check=False, timeout=100
+        [sys.executable, "-c", CHILD, str(job)], env=environment, check=False, timeout=100
     )
     assert child.returncode == -signal.SIGKILL
     assert not RunFolder(folder).is_done(10)
