@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from baselines.bench.phases import Phase
+from baselines.bench.policy import Policy
 from vd4rl_data.spec import DatasetSpec
 
 
@@ -35,8 +36,8 @@ class Agent(Protocol):
         """What a run consists of, in order; the bound methods of the agent, mostly."""
         ...
 
-    def act(self, observations: Tensor) -> Tensor:
-        """Deterministic actions (B, A) at observations uint8 (B, C, H, W)."""
+    def policy(self) -> Policy:
+        """How it acts now, deterministically, with nothing remembered."""
         ...
 
     def state(self) -> dict[str, Any]:

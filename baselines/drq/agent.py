@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from baselines.bench.algorithm import Spaces
 from baselines.bench.batches import SampledBatches
 from baselines.bench.phases import Phase, Source
+from baselines.bench.policy import Policy
 from baselines.drq.augmentation import draw_shifts, random_shift
 from baselines.drq.networks import Actor, Critic, Encoder, initialize
 from baselines.drq.noise import linear_schedule, noisy_action
@@ -174,6 +175,10 @@ class DrqAgent:
         """Where products are taken in bfloat16, if the settings say so."""
         low = self._policy.precision == "bfloat16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
+
+    def policy(self) -> Policy:
+        """Acts by the last observation alone."""
+        return lambda view: self.act(view.observations)
 
     @torch.no_grad()
     def act(self, observations: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from baselines.bench.algorithm import Algorithm, Spaces
 from baselines.bench.batches import SampledBatches
 from baselines.bench.phases import Phase, Source
+from baselines.bench.policy import View
 from baselines.optimization import Descent
 from vd4rl_data.pytorch import TorchSequences, TorchTransitions
 
@@ -146,9 +147,8 @@ class PhasedAgent:
             self.latents.copy_(self.encode(batch.observations))
         self.actions.copy_(batch.actions)
 
-    @torch.no_grad()
-    def act(self, observations: Tensor) -> Tensor:
-        return torch.tanh(self.slow_actor(self.encode(observations)))
+    def policy(self) -> PhasedPolicy:
+        return PhasedPolicy(self)
 
     def state(self) -> dict[str, Any]:
         networks = (self.encoder, self.head, self.actor, self.slow_actor)
@@ -172,6 +172,21 @@ class PhasedAgent:
 
     def compile(self) -> None:
         pass
+
+
+class PhasedPolicy:
+    """Sums up what it has seen in an episode, and leans to where the disc is."""
+
+    wants_state = True
+
+    def __init__(self, agent: PhasedAgent) -> None:
+        self._agent, self._memory = agent, torch.zeros(1, LATENT)
+
+    def __call__(self, view: View) -> Tensor:
+        assert view.state is not None
+        before = torch.where(view.first[:, None], torch.zeros(1, LATENT), self._memory)
+        self._memory = before + self._agent.encode(view.observations)
+        return torch.tanh(self._agent.slow_actor(self._memory) + 0.5 * view.state)
 
 
 ALGORITHM = Algorithm(
