@@ -22,11 +22,13 @@ class Spaces:
         channels: of an observation, 3 per stacked frame.
         size: height and width of a frame in pixels.
         action_size: A.
+        state_size: P, of the proprioception that a policy may ask for; 0 where a task names none.
     """
 
     channels: int
     size: int
     action_size: int
+    state_size: int = 0
 
 
 class Agent(Protocol):

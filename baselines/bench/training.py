@@ -312,7 +312,8 @@ def _batch_generator(seed: int, number: int) -> np.random.Generator:
 def make_agent(settings: RunSettings, dataset: DatasetSpec, device: torch.device) -> Agent:
     """An agent with the initial weights that the run's seed means."""
     frame_stack = settings.hyperparameters.frame_stack
-    spaces = Spaces(3 * frame_stack, dataset.size, dataset.task.action_size)
+    proprioception = sum(size for _, size in dataset.task.state_layout)
+    spaces = Spaces(3 * frame_stack, dataset.size, dataset.task.action_size, proprioception)
     generator = torch.Generator().manual_seed(seeding.word(Purpose.AGENT_WEIGHTS, settings.seed))
     algorithm = get_algorithm(settings.algorithm)
     return algorithm.agent(settings.hyperparameters, spaces, device, generator)
