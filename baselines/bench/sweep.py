@@ -6,31 +6,26 @@ that another process holds is left to it. Nothing else has to survive.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from baselines.bench.checks import check_data, check_run
 from baselines.bench.provenance import data_facts
 from baselines.bench.run_folder import RunFolder
 from baselines.bench.settings import Machine, RunSettings
-from baselines.bench.sweep_progress import CONTEXT, Positions, SweepProgress, tell
+from baselines.bench.sweep_progress import SweepProgress
 from baselines.errors import CheckpointError, InvalidSettingError
 from vd4rl_data.dataset import load_dataset
 from vd4rl_data.errors import DatasetLockedError, Vd4rlError
+from vd4rl_data.processes import LocalEngine, Outcome
+from vd4rl_data.processes import Report as Send
 
 State = Literal["done", "failed", "busy"]
 """How a job ended; ``busy``: another process trains into its folder."""
-
-_BUSY: Final = 3
-_FAILED: Final = 1
-_STOP_SECONDS: Final = 30.0
-_LOOK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +95,20 @@ def run_jobs(
     ended: dict[State, list[Job]] = {"done": [], "failed": [], "busy": []}
     waiting = [job for job in jobs if not job.is_done()]
     ended["done"] += [job for job in jobs if job not in waiting]
+    numbers = {id(job): number for number, job in enumerate(waiting)}
+    engine = LocalEngine(parallel, fresh=True)
     with (
         SweepProgress([job.steps for job in jobs], show=show_progress) as progress,
-        contextlib.closing(_ended(waiting, (machine, root, source), parallel, progress)) as endings,
+        engine.open(Training(machine, root, source)) as pool,
     ):
         for job in ended["done"]:
             progress.skip(job.steps)
-        for job, exit_code in endings:
-            state = _state(job, exit_code)
+
+        def tell(job: Job, step: int) -> None:
+            progress.tell(numbers[id(job)], step)
+
+        for outcome in pool.map(_begun(waiting), tell, keep_going=True):
+            job, state = outcome.item, _state(outcome)
             ended[state].append(job)
             if report is not None:
                 report(job, state)
@@ -117,16 +118,24 @@ def run_jobs(
 def check_jobs(jobs: Sequence[Job], machine: Machine, *, root: Path | None, source: str) -> None:
     """Refuse a sweep whose jobs do not fit what lies in their folders, before any is started.
 
-    What is damaged, and a dataset that is not here, is left to the job: it fails by itself.
+    What is damaged, and a dataset that is not here, is left to the job: it fails by itself. For
+    runs that are done nothing is fetched: their data are compared with what is here.
 
     Raises:
-        InvalidSettingError: with every job that does not fit.
+        InvalidSettingError: with every job that does not fit: it has other settings, or was begun,
+            or even finished, on other data.
         DeviceNotFoundError, MissingDependencyError: the machine has not what was asked for.
     """
 
     @functools.cache
-    def data(dataset: str, episodes: int | None) -> dict[str, Any]:
-        return data_facts(load_dataset(dataset, source=source, root=root, max_episodes=episodes))
+    def data(dataset: str, episodes: int | None, finished: bool) -> dict[str, Any] | None:
+        try:
+            if finished:
+                return _facts_here(dataset, episodes, source, root)
+            found = load_dataset(dataset, source=source, root=root, max_episodes=episodes)
+            return data_facts(found)
+        except (Vd4rlError, OSError):
+            return None
 
     refused: list[str] = []
     for job in jobs:
@@ -138,96 +147,99 @@ def check_jobs(jobs: Sequence[Job], machine: Machine, *, root: Path | None, sour
         raise InvalidSettingError("nothing was started: " + "\n".join(refused))
 
 
-def _check_job(job: Job, machine: Machine, data: Callable[[str, int | None], Any]) -> None:
+def _facts_here(
+    dataset: str, episodes: int | None, source: str, root: Path | None
+) -> dict[str, Any] | None:
+    """Facts of the dataset that is asked for if it is here; nothing is fetched."""
+    if source not in ("auto", "local"):
+        return None
+    found = load_dataset(dataset, source="local", root=root)
+    if source == "auto" and not found.complete:
+        return None  # another is meant
+    if episodes is None:
+        return data_facts(found)
+    return data_facts(load_dataset(dataset, source="local", root=root, max_episodes=episodes))
+
+
+def _check_job(
+    job: Job, machine: Machine, data: Callable[[str, int | None, bool], dict[str, Any] | None]
+) -> None:
     run, settings = RunFolder(job.folder), job.settings
     try:
-        begun = check_run(settings, run, machine) is not None
+        if check_run(settings, run, machine) is None:
+            return
     except CheckpointError:
         return
-    if not begun or job.is_done():
-        return
-    try:
-        here = data(settings.dataset, settings.protocol.max_episodes)
-    except (Vd4rlError, OSError):
-        return
-    check_data(settings, run, here)
+    here = data(settings.dataset, settings.protocol.max_episodes, job.is_done())
+    if here is not None:
+        check_data(settings, run, here)
 
 
-def _ended(
-    jobs: Sequence[Job], arguments: tuple[Any, ...], parallel: int, progress: SweepProgress
-) -> Generator[tuple[Job, int | None]]:
-    """Start jobs, some at once, and yield each with its exit code when it has ended."""
-    waiting, running = list(enumerate(jobs)), dict[Any, tuple[Any, Job]]()
-    try:
-        while waiting or running:
-            while waiting and len(running) < parallel:
-                number, job = waiting.pop(0)
-                RunFolder(job.folder).clear_failure()
-                told = (progress.positions, number)
-                process = CONTEXT.Process(target=_work, args=(job, *arguments, *told))
-                process.start()
-                running[process.sentinel] = (process, job)
-            ready = wait(list(running), _LOOK_SECONDS)
-            progress.refresh()
-            for sentinel in ready:
-                process, job = running.pop(sentinel)
-                process.join()
-                yield job, process.exitcode
-    finally:
-        for process, _ in running.values():
-            _stop(process)
+def _begun(jobs: Sequence[Job]) -> Iterator[Job]:
+    """The jobs, as processes take them: why one failed earlier is forgotten as it begins."""
+    for job in jobs:
+        RunFolder(job.folder).clear_failure()
+        yield job
 
 
-def _state(job: Job, exit_code: int | None) -> State:
-    folder = RunFolder(job.folder)
-    if exit_code == _BUSY:
-        return "busy"
-    if exit_code == 0 and job.is_done():
-        return "done"
-    if exit_code != _FAILED or folder.failure() is None:
-        job.folder.mkdir(parents=True, exist_ok=True)
-        folder.fail(
-            f"the process died with exit code {exit_code} (negative: killed by that signal; -9 is "
-            "often a lack of memory)"
-        )
+def _state(outcome: Outcome) -> State:
+    """How a job ended; its folder says why a process did not come back."""
+    job: Job = outcome.item
+    if outcome.error is None:
+        return outcome.result
+    job.folder.mkdir(parents=True, exist_ok=True)
+    RunFolder(job.folder).fail(str(outcome.error))
     return "failed"
 
 
-def _stop(process: Any) -> None:
-    process.terminate()
-    process.join(_STOP_SECONDS)
-    if process.is_alive():
-        process.kill()
-        process.join()
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What the processes of a sweep do; see :class:`vd4rl_data.processes.Job`.
+
+    Attributes:
+        machine: what runs are trained on.
+        root, source: where datasets come from, see :func:`vd4rl_data.load_dataset`.
+    """
+
+    machine: Machine
+    root: Path | None
+    source: str
+
+    def open(self) -> TrainingSession:
+        """Get ready in this process."""
+        return TrainingSession(self)
 
 
-def _work(
-    job: Job,
-    machine: Machine,
-    root: Path | None,
-    source: str,
-    positions: Positions,
-    number: int,
-) -> None:
-    """A job's process: train, or note why not."""
-    from baselines.bench.training import train
+class TrainingSession:
+    """Trains one run; see :class:`vd4rl_data.processes.Session`."""
 
-    try:
-        train(
-            job.settings,
-            job.folder,
-            machine,
-            root=root,
-            source=source,
-            progress=lambda step, _: tell(positions, number, step),
-        )
-    except DatasetLockedError:
-        raise SystemExit(_BUSY) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
-        foreseen = isinstance(error, Vd4rlError | OSError | MemoryError)
-        lines = [str(error), *getattr(error, "__notes__", ())]
-        job.folder.mkdir(parents=True, exist_ok=True)
-        RunFolder(job.folder).fail("\n".join(lines) if foreseen else traceback.format_exc())
-        raise SystemExit(_FAILED) from None
+    def __init__(self, training: Training) -> None:
+        """Nothing is held."""
+        self._training = training
+
+    def make(self, item: Job, report: Send) -> State:
+        """Train, or note why not; the gradient steps so far are reported."""
+        from baselines.bench.training import train
+
+        training = self._training
+        try:
+            train(
+                item.settings,
+                item.folder,
+                training.machine,
+                root=training.root,
+                source=training.source,
+                progress=lambda step, _: report(step),
+            )
+        except DatasetLockedError:
+            return "busy"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            foreseen = isinstance(error, Vd4rlError | OSError | MemoryError)
+            lines = [str(error), *getattr(error, "__notes__", ())]
+            item.folder.mkdir(parents=True, exist_ok=True)
+            RunFolder(item.folder).fail("\n".join(lines) if foreseen else traceback.format_exc())
+            return "failed"
+        return "done"
+
+    def close(self) -> None:
+        """Nothing is held."""
