@@ -12,17 +12,16 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from baselines.drq.settings import Preset
+from baselines.bench.playing import check_film, film, play
+from baselines.bench.presets import preset_settings
+from baselines.bench.report import STORE, collect_groups, make_table
+from baselines.bench.report_files import write_report
+from baselines.bench.run_folder import RunFolder
+from baselines.bench.settings import MACHINE, Machine, Preset, RunSettings
+from baselines.bench.sweep import Job, State, run_jobs
+from baselines.bench.training import make_agent
 from baselines.errors import CheckpointError, InvalidSettingError
-from baselines.playing import check_film, film, play
-from baselines.presets import preset_settings
-from baselines.report import STORE, collect_groups, make_table
-from baselines.report_files import write_report
-from baselines.run_folder import RunFolder
-from baselines.settings import MACHINE, Machine, RunSettings
-from baselines.sweep import Job, State, run_jobs
 from baselines.train_command import run_path
-from baselines.training import make_agent
 from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import get_dataset_spec
 

@@ -10,12 +10,11 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 import tyro
 
-from baselines.drq.settings import PRESETS, Preset
-from baselines.playing import check_film, film
-from baselines.presets import preset_settings
-from baselines.run_folder import RunFolder
-from baselines.settings import MACHINE, Machine, Protocol, RunSettings
-from baselines.training import train
+from baselines.bench.playing import check_film, film
+from baselines.bench.presets import preset_settings
+from baselines.bench.run_folder import RunFolder
+from baselines.bench.settings import MACHINE, PRESETS, Machine, Preset, Protocol, RunSettings
+from baselines.bench.training import train
 from vd4rl_data.paths import data_dir
 from vd4rl_data.progress import StepBar
 from vd4rl_data.registry import get_dataset_spec

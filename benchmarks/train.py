@@ -18,13 +18,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import itertools
 import json
 import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from baselines.algorithms import ALGORITHMS, get_algorithm
+from baselines.bench.algorithm import Spaces
+from baselines.bench.guards import numerics
+from baselines.bench.phases import Batches, Source
+from baselines.bench.provenance import device_name
+from baselines.bench.registry import ALGORITHMS, get_algorithm
+from baselines.bench.settings import Machine
+from baselines.bench.stepping import Stepper
 from baselines.drq.augmentation import random_shift
-from baselines.drq.networks import Spaces
-from baselines.guards import numerics
-from baselines.provenance import device_name
-from baselines.settings import Machine
-from baselines.stepping import Stepper
 from vd4rl_data.frames import FrameArray
 from vd4rl_data.processor import find_processor
 from vd4rl_data.pytorch.feeds import choose_storage
@@ -170,6 +170,19 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+class Constant:
+    """The same batch again and again."""
+
+    def __init__(self, batch: Any) -> None:
+        self._batch = batch
+
+    def __next__(self) -> Any:
+        return self._batch
+
+    def state(self) -> Mapping[str, Any]:
+        return {}
+
+
 class Contestant:
     """One algorithm at paper settings."""
 
@@ -188,9 +201,8 @@ class Contestant:
         self.settings = dataclasses.replace(settings, **changes)
         self.spaces = Spaces(channels=9, size=84, action_size=6)
         rng = np.random.default_rng(0)
-        self.batches: Iterator[Any] = algorithm.batches(
-            columns, self.settings, rng, device, storage
-        )
+        source = Source(dataset=columns, generator=rng, device=device, storage=storage)
+        self.batches: Batches = self.agent().phases()[0].batches(source)
 
     def measure(self, steps: int, rounds: int, peaks: dict[str, float]) -> dict[str, Any]:
         training, constant = self.stepper(self.batches), self.stepper(self.constant())
@@ -230,18 +242,19 @@ class Contestant:
         generator = torch.Generator().manual_seed(0)
         return get_algorithm(self.name).agent(self.settings, self.spaces, self.device, generator)
 
-    def stepper(self, batches: Iterator[Any]) -> Stepper:
+    def stepper(self, batches: Batches) -> Stepper:
         agent = self.agent()
+        (phase,) = agent.phases()
         if self.machine.compile:
             agent.compile()
         noise = torch.Generator(self.device).manual_seed(0)
-        return Stepper(agent, batches, noise, cuda_graph=self.machine.cuda_graph)
+        return Stepper(agent, phase, batches, noise, cuda_graph=self.machine.cuda_graph)
 
-    def constant(self) -> Iterator[Any]:
+    def constant(self) -> Batches:
         batch = next(self.batches)
         # On the CPU a batch may lie in memory that the next one is written to.
         kept = type(batch)(**{name: value.clone() for name, value in batch.as_dict().items()})
-        return itertools.repeat(kept)
+        return Constant(kept)
 
     def seconds(self, stepper: Stepper, steps: int) -> float:
         """Figures of a gradient step."""

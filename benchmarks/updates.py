@@ -31,10 +31,10 @@ from torch.profiler import ProfilerActivity, profile
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from baselines.algorithms import ALGORITHMS, get_algorithm
-from baselines.drq.networks import Spaces
-from baselines.guards import numerics
-from baselines.settings import Machine
+from baselines.bench.algorithm import Spaces
+from baselines.bench.guards import numerics
+from baselines.bench.registry import ALGORITHMS, get_algorithm
+from baselines.bench.settings import Machine
 from benchmarks.published.agents import PublishedAgent
 from vd4rl_data.processor import find_processor
 from vd4rl_data.pytorch import TensorTransitions

@@ -15,9 +15,8 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from baselines.algorithm import Algorithm
-from baselines.drq.agent import DrqAgent, Metrics, Noise, transition_batches
-from baselines.drq.networks import Spaces
+from baselines.bench.algorithm import Algorithm, Spaces
+from baselines.drq.agent import DrqAgent, Metrics, Noise
 from baselines.drq.settings import PAPER, PolicySettings, preset_values
 from baselines.optimization import Descent
 from vd4rl_data.pytorch import TensorTransitions
@@ -70,6 +69,5 @@ ALGORITHM = Algorithm(
     settings=BCSettings,
     preset=preset,
     agent=BC,
-    batches=transition_batches,
     shared="suite",
 )

@@ -24,10 +24,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.algorithm import Algorithm
-from baselines.drq.agent import DrqAgent, Metrics, transition_batches
+from baselines.bench.algorithm import Algorithm, Spaces
+from baselines.drq.agent import DrqAgent, Metrics
 from baselines.drq.agent import Noise as DrqNoise
-from baselines.drq.networks import Spaces
 from baselines.drq.noise import noisy_action
 from baselines.drq.settings import PAPER, CriticSettings, preset_values
 from vd4rl_data.pytorch import TensorTransitions
@@ -190,6 +189,5 @@ ALGORITHM = Algorithm(
     settings=CQLSettings,
     preset=preset,
     agent=CQL,
-    batches=transition_batches,
     shared="dataset",
 )

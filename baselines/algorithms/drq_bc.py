@@ -20,9 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.algorithm import Algorithm
-from baselines.drq.agent import DrqAgent, Metrics, Noise, transition_batches
-from baselines.drq.networks import Spaces
+from baselines.bench.algorithm import Algorithm, Spaces
+from baselines.drq.agent import DrqAgent, Metrics, Noise
 from baselines.drq.settings import PAPER, CriticSettings, preset_values
 from vd4rl_data.pytorch import TensorTransitions
 from vd4rl_data.spec import DatasetSpec
@@ -121,6 +120,5 @@ ALGORITHM = Algorithm(
     settings=DrqBcSettings,
     preset=preset,
     agent=DrqBc,
-    batches=transition_batches,
     shared="suite",
 )

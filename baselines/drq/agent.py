@@ -7,18 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from baselines.bench.algorithm import Spaces
+from baselines.bench.batches import SampledBatches
+from baselines.bench.phases import Phase, Source
+from baselines.bench.policy import Policy
 from baselines.drq.augmentation import draw_shifts, random_shift
-from baselines.drq.networks import Actor, Critic, Encoder, Spaces, initialize
+from baselines.drq.networks import Actor, Critic, Encoder, initialize
 from baselines.drq.noise import linear_schedule, noisy_action
 from baselines.drq.piecewise import PiecewiseEncoder
 from baselines.drq.settings import CriticSettings, PolicySettings
 from baselines.optimization import Average, Descent
 from vd4rl_data.pytorch import TorchTransitions
-from vd4rl_data.pytorch.samplers import Data
 
 Metrics = dict[str, Tensor]
 """Scalars on the device, by name."""
@@ -105,6 +107,37 @@ class DrqAgent:
         self.descents["actor"] = Descent(self.actor.parameters(), settings.learning_rate)
         return critic, target
 
+    def phases(self) -> tuple[Phase, ...]:
+        """One: all gradient steps are of the same kind."""
+        return (
+            Phase(batches=self.batches, draw=self.draw, update=self.update, metrics=self.METRICS),
+        )
+
+    def batches(self, source: Source) -> SampledBatches:
+        """Transitions; without a critic they look one step ahead."""
+        settings = self._policy
+        critic = settings if isinstance(settings, CriticSettings) else None
+
+        def make(storage: str) -> TorchTransitions:
+            return TorchTransitions(
+                source.dataset,
+                settings.batch_size,
+                settings.frame_stack,
+                1 if critic is None else critic.n_step,
+                1.0 if critic is None else critic.discount_factor,
+                source.generator,
+                device=source.device,
+                storage=storage,
+                layout="stacked",
+                reuse_buffers=source.device.type == "cpu",
+            )
+
+        return SampledBatches(make, source)
+
+    def update(self, batch: Any, noise: Any) -> Metrics:
+        """One gradient step of everything; see :class:`~baselines.bench.phases.Phase`."""
+        raise NotImplementedError
+
     def draw(self, step: int, generator: torch.Generator) -> Noise:
         """The noise of a gradient step.
 
@@ -143,6 +176,10 @@ class DrqAgent:
         low = self._policy.precision == "bfloat16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
 
+    def policy(self) -> Policy:
+        """Acts by the last observation alone."""
+        return lambda view: self.act(view.observations)
+
     @torch.no_grad()
     def act(self, observations: Tensor) -> Tensor:
         """The mean actions, float32 (B, A), at observations uint8 (B, C, H, W)."""
@@ -180,26 +217,3 @@ class DrqAgent:
 
     def _shift_and_encode(self, observations: Tensor, shifts: Tensor) -> Tensor:
         return self.encoder(random_shift(observations, shifts))
-
-
-def transition_batches(
-    dataset: Data,
-    settings: PolicySettings,
-    rng: np.random.Generator,
-    device: torch.device,
-    storage: str,
-) -> TorchTransitions:
-    """Endless batches for an algorithm; those without a critic look one transition ahead."""
-    critic = settings if isinstance(settings, CriticSettings) else None
-    return TorchTransitions(
-        dataset,
-        settings.batch_size,
-        settings.frame_stack,
-        1 if critic is None else critic.n_step,
-        1.0 if critic is None else critic.discount_factor,
-        rng,
-        device=device,
-        storage=storage,
-        layout="stacked",
-        reuse_buffers=device.type == "cpu",
-    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from baselines.bench.algorithm import Spaces
 from baselines.errors import InvalidSettingError
 
 CHANNELS: Final = 32
@@ -18,21 +18,6 @@ _ROWS: Final = 512
 """Rows that a CPU takes through a critic's head at once: two megabytes of activations a layer."""
 
 _RELU_GAIN: Final = 2.0**0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Spaces:
-    """What goes into an agent and what comes out.
-
-    Attributes:
-        channels: of an observation, 3 per stacked frame.
-        size: height and width of a frame in pixels.
-        action_size: A.
-    """
-
-    channels: int
-    size: int
-    action_size: int
 
 
 class Encoder(nn.Module):

@@ -14,9 +14,6 @@ from baselines.errors import InvalidSettingError
 from vd4rl_data.spec import DatasetSpec
 
 Precision = Literal["float32", "tf32", "bfloat16"]
-Preset = Literal["paper", "official_code", "smoke"]
-
-PRESETS: Final[tuple[Preset, ...]] = ("paper", "official_code", "smoke")
 
 PAPER: Final = "https://arxiv.org/abs/2206.04779"
 """Where [P] is."""

@@ -11,11 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines.algorithms import ALGORITHMS  # noqa: E402
-from baselines.drq.networks import Spaces  # noqa: E402
-from baselines.run_folder import RunFolder  # noqa: E402
-from baselines.settings import Machine, Protocol, RunSettings  # noqa: E402
-from baselines.training import train  # noqa: E402
+from baselines.bench.algorithm import Spaces  # noqa: E402
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
+from baselines.bench.run_folder import RunFolder  # noqa: E402
+from baselines.bench.settings import Machine, Protocol, RunSettings  # noqa: E402
+from baselines.bench.training import train  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from vd4rl_data.pytorch import TensorTransitions  # noqa: E402
 

@@ -7,22 +7,35 @@ import signal
 import time
 from typing import Any
 
+from baselines.bench.sweep import Training, TrainingSession
 from tests.baselines import blob
 
 
-def work(*arguments: Any) -> None:
-    import torch
+class ToyTraining(Training):
+    def open(self) -> TrainingSession:
+        import torch
 
-    from baselines import sweep
-
-    torch.set_num_threads(1)
-    blob.register()
-    sweep._work(*arguments)
-
-
-def die(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+        torch.set_num_threads(1)
+        blob.register()
+        return super().open()
 
 
-def sleep(*_: Any) -> None:
-    time.sleep(60)
+class Dying(Training):
+    def open(self) -> Any:
+        return _Dying(self)
+
+
+class _Dying(TrainingSession):
+    def make(self, item: Any, report: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Sleeping(Training):
+    def open(self) -> Any:
+        return _Sleeping(self)
+
+
+class _Sleeping(TrainingSession):
+    def make(self, item: Any, report: Any) -> Any:
+        report(os.getpid())
+        time.sleep(60)

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines.algorithms import ALGORITHMS, get_algorithm  # noqa: E402
+from baselines.bench.registry import ALGORITHMS, get_algorithm  # noqa: E402
 from baselines.drq.noise import linear_schedule, noisy_action  # noqa: E402
 from baselines.errors import InvalidSettingError, UnknownAlgorithmError  # noqa: E402
 from tests.baselines.conftest import A, B, parameters, random_batch, without_noise  # noqa: E402
@@ -247,7 +247,8 @@ def test_bad_hyperparameters(name: str, value: Any) -> None:
 
 
 def test_frames_that_are_too_small() -> None:
-    from baselines.drq.networks import Encoder, Spaces
+    from baselines.bench.algorithm import Spaces
+    from baselines.drq.networks import Encoder
 
     assert Encoder(Spaces(3, 15, 1)).size == 32
     with pytest.raises(InvalidSettingError, match="at least 15 px"):

@@ -11,9 +11,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines import capture, stepping  # noqa: E402
-from baselines.algorithms import ALGORITHMS  # noqa: E402
-from baselines.stepping import Stepper  # noqa: E402
+from baselines.bench import capture, stepping  # noqa: E402
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
+from baselines.bench.stepping import Stepper  # noqa: E402
 from tests.baselines.conftest import random_batch  # noqa: E402
 
 STEPS = 4
@@ -60,15 +60,17 @@ def test_a_capture_leaves_no_trace_and_replays_see_new_inputs(
 
     monkeypatch.setattr(stepping, "CapturedUpdate", Recorded)
     means = []
-    steppers = []
+    agents = []
     for captured in (False, True):
         batches = iter([random_batch(step) for step in range(STEPS)])
-        stepper = Stepper(make_agent(name), batches, torch.Generator().manual_seed(0))
+        agent = make_agent(name)
+        (phase,) = agent.phases()
+        stepper = Stepper(agent, phase, batches, torch.Generator().manual_seed(0))
         stepper._captured = captured  # what a CUDA device would mean
         for step in range(STEPS):
             stepper.advance(step)
         means.append(stepper.take_means())
-        steppers.append(stepper)
+        agents.append(agent)
     assert means[0] == means[1]
-    for ours, theirs in zip(*(stepper.agent.tensors() for stepper in steppers), strict=True):
+    for ours, theirs in zip(*(agent.tensors() for agent in agents), strict=True):
         assert torch.equal(ours, theirs)

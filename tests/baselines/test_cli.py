@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from baselines.bench.presets import preset_settings  # noqa: E402
+from baselines.bench.run_folder import RunFolder  # noqa: E402
 from baselines.cli import main  # noqa: E402
-from baselines.presets import preset_settings  # noqa: E402
-from baselines.run_folder import RunFolder  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from vd4rl_data.results import read_result  # noqa: E402
 
@@ -158,8 +158,8 @@ def test_cql_trade_offs_are_the_papers() -> None:
 @pytest.mark.parametrize(("name", "mean"), [("bc", 409.0), ("drq_bc", 468.0), ("cql", 148.0)])
 def test_published_numbers_come_from_the_leaderboards_files(name: str, mean: float) -> None:
     """V-D4RL, Table 1, walker medium; a benchmark has no size."""
-    from baselines.report import STORE, find_published
-    from baselines.settings import RunSettings
+    from baselines.bench.report import STORE, find_published
+    from baselines.bench.settings import RunSettings
 
     dataset = "VD4RL/walker_walk-medium-64px-v0"
     hyper, _ = preset_settings(name, dataset, "paper")

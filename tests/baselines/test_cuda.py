@@ -10,10 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines.algorithms import ALGORITHMS  # noqa: E402
-from baselines.capture import CapturedUpdate  # noqa: E402
-from baselines.metrics import read_metrics  # noqa: E402
-from baselines.settings import Machine  # noqa: E402
+from baselines.bench.capture import CapturedUpdate  # noqa: E402
+from baselines.bench.metrics import read_metrics  # noqa: E402
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
+from baselines.bench.settings import Machine  # noqa: E402
 from tests.baselines.conftest import random_batch  # noqa: E402
 
 pytestmark = [

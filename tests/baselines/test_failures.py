@@ -14,6 +14,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from baselines.bench.run_folder import RunFolder  # noqa: E402
+from baselines.bench.settings import Machine, RunSettings  # noqa: E402
 from baselines.drq.agent import DrqAgent  # noqa: E402
 from baselines.errors import (  # noqa: E402
     CheckpointError,
@@ -21,19 +23,17 @@ from baselines.errors import (  # noqa: E402
     InvalidSettingError,
     NonFiniteLossError,
 )
-from baselines.run_folder import RunFolder  # noqa: E402
-from baselines.settings import Machine, RunSettings  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from tests.baselines.test_training import same  # noqa: E402
 from vd4rl_data.errors import DatasetLockedError, DatasetNotFoundError, WorkerError  # noqa: E402
 from vd4rl_data.storage.atomic import write_lock  # noqa: E402
 
-_CHILD = """
+CHILD = """
 import os, pickle, signal, sys
 from pathlib import Path
 import torch
-from baselines.settings import Machine
-from baselines import run_folder, training
+from baselines.bench.settings import Machine
+from baselines.bench import run_folder, training
 from tests.baselines import blob
 
 torch.set_num_threads(1)
@@ -69,7 +69,7 @@ def test_kill_and_go_on(
     job.write_bytes(pickle.dumps((settings, folder, blob_root, kills)))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     child = subprocess.run(
-        [sys.executable, "-c", _CHILD, str(job)], env=environment, check=False, timeout=100
+        [sys.executable, "-c", CHILD, str(job)], env=environment, check=False, timeout=100
     )
     assert child.returncode == -signal.SIGKILL
     assert not RunFolder(folder).is_done(10)

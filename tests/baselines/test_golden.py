@@ -12,8 +12,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines.algorithms import ALGORITHMS  # noqa: E402
-from baselines.drq.networks import Actor, Critic, Encoder, Spaces  # noqa: E402
+from baselines.bench.algorithm import Spaces  # noqa: E402
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
+from baselines.drq.networks import Actor, Critic, Encoder  # noqa: E402
 from vd4rl_data.pytorch import TensorTransitions  # noqa: E402
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "modelfree.json").read_text())

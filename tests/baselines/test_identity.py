@@ -14,15 +14,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines import provenance  # noqa: E402
-from baselines.algorithms import ALGORITHMS  # noqa: E402
+from baselines.bench import provenance  # noqa: E402
+from baselines.bench.presets import departures, describe, is_plain, preset_settings  # noqa: E402
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
+from baselines.bench.report import collect_groups, find_published, make_table  # noqa: E402
+from baselines.bench.report_files import LIST, write_report  # noqa: E402
+from baselines.bench.result import make_result  # noqa: E402
+from baselines.bench.run_folder import RunFolder  # noqa: E402
+from baselines.bench.settings import RunSettings  # noqa: E402
 from baselines.errors import InvalidSettingError  # noqa: E402
-from baselines.presets import departures, describe, is_plain, preset_settings  # noqa: E402
-from baselines.report import collect_groups, find_published, make_table  # noqa: E402
-from baselines.report_files import LIST, write_report  # noqa: E402
-from baselines.result import make_result  # noqa: E402
-from baselines.run_folder import RunFolder  # noqa: E402
-from baselines.settings import RunSettings  # noqa: E402
 from tests.disk import snapshot  # noqa: E402
 from vd4rl_data.results import read_result  # noqa: E402
 from vd4rl_data.results.files import RECEIPT_SUFFIX  # noqa: E402
@@ -211,7 +211,7 @@ def test_groups_that_differ_in_a_hyperparameter_keep_their_files(
 
 
 def _protocol(**changes: Any) -> Any:
-    from baselines.settings import Protocol
+    from baselines.bench.settings import Protocol
 
     return Protocol(**{"evaluate_every": 5, "evaluation_episodes": 2, "log_every": 3, **changes})
 
@@ -251,7 +251,7 @@ def test_a_report_that_was_killed_can_be_written_again(
 
 def test_a_replayed_result_in_the_store_is_no_obstacle(tmp_path: Path) -> None:
     """Notes of replays lie beside results and are none."""
-    from baselines.report import STORE
+    from baselines.bench.report import STORE
 
     folder = Path("VD4RL") / "walker_walk-medium-v0"
     shutil.copytree(STORE / folder, tmp_path / folder)
@@ -302,12 +302,12 @@ def test_sources_that_decide_nothing_are_there(repository: Path) -> None:
 
 def test_the_hash_of_the_sources(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = {name for name, _ in provenance._sources()}
-    assert {"baselines/training.py", "baselines/algorithms/bc.py"} <= names
+    assert {"baselines/bench/training.py", "baselines/algorithms/bc.py"} <= names
     assert {"vd4rl_data/__init__.py", "vd4rl_data/seeding.py"} <= names
-    assert not {"baselines/report.py", "vd4rl_data/cli/__init__.py"} & names
+    assert not {"baselines/bench/report.py", "vd4rl_data/cli/__init__.py"} & names
     before = provenance.hash_sources()
     assert before == provenance.hash_sources()
-    path = repository / "baselines" / "training.py"
+    path = repository / "baselines" / "bench" / "training.py"
     monkeypatch.setattr(provenance, "_sources", lambda: iter([("a", path), ("b", path)]))
     other = provenance.hash_sources()
     monkeypatch.setattr(provenance, "_sources", lambda: iter([("a", path), ("c", path)]))

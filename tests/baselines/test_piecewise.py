@@ -8,8 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from baselines.bench.algorithm import Spaces  # noqa: E402
 from baselines.drq.augmentation import PAD, random_shift, shift_into  # noqa: E402
-from baselines.drq.networks import Critic, Encoder, Spaces, initialize  # noqa: E402
+from baselines.drq.networks import Critic, Encoder, initialize  # noqa: E402
 from baselines.drq.piecewise import PiecewiseEncoder  # noqa: E402
 
 SIZE = 20

@@ -13,9 +13,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines import sweep  # noqa: E402
+from baselines.bench import sweep  # noqa: E402
+from baselines.bench.run_folder import RunFolder  # noqa: E402
 from baselines.cli import main  # noqa: E402
-from baselines.run_folder import RunFolder  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from tests.baselines.sweep_worker import work  # noqa: E402
 from tests.disk import snapshot  # noqa: E402

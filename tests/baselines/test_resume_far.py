@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from baselines.settings import RunSettings
+from baselines.bench.settings import RunSettings
 from vd4rl_data.sampling import TransitionSampler
 
 

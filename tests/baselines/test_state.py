@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines.algorithms import ALGORITHMS  # noqa: E402
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
 from tests.baselines.conftest import SPACES, parameters, random_batch  # noqa: E402
 
 

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines.run_folder import RunFolder  # noqa: E402
+from baselines.bench.run_folder import RunFolder  # noqa: E402
 from tests.strides import LAYOUTS, strided  # noqa: E402
 from vd4rl_data.evaluation import ActionTrace, Evaluation  # noqa: E402
 

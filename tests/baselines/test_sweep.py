@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,23 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines import sweep  # noqa: E402
+from baselines.bench import sweep  # noqa: E402
+from baselines.bench.run_folder import RunFolder  # noqa: E402
+from baselines.bench.settings import RunSettings  # noqa: E402
+from baselines.bench.sweep import Job, run_jobs  # noqa: E402
+from baselines.bench.sweep_progress import SweepProgress  # noqa: E402
 from baselines.cli import main  # noqa: E402
-from baselines.run_folder import RunFolder  # noqa: E402
-from baselines.settings import RunSettings  # noqa: E402
-from baselines.sweep import Job, run_jobs  # noqa: E402
-from baselines.sweep_progress import SweepProgress  # noqa: E402
+from baselines.errors import InvalidSettingError  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from tests.baselines.conftest import CPU  # noqa: E402
-from tests.baselines.sweep_worker import work  # noqa: E402
+from tests.baselines.sweep_worker import Dying, Sleeping, ToyTraining  # noqa: E402
 from vd4rl_data.storage.atomic import write_lock  # noqa: E402
 
 
 @pytest.fixture
 def jobs(settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """Three runs of two steps; their processes know the toy."""
-    monkeypatch.setattr(sweep, "_work", work)
+    monkeypatch.setattr(sweep, "Training", ToyTraining)
     hyper = dataclasses.replace(settings.hyperparameters, steps=2)
     made = [dataclasses.replace(settings, seed=seed, hyperparameters=hyper) for seed in range(3)]
     return [Job(each, tmp_path / f"seed{each.seed}") for each in made]
@@ -79,29 +81,42 @@ def test_the_bar_counts_what_this_call_does(
 
 
 def test_a_process_that_dies(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.baselines.sweep_worker import die
-
-    monkeypatch.setattr(sweep, "_work", die)
-    found = run_jobs(jobs[:1], CPU)
-    assert found["failed"] == jobs[:1]
-    assert "exit code -9" in (RunFolder(jobs[0].folder).failure() or "")
+    monkeypatch.setattr(sweep, "Training", Dying)
+    found = run_jobs(jobs[:2], CPU)
+    assert found["failed"] == jobs[:2]
+    assert f"{jobs[0]}: it was killed by SIGKILL" in (RunFolder(jobs[0].folder).failure() or "")
 
 
 def test_an_interruption_ends_all_processes(
     jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import multiprocessing
+    told: list[int] = []
 
-    from tests.baselines.sweep_worker import sleep
+    def interrupted(_: SweepProgress, __: int, pid: int) -> None:
+        told.append(pid)
+        if len(told) == 2:
+            raise KeyboardInterrupt
 
-    def interrupted(*_: Any) -> Any:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(sweep, "_work", sleep)
-    monkeypatch.setattr(sweep, "wait", interrupted)
+    monkeypatch.setattr(sweep, "Training", Sleeping)
+    monkeypatch.setattr(SweepProgress, "tell", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_jobs(jobs[:2], CPU, parallel=2)
-    assert not multiprocessing.active_children()
+    for pid in told:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_finished_runs_are_of_the_data_asked_for(
+    jobs: list[Job], blob_root: Path, tmp_path: Path
+) -> None:
+    """One that was made anew since is told from theirs; one that is not here is not missed."""
+    run_jobs(jobs[:1], CPU, root=blob_root)
+    other = tmp_path / "other"
+    assert run_jobs(jobs[:1], CPU, root=other)["done"] == jobs[:1]
+    blob.make_dataset(other, seed=1)
+    with pytest.raises(InvalidSettingError, match=r"nothing was started.*begun on other data"):
+        run_jobs(jobs, CPU, root=other)
+    assert not jobs[1].folder.exists()
 
 
 def test_the_command(

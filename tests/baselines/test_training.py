@@ -11,9 +11,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines.algorithms import ALGORITHMS  # noqa: E402
-from baselines.metrics import read_metrics  # noqa: E402
-from baselines.run_folder import RunFolder  # noqa: E402
+from baselines.bench.metrics import read_metrics  # noqa: E402
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
+from baselines.bench.run_folder import RunFolder  # noqa: E402
 from vd4rl_data.errors import SlowPrecisionWarning  # noqa: E402
 from vd4rl_data.results import read_result  # noqa: E402
 
@@ -97,7 +97,7 @@ def test_stopped_and_gone_on_with(run: Any, name: str, stop_at: int) -> None:
 
 
 def _machine(**changes: Any) -> Any:
-    from baselines.settings import Machine
+    from baselines.bench.settings import Machine
 
     return Machine(**{"device": "cpu", "tensorboard": False, "workers": 1, **changes})
 
@@ -210,7 +210,7 @@ def test_half_a_line_of_metrics_is_dropped(run: Any, tmp_path: Path) -> None:
 def test_simulators_keep_denormals_and_training_does_not(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from baselines import training
+    from baselines.bench import training
     from baselines.drq.agent import DrqAgent
 
     kept: list[tuple[str, bool]] = []
@@ -255,8 +255,8 @@ def test_a_real_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundled sample, and the walker for four time steps."""
     import gymnasium
 
-    from baselines.settings import Protocol, RunSettings
-    from baselines.training import train
+    from baselines.bench.settings import Protocol, RunSettings
+    from baselines.bench.training import train
 
     dataset = "VD4RL/walker_walk-random-sample-64px-v0"
     monkeypatch.setattr(gymnasium.registry[dataset], "max_episode_steps", 4)

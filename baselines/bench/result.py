@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from baselines.algorithms import get_algorithm
+from baselines.bench.identity import check_mergeable
+from baselines.bench.presets import describe, is_plain
+from baselines.bench.registry import get_algorithm
+from baselines.bench.run_folder import RunFolder, flat
+from baselines.bench.settings import RunSettings
 from baselines.errors import InvalidSettingError
-from baselines.identity import check_mergeable
-from baselines.presets import describe, is_plain
-from baselines.run_folder import RunFolder, flat
-from baselines.settings import RunSettings
 from vd4rl_data.results import Algorithm, Compute, Data, Protocol, Submission, make_submission
 
 _LINE: Final = 200

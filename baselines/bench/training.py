@@ -1,33 +1,33 @@
-"""The training loop: batch, noise, update; every now and then log, save, evaluate."""
+"""The training loop: phase after phase; every now and then log, save, evaluate."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from baselines.algorithm import Agent
-from baselines.algorithms import get_algorithm
-from baselines.checks import SEEDING, check_data, check_run
-from baselines.drq.networks import Spaces
+from baselines.bench.algorithm import Agent, Spaces
+from baselines.bench.checkpoint import batches_of, check_phases, phases_of
+from baselines.bench.checks import SEEDING, check_data, check_run
+from baselines.bench.guards import exact_denormals, memory_errors, numerics
+from baselines.bench.metrics import MetricsLog
+from baselines.bench.phases import Schedule, Source
+from baselines.bench.playing import play
+from baselines.bench.provenance import data_facts, session_facts
+from baselines.bench.registry import get_algorithm
+from baselines.bench.result import make_result
+from baselines.bench.run_folder import RunFolder
+from baselines.bench.settings import MACHINE, Machine, RunSettings
+from baselines.bench.stepping import Stepper
 from baselines.errors import NonFiniteLossError
-from baselines.guards import exact_denormals, memory_errors, numerics
-from baselines.metrics import MetricsLog
-from baselines.playing import play
-from baselines.provenance import data_facts, session_facts
-from baselines.result import make_result
-from baselines.run_folder import RunFolder
-from baselines.settings import MACHINE, Machine, RunSettings
-from baselines.stepping import Stepper
 from vd4rl_data import seeding
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.errors import DatasetLockedError
-from vd4rl_data.pytorch.feeds import choose_storage
 from vd4rl_data.seeding import Purpose
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.atomic import write_lock
@@ -112,22 +112,23 @@ class Trainer:
         saved: dict[str, Any] | None,
     ) -> None:
         """Start a run, or restore it from a checkpoint that was checked; nothing is written yet."""
-        self._settings, self._folder = settings, folder
+        self._settings, self._folder, self._dataset = settings, folder, dataset
         self._machine, self._hyper = machine, settings.hyperparameters
         device = self._device = machine.torch_device()
         self.step = 0 if saved is None else int(saved["step"])
         self._seconds = 0.0 if saved is None else float(saved["seconds"])
         self.agent = make_agent(settings, dataset.spec, device)
-        self._stepper = Stepper(
-            self.agent,
-            self._make_batches(dataset, saved),
-            torch.Generator(device).manual_seed(seeding.word(Purpose.AGENT_NOISE, settings.seed)),
-            cuda_graph=machine.cuda_graph,
-        )
+        self._schedule = Schedule(self.agent.phases(), self._hyper.steps)
+        noise = seeding.word(Purpose.AGENT_NOISE, settings.seed)
+        self._noise = torch.Generator(device).manual_seed(noise)
         if saved is not None:
-            self._restore(saved)
+            check_phases(saved, self._schedule)
+            self.agent.load_state(saved["agent"])
+            self._noise.set_state(saved["noise"])
         if machine.compile:
             self.agent.compile()
+        self._number = self._schedule.number(self.step)
+        self._stepper = self._make_stepper(saved)
         self._curve = [point for point in folder.curve() if point["step"] <= self.step]
         self._saved_step, self._saved_at = self.step, time.monotonic()
         self._data = data_facts(dataset)
@@ -149,18 +150,18 @@ class Trainer:
         """Train to the end."""
         report: Progress = progress or (lambda _, __: None)
         steps, protocol = self._hyper.steps, self._settings.protocol
-        report(self.step, self._last_return())
+        report(self.step, self._words())
         if self._is_evaluation_due():
             self._evaluate(report)
         started = time.perf_counter()
         while self.step < steps:
-            self._stepper.advance(self.step)
-            self.step += 1
-            if self.step % protocol.log_every == 0 or self.step == steps:
+            self._advance()
+            if self.step % protocol.log_every == 0 or self._schedule.is_end(self.step):
                 values = self._take_means()
                 self._seconds, started = self._clock(started)
-                self._log.train(self.step, {**values, "seconds": round(self._seconds, 3)})
-                report(self.step, self._last_return())
+                values["seconds"] = round(self._seconds, 3)
+                self._log.train(self.step, values, self._phase_name())
+                report(self.step, self._words())
             if self._is_evaluation_due():
                 self._seconds, started = self._clock(started)
                 self._save()
@@ -202,9 +203,11 @@ class Trainer:
     def _is_evaluation_due(self) -> bool:
         done = self._curve[-1]["step"] if self._curve else 0
         at_end = self.step == self._hyper.steps
-        return self.step > done and (
-            at_end or self.step % self._settings.protocol.evaluate_every == 0
-        )
+        due = self.step % self._settings.protocol.evaluate_every == 0
+        if self.step <= done or not (at_end or due):
+            return False
+        last = self._schedule.phases[self._schedule.number(self.step - 1)]
+        return at_end or last.evaluated
 
     def _save(self) -> None:
         """Write a checkpoint.
@@ -225,22 +228,14 @@ class Trainer:
                 "step": self.step,
                 "seconds": self._seconds,
                 "agent": self.agent.state(),
-                "noise": self._stepper.generator.get_state(),
-                "sums": self._stepper.sums,
-                "count": self._stepper.count,
-                "batches": self._sampler_state(),
+                "phases": self._schedule.passed(self.step),
+                **self._stepper.state(),
             }
         )
         self._saved_step, self._saved_at = self.step, time.monotonic()
 
-    def _restore(self, saved: dict[str, Any]) -> None:
-        self.agent.load_state(saved["agent"])
-        self._stepper.generator.set_state(saved["noise"])
-        self._stepper.sums.copy_(saved["sums"])
-        self._stepper.count = int(saved["count"])
-
     def _evaluate(self, report: Progress) -> None:
-        report(self.step, "evaluating")
+        report(self.step, self._words("evaluating"))
         protocol = self._settings.protocol
         with exact_denormals():
             evaluation = play(
@@ -265,39 +260,60 @@ class Trainer:
         )
         self._folder.save_curve(self._curve)
         self._log.evaluation(self.step, {"mean_return": mean})
-        report(self.step, self._last_return())
+        report(self.step, self._words())
 
-    def _last_return(self) -> str:
-        return f"return {self._curve[-1]['mean_return']:.1f}" if self._curve else ""
+    def _words(self, doing: str = "") -> str:
+        """The phase, where there are several, and what is going on or the last return."""
+        if not doing and self._curve:
+            doing = f"return {self._curve[-1]['mean_return']:.1f}"
+        return ", ".join(filter(None, (self._phase_name(), doing)))
 
-    def _sampler_state(self) -> dict[str, Any] | None:
-        return None if self._sampler is None else self._sampler.sampler.state()
+    def _phase_name(self) -> str | None:
+        """The phase, where there are several."""
+        return self._stepper.phase.name if len(self._schedule.phases) > 1 else None
 
-    def _make_batches(self, dataset: Dataset, saved: dict[str, Any] | None) -> Iterator[Any]:
-        """The run's batches, from the current step on."""
-        storage = self._machine.storage
-        if storage == "auto":
-            frames = dataset.columns.frames
-            storage = choose_storage(frames, len(frames), self._device, "stacked")
-        rng = seeding.generator(Purpose.AGENT_BATCHES, self._settings.seed)
-        algorithm = get_algorithm(self._settings.algorithm)
-        batches: Any = algorithm.batches(dataset, self._hyper, rng, self._device, storage)
-        # A feed that streams to the GPU draws ahead in a thread of its own, so where its sampler is
-        # says nothing: it is wound forward, without a pixel, before it begins.
-        self._sampler = None if storage == "stream" and self._device.type == "cuda" else batches
-        state = None if saved is None else saved.get("batches")
-        if state is not None and self._sampler is not None:
-            batches.sampler.load_state(state)
-        else:
-            for _ in range(self.step):
-                batches.sampler.draw()
-        return batches
+    def _advance(self) -> None:
+        """One gradient step; a phase begins where the one before has ended."""
+        number = self._schedule.number(self.step)
+        if number != self._number:
+            del self._stepper  # with what it keeps on the device
+            self._number = number
+            self._stepper = self._make_stepper(None)
+        self._stepper.advance(self.step - self._schedule.starts[number])
+        self.step += 1
+
+    def _make_stepper(self, saved: dict[str, Any] | None) -> Stepper:
+        """The current phase, at its beginning or where it was saved in."""
+        phase = self._schedule.phases[self._number]
+        goes_on = saved is not None and phases_of(saved)[-1:] == [
+            (phase.name, self._schedule.starts[self._number])
+        ]
+        source = Source(
+            dataset=self._dataset,
+            generator=_batch_generator(self._settings.seed, self._number),
+            device=self._device,
+            storage=self._machine.storage,
+            state=batches_of(saved) if saved is not None and goes_on else None,
+        )
+        graph = self._machine.cuda_graph
+        stepper = Stepper(self.agent, phase, phase.batches(source), self._noise, cuda_graph=graph)
+        if saved is not None and goes_on:
+            stepper.load_sums(saved)
+        return stepper
+
+
+def _batch_generator(seed: int, number: int) -> np.random.Generator:
+    """Decides the batches of a phase; each has a stream of its own."""
+    if number == 0:
+        return seeding.generator(Purpose.AGENT_BATCHES, seed)
+    return seeding.member_of(seeding.stream(Purpose.AGENT_BATCHES, seed), number)
 
 
 def make_agent(settings: RunSettings, dataset: DatasetSpec, device: torch.device) -> Agent:
     """An agent with the initial weights that the run's seed means."""
     frame_stack = settings.hyperparameters.frame_stack
-    spaces = Spaces(3 * frame_stack, dataset.size, dataset.task.action_size)
+    proprioception = sum(size for _, size in dataset.task.state_layout)
+    spaces = Spaces(3 * frame_stack, dataset.size, dataset.task.action_size, proprioception)
     generator = torch.Generator().manual_seed(seeding.word(Purpose.AGENT_WEIGHTS, settings.seed))
     algorithm = get_algorithm(settings.algorithm)
     return algorithm.agent(settings.hyperparameters, spaces, device, generator)

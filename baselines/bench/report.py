@@ -10,16 +10,16 @@ from typing import Final
 
 import numpy as np
 
-from baselines.algorithms import get_algorithm
+from baselines.bench.identity import Identity, identity_of, is_copy
+from baselines.bench.presets import describe, is_plain
+from baselines.bench.registry import get_algorithm
+from baselines.bench.run_folder import RunFolder
+from baselines.bench.settings import RunSettings
 from baselines.errors import InvalidSettingError
-from baselines.identity import Identity, identity_of, is_copy
-from baselines.presets import describe, is_plain
-from baselines.run_folder import RunFolder
-from baselines.settings import RunSettings
 from vd4rl_data.ids import benchmark_of
 from vd4rl_data.results import read_result, result_paths
 
-STORE: Final = Path(__file__).parents[1] / "leaderboard" / "results"
+STORE: Final = Path(__file__).parents[2] / "leaderboard" / "results"
 """The leaderboard's result files in a clone."""
 
 _TO_RETURN: Final = {"return": 1.0, "return/10": 10.0}

@@ -19,20 +19,20 @@ from vd4rl_data.seeding import EVALUATION_PROTOCOL
 from vd4rl_data.version import versions_of
 
 PACKAGES: Final = ("vd4rl-data", "numpy", "torch", "mujoco", "dm_control", "gymnasium")
-_ROOT: Final = Path(__file__).parents[1]
+_ROOT: Final = Path(__file__).parents[2]
 _LIBRARY: Final = Path(vd4rl_data.__file__).parent
 
 NOT_DECIDING: Final = {
     "baselines": (
         "cli.py",
         "commands.py",
-        "identity.py",
-        "report.py",
-        "report_files.py",
-        "result.py",
-        "sweep.py",
-        "sweep_progress.py",
         "train_command.py",
+        "bench/identity.py",
+        "bench/report.py",
+        "bench/report_files.py",
+        "bench/result.py",
+        "bench/sweep.py",
+        "bench/sweep_progress.py",
     ),
     "vd4rl_data": ("cli", "export.py", "preview", "progress.py", "report.py", "results"),
 }
@@ -100,9 +100,9 @@ def _sources() -> Iterator[tuple[str, Path]]:
     for folder in (_ROOT / "baselines", _LIBRARY):
         left_out = NOT_DECIDING[folder.name]
         for path in folder.rglob("*.py"):
-            inside = path.relative_to(folder)
-            if inside.parts[0] not in left_out:
-                yield f"{folder.name}/{inside.as_posix()}", path
+            inside = path.relative_to(folder).as_posix()
+            if not f"{inside}/".startswith(tuple(f"{name}/" for name in left_out)):
+                yield f"{folder.name}/{inside}", path
 
 
 def _git(*arguments: str) -> str | None:

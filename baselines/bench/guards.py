@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import torch
 
+from baselines.bench.settings import Machine
 from baselines.errors import DeviceMemoryError
-from baselines.settings import Machine
 from vd4rl_data.processor import warn_about_bfloat16
 
 _NO_HOST_MEMORY: Final = ("can't allocate memory", "not enough memory")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gymnasium
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines.algorithm import Agent
+from baselines.bench.algorithm import Agent
+from baselines.bench.policy import PixelPolicy
 from baselines.errors import InvalidSettingError
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import MissingDependencyError
@@ -21,22 +22,8 @@ from vd4rl_data.preview import animate
 from vd4rl_data.preview.animation import SUFFIXES
 from vd4rl_data.storage.atomic import check_absent
 
-
-class PixelPolicy:
-    """An agent as :func:`vd4rl_data.evaluate` wants it: uint8 (B, K, H, W, 3) → (B, A)."""
-
-    def __init__(self, agent: Agent, device: torch.device) -> None:
-        """Args:
-        agent: acts deterministically.
-        device: where it lives.
-        """
-        self._agent, self._device = agent, device
-
-    def __call__(self, observations: NDArray[np.uint8], /) -> NDArray[np.float32]:
-        """Choose actions."""
-        frames = torch.from_numpy(observations).to(self._device)
-        stacked = frames.permute(0, 1, 4, 2, 3).flatten(1, 2)  # (B, K * 3, H, W)
-        return self._agent.act(stacked).float().cpu().numpy()
+LANES: Final = 10
+"""Episodes that are played at once."""
 
 
 def play(
@@ -48,21 +35,24 @@ def play(
     seed: int,
     frame_stack: int,
     workers: int,
+    lanes: int = LANES,
     progress: bool = False,
 ) -> Evaluation:
     """Evaluate an agent in the environment of a dataset, see :func:`vd4rl_data.evaluate`.
 
+    Its policy is asked for anew, without a memory; so many ``lanes`` are played in lock-step.
+
     Raises:
         WorkerError: an environment's process died.
     """
-    policy = PixelPolicy(agent, device)
     return evaluate(
-        policy,
+        PixelPolicy(agent.policy(), device),
         dataset,
         episodes,
         seed,
         frame_stack=frame_stack,
         workers=workers,
+        inference_batch=lanes,
         progress=progress,
     )
 

@@ -6,9 +6,9 @@ import importlib.util
 from collections.abc import Mapping
 from typing import Any, Final
 
+from baselines.bench.run_folder import RunFolder
+from baselines.bench.settings import Machine, RunSettings
 from baselines.errors import CheckpointError, InvalidSettingError
-from baselines.run_folder import RunFolder
-from baselines.settings import Machine, RunSettings
 from vd4rl_data import seeding
 from vd4rl_data.errors import MissingDependencyError
 

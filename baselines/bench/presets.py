@@ -6,9 +6,8 @@ import dataclasses
 import hashlib
 from typing import Any, Final
 
-from baselines.algorithms import get_algorithm
-from baselines.drq.settings import Preset
-from baselines.settings import SMOKE_PROTOCOL, Protocol, RunSettings
+from baselines.bench.registry import get_algorithm
+from baselines.bench.settings import SMOKE_PROTOCOL, Preset, Protocol, RunSettings
 from vd4rl_data.registry import get_dataset_spec
 
 _LONGEST: Final = 140

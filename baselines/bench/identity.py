@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from baselines.bench.presets import describe
+from baselines.bench.run_folder import RunFolder
+from baselines.bench.settings import RunSettings
 from baselines.errors import InvalidSettingError
-from baselines.presets import describe
-from baselines.run_folder import RunFolder
-from baselines.settings import RunSettings
 
 _DECIDING: Final = ("torch", "mujoco", "dm_control")
 """Packages whose versions count as code: what learns, and what simulates. Builds (``+cpu``) do not.

@@ -8,11 +8,13 @@ from typing import Any, Final, Literal
 
 import torch
 
-from baselines.drq.settings import Preset
 from baselines.errors import DeviceNotFoundError, InvalidSettingError
 from vd4rl_data.pytorch.batches import checked_device
 
+Preset = Literal["paper", "official_code", "smoke"]
 Storage = Literal["auto", "device", "stream"]
+
+PRESETS: Final[tuple[Preset, ...]] = ("paper", "official_code", "smoke")
 
 _MOST_WORKERS: Final = 10
 """As many episodes are evaluated at once."""
@@ -51,7 +53,7 @@ class RunSettings:
     """Everything that decides a run's numbers, but for the machine.
 
     Attributes:
-        algorithm: a name of :data:`baselines.algorithms.ALGORITHMS`.
+        algorithm: a name of :data:`baselines.bench.registry.ALGORITHMS`.
         dataset: catalog id.
         seed: decides initial weights, batches, noise and evaluation episodes.
         preset: where the hyperparameters come from; single ones may have been changed.

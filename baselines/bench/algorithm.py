@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.drq.networks import Spaces
-from vd4rl_data.pytorch.samplers import Data
+from baselines.bench.phases import Phase
+from baselines.bench.policy import Policy
 from vd4rl_data.spec import DatasetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Spaces:
+    """What goes into an agent and what comes out.
+
+    Attributes:
+        channels: of an observation, 3 per stacked frame.
+        size: height and width of a frame in pixels.
+        action_size: A.
+        state_size: P, of the proprioception that a policy may ask for; 0 where a task names none.
+    """
+
+    channels: int
+    size: int
+    action_size: int
+    state_size: int = 0
 
 
 class Agent(Protocol):
     """Networks and what changes them."""
 
-    METRICS: ClassVar[tuple[str, ...]]
-    """Names of what ``update`` returns."""
-
-    def draw(self, step: int, generator: torch.Generator) -> Any:
-        """All that is random in a gradient step: a frozen dataclass of tensors."""
+    def phases(self) -> tuple[Phase, ...]:
+        """What a run consists of, in order; the bound methods of the agent, mostly."""
         ...
 
-    def update(self, batch: Any, noise: Any) -> Mapping[str, Tensor]:
-        """One gradient step of everything.
-
-        Nothing is read back from the device, and memory that is written stays where it is: the
-        whole can be captured as a CUDA graph.
-        """
-        ...
-
-    def act(self, observations: Tensor) -> Tensor:
-        """Deterministic actions (B, A) at observations uint8 (B, C, H, W)."""
+    def policy(self) -> Policy:
+        """How it acts now, deterministically, with nothing remembered."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next update depends on, beside batch and noise."""
+        """Everything that the next update of any phase depends on, beside batch and noise."""
         ...
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -46,7 +51,7 @@ class Agent(Protocol):
         ...
 
     def tensors(self) -> list[Tensor]:
-        """All that an update changes, as the very tensors that it changes in place."""
+        """All that the updates change, as the very tensors that they change in place."""
         ...
 
     def compile(self) -> None:
@@ -83,9 +88,6 @@ class Algorithm:
         settings: class of its hyperparameters, a frozen dataclass.
         preset: makes them, from a preset's name and the dataset.
         agent: makes an agent from settings, spaces, device and a generator of the CPU.
-        batches: makes an endless iterator of batches (dataclasses of tensors) from dataset,
-            settings, generator, device and ``storage`` (see
-            :class:`vd4rl_data.pytorch.TorchTransitions`).
         shared: over which scope the paper's hyperparameters are the same.
     """
 
@@ -94,5 +96,4 @@ class Algorithm:
     settings: type[Any]
     preset: Callable[[str, DatasetSpec], Any]
     agent: Callable[[Any, Spaces, torch.device, torch.Generator], Agent]
-    batches: Callable[[Data, Any, np.random.Generator, torch.device, str], Iterator[Any]]
     shared: Literal["dataset", "suite"]

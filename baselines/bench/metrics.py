@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from baselines.run_folder import RunFolder
+from baselines.bench.run_folder import RunFolder
 from vd4rl_data.storage.atomic import write_text
 
 
@@ -16,18 +16,25 @@ class MetricsLog:
     def __init__(self, folder: RunFolder, step: int, *, tensorboard: bool) -> None:
         """Go on after a gradient step; what was logged later is dropped.
 
-        TensorBoard, if it is wanted, is installed: see :mod:`baselines.checks`.
+        TensorBoard, if it is wanted, is installed: see :mod:`baselines.bench.checks`.
         """
         self._board = _summary_writer(folder, step) if tensorboard else None
         lines = _lines_until(folder, step)
         write_text(folder.metrics_path, "".join(f"{line}\n" for line in lines))
         self._file = folder.metrics_path.open("a", encoding="utf-8")
 
-    def train(self, step: int, values: Mapping[str, float]) -> None:
-        """Log the means of the gradient steps since the last call, up to ``step``."""
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
+    def train(self, step: int, values: Mapping[str, float], phase: str | None = None) -> None:
+        """Log the means of the gradient steps since the last call, up to ``step``.
+
+        Args:
+            step: of the run.
+            values: by name.
+            phase: whose they are, where a run has several.
+        """
+        place = {"step": step} if phase is None else {"step": step, "phase": phase}
+        self._file.write(json.dumps({**place, **values}) + "\n")
         self._file.flush()
-        self._draw("train", step, values)
+        self._draw("train" if phase is None else f"train/{phase}", step, values)
 
     def evaluation(self, step: int, values: Mapping[str, float]) -> None:
         """Show an evaluation to TensorBoard; the run's curve is its home."""

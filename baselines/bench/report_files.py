@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from baselines.presets import departures
-from baselines.report import Group, make_table
-from baselines.result import make_result
-from baselines.run_folder import RunFolder
+from baselines.bench.presets import departures
+from baselines.bench.report import Group, make_table
+from baselines.bench.result import make_result
+from baselines.bench.run_folder import RunFolder
 from vd4rl_data.errors import MissingDependencyError, OutputExistsError
 from vd4rl_data.results.traces import traces_path
 from vd4rl_data.storage.atomic import atomic_path, write_text

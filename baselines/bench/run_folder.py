@@ -14,8 +14,8 @@ from typing import Any, Final, cast
 import numpy as np
 import torch
 
+from baselines.bench.settings import Protocol, RunSettings
 from baselines.errors import CheckpointError, InvalidSettingError
-from baselines.settings import Protocol, RunSettings
 from vd4rl_data.errors import InvalidResultError
 from vd4rl_data.evaluation import ActionTrace, Evaluation
 from vd4rl_data.results import read_result
@@ -100,7 +100,7 @@ class RunFolder:
             CheckpointError: none does, or one of another version.
             UnknownAlgorithmError: of an algorithm that is not here.
         """
-        from baselines.algorithms import get_algorithm
+        from baselines.bench.registry import get_algorithm
 
         path = self.path / _SETTINGS
         if not path.is_file():

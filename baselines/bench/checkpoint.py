@@ -1,0 +1,45 @@
+"""What a checkpoint must fit before a run goes on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from baselines.bench.phases import TRAINING, Schedule
+from baselines.errors import InvalidSettingError
+
+
+def phases_of(saved: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Names and starts of the phases that a saved run has been in; the last one was saved in.
+
+    Checkpoints from before there were phases have one, and their batches' state lies bare.
+    """
+    if "phases" not in saved:
+        return [(TRAINING, 0)]
+    return [(str(name), int(start)) for name, start in saved["phases"]]
+
+
+def batches_of(saved: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The state of the batches of the phase that was saved in."""
+    if "phases" not in saved:
+        return {"drawn": saved["step"], "sampler": saved.get("batches")}
+    return saved["batches"]
+
+
+def check_phases(saved: Mapping[str, Any], schedule: Schedule) -> None:
+    """Check that a run had, so far, the phases that it would have had with the steps asked for.
+
+    Raises:
+        InvalidSettingError: with these steps earlier phases would have been longer or shorter.
+    """
+    there, asked = phases_of(saved), schedule.passed(int(saved["step"]))
+    if there != asked:
+        raise InvalidSettingError(
+            f"steps: a run of {schedule.steps:,} gradient steps has other phases than the one that "
+            f"was begun: {_told(asked)} asked for, {_told(there)} there. Give the steps that it "
+            "was begun with, or another folder to start anew"
+        )
+
+
+def _told(phases: list[tuple[str, int]]) -> str:
+    return ", ".join(f"{name} from step {start:,}" for name, start in phases)
