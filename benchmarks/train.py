@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from baselines.bench.algorithm import Spaces
 from baselines.bench.guards import numerics
-from baselines.bench.phases import Batches, Source
+from baselines.bench.phases import Batches, PhaseContext
 from baselines.bench.provenance import device_name
 from baselines.bench.registry import ALGORITHMS, get_algorithm
 from baselines.bench.settings import Machine
@@ -201,8 +201,8 @@ class Contestant:
         self.settings = dataclasses.replace(settings, **changes)
         self.spaces = Spaces(channels=9, size=84, action_size=6)
         rng = np.random.default_rng(0)
-        source = Source(dataset=columns, generator=rng, device=device, storage=storage)
-        self.batches: Batches = self.agent().phases()[0].batches(source)
+        context = PhaseContext(dataset=columns, generator=rng, device=device, storage=storage)
+        self.batches: Batches = self.agent().phases()[0].batches(context)
 
     def measure(self, steps: int, rounds: int, peaks: dict[str, float]) -> dict[str, Any]:
         training, constant = self.stepper(self.batches), self.stepper(self.constant())

@@ -2,57 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
-from baselines.bench.phases import Source
+from baselines.errors import CheckpointError
 from vd4rl_data.pytorch import TorchSequences, TorchTransitions
-from vd4rl_data.pytorch.feeds import choose_storage
-from vd4rl_data.pytorch.samplers import columns_of
 
 
 class SampledBatches:
-    """Goes on where an earlier process was, without a pixel read for what came before.
-
-    Attributes:
-        drawn: batches so far, those of earlier processes included.
-    """
+    """Goes on where an earlier process was, without a pixel read for what came before."""
 
     def __init__(
-        self,
-        make: Callable[[str], TorchTransitions | TorchSequences],
-        source: Source,
-        layout: str = "stacked",
+        self, sampled: TorchTransitions | TorchSequences, state: Mapping[str, Any] | None
     ) -> None:
-        """Make the sampler and bring it to where it was.
+        """Bring a sampler to where it was.
 
         Args:
-            make: makes it, in the given storage and in ``layout``, endless.
-            source: whose data and generator it takes.
-            layout: of its batches.
+            sampled: endless, of which nothing was taken yet.
+            state: what :meth:`state` said, or ``None`` to begin.
+
+        Raises:
+            CheckpointError: another version of this package said it, or of other data.
         """
-        storage = source.storage
-        if storage == "auto":
-            columns, _ = columns_of(source.dataset, "all")
-            storage = choose_storage(columns.frames, len(columns.frames), source.device, layout)
-        self._batches = make(storage)
-        # A feed that streams to the GPU draws ahead in a thread of its own, so where its sampler is
-        # says nothing: it is wound forward before it begins.
-        self._ahead = storage == "stream" and source.device.type == "cuda"
-        self.drawn = 0 if source.state is None else int(source.state["drawn"])
-        saved = None if source.state is None else source.state["sampler"]
-        if saved is not None:
-            self._batches.sampler.load_state(saved)
+        self._sampled = sampled
+        self._taken = 0 if state is None else int(state["taken"])
+        if state is None:
+            return
+        if state["sampler"] is not None:
+            _load(sampled, state["sampler"])
         else:
-            for _ in range(self.drawn):
-                self._batches.sampler.draw()
+            for _ in range(self._taken):
+                sampled.sampler.draw()
 
     def __next__(self) -> Any:
         """The next batch."""
-        self.drawn += 1
-        return next(self._batches)
+        self._taken += 1
+        return next(self._sampled)
 
     def state(self) -> dict[str, Any]:
-        """How many were taken, and the sampler's own state where that says the same."""
-        sampler = None if self._ahead else self._batches.sampler.state()
-        return {"drawn": self.drawn, "sampler": sampler}
+        """How many batches were taken, and the sampler's own state where it is at the same place:
+        one that draws ahead is wound forward instead.
+        """
+        sampler = None if self._sampled.draws_ahead else self._sampled.sampler.state()
+        return {"taken": self._taken, "sampler": sampler}
+
+
+def _load(sampled: TorchTransitions | TorchSequences, state: Mapping[str, Any]) -> None:
+    try:
+        sampled.sampler.load_state(state)
+    except ValueError as error:
+        raise CheckpointError(
+            "the checkpoint's batches are those of another version of this package, or of other "
+            f"data ({error}); go on with that version, or start anew in another folder"
+        ) from error

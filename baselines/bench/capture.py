@@ -27,7 +27,8 @@ class CapturedUpdate:
 
         Args:
             update: what to capture; it must write to ``changed`` alone, in place.
-            batch: a dataclass of CUDA tensors; gives shapes, and is not changed.
+            batch: a dataclass of CUDA tensors (``None`` where one was not asked for); gives shapes,
+                and is not changed.
             noise: likewise.
             changed: left as it was.
         """
@@ -50,12 +51,16 @@ class CapturedUpdate:
     def __call__(self, batch: Any, noise: Any) -> None:
         """One call with these values."""
         for static, values in ((self._batch, batch), (self._noise, noise)):
-            for field in fields(static):
-                getattr(static, field.name).copy_(getattr(values, field.name), non_blocking=True)
+            for name, tensor in _tensors(static):
+                tensor.copy_(getattr(values, name), non_blocking=True)
         self._graph.replay()
 
 
 def _cloned(record: Any) -> Any:
-    return replace(
-        record, **{field.name: getattr(record, field.name).clone() for field in fields(record)}
-    )
+    return replace(record, **{name: tensor.clone() for name, tensor in _tensors(record)})
+
+
+def _tensors(record: Any) -> list[tuple[str, Tensor]]:
+    """What a record holds by name; a field that was not asked for is ``None``."""
+    found = [(field.name, getattr(record, field.name)) for field in fields(record)]
+    return [(name, tensor) for name, tensor in found if tensor is not None]

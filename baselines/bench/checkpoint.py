@@ -12,7 +12,7 @@ from baselines.errors import InvalidSettingError
 def phases_of(saved: Mapping[str, Any]) -> list[tuple[str, int]]:
     """Names and starts of the phases that a saved run has been in; the last one was saved in.
 
-    Checkpoints from before there were phases have one, and their batches' state lies bare.
+    Checkpoints from before there were phases have one.
     """
     if "phases" not in saved:
         return [(TRAINING, 0)]
@@ -20,9 +20,13 @@ def phases_of(saved: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 
 def batches_of(saved: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The state of the batches of the phase that was saved in."""
+    """The state of the batches of the phase that was saved in.
+
+    Checkpoints from before there were phases hold states of earlier samplers: batches are drawn
+    again up to their step.
+    """
     if "phases" not in saved:
-        return {"drawn": saved["step"], "sampler": saved.get("batches")}
+        return {"taken": saved["step"], "sampler": None}
     return saved["batches"]
 
 

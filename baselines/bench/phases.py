@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from baselines.errors import InvalidSettingError
-from vd4rl_data.pytorch.samplers import Data
+from vd4rl_data.sampling.pool import Data
 
 TRAINING: Final = "training"
 """The name of the one phase of most algorithms."""
@@ -21,7 +21,7 @@ Chore = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class PhaseContext:
     """What the batches of a phase are made from.
 
     Attributes:
@@ -77,7 +77,7 @@ class Phase:
 
     name: str = TRAINING
     steps: int | float | None = None
-    batches: Callable[[Source], Batches]
+    batches: Callable[[PhaseContext], Batches]
     draw: Callable[[int, torch.Generator], Any]
     update: Callable[[Any, Any], Mapping[str, Tensor]]
     metrics: tuple[str, ...]

@@ -16,7 +16,7 @@ from baselines.bench.checkpoint import batches_of, check_phases, phases_of
 from baselines.bench.checks import SEEDING, check_data, check_run
 from baselines.bench.guards import exact_denormals, memory_errors, numerics
 from baselines.bench.metrics import MetricsLog
-from baselines.bench.phases import Schedule, Source
+from baselines.bench.phases import PhaseContext, Schedule
 from baselines.bench.playing import play
 from baselines.bench.provenance import data_facts, session_facts
 from baselines.bench.registry import get_algorithm
@@ -288,7 +288,7 @@ class Trainer:
         goes_on = saved is not None and phases_of(saved)[-1:] == [
             (phase.name, self._schedule.starts[self._number])
         ]
-        source = Source(
+        context = PhaseContext(
             dataset=self._dataset,
             generator=_batch_generator(self._settings.seed, self._number),
             device=self._device,
@@ -296,7 +296,7 @@ class Trainer:
             state=batches_of(saved) if saved is not None and goes_on else None,
         )
         graph = self._machine.cuda_graph
-        stepper = Stepper(self.agent, phase, phase.batches(source), self._noise, cuda_graph=graph)
+        stepper = Stepper(self.agent, phase, phase.batches(context), self._noise, cuda_graph=graph)
         if saved is not None and goes_on:
             stepper.load_sums(saved)
         return stepper

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from baselines.bench.algorithm import Spaces
 from baselines.bench.batches import SampledBatches
-from baselines.bench.phases import Phase, Source
+from baselines.bench.phases import Phase, PhaseContext
 from baselines.bench.policy import Policy
 from baselines.drq.augmentation import draw_shifts, random_shift
 from baselines.drq.networks import Actor, Critic, Encoder, initialize
@@ -113,26 +113,23 @@ class DrqAgent:
             Phase(batches=self.batches, draw=self.draw, update=self.update, metrics=self.METRICS),
         )
 
-    def batches(self, source: Source) -> SampledBatches:
+    def batches(self, context: PhaseContext) -> SampledBatches:
         """Transitions; without a critic they look one step ahead."""
         settings = self._policy
         critic = settings if isinstance(settings, CriticSettings) else None
-
-        def make(storage: str) -> TorchTransitions:
-            return TorchTransitions(
-                source.dataset,
-                settings.batch_size,
-                settings.frame_stack,
-                1 if critic is None else critic.n_step,
-                1.0 if critic is None else critic.discount_factor,
-                source.generator,
-                device=source.device,
-                storage=storage,
-                layout="stacked",
-                reuse_buffers=source.device.type == "cpu",
-            )
-
-        return SampledBatches(make, source)
+        sampled = TorchTransitions(
+            context.dataset,
+            settings.batch_size,
+            settings.frame_stack,
+            1 if critic is None else critic.n_step,
+            1.0 if critic is None else critic.discount_factor,
+            context.generator,
+            device=context.device,
+            storage=context.storage,
+            layout="stacked",
+            reuse_buffers=context.device.type == "cpu",
+        )
+        return SampledBatches(sampled, context.state)
 
     def update(self, batch: Any, noise: Any) -> Metrics:
         """One gradient step of everything; see :class:`~baselines.bench.phases.Phase`."""

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from baselines.bench.algorithm import Algorithm, Spaces
 from baselines.bench.batches import SampledBatches
-from baselines.bench.phases import Phase, Source
+from baselines.bench.phases import Phase, PhaseContext
 from baselines.bench.policy import View
 from baselines.optimization import Descent
 from vd4rl_data.pytorch import TorchSequences, TorchTransitions
@@ -43,18 +43,15 @@ class Latents:
 class Replay:
     """Batches of what the agent remembers: latents that grow stale, and are encoded anew."""
 
-    def __init__(self, agent: PhasedAgent, source: Source) -> None:
-        def frames(storage: str) -> TorchTransitions:
-            rng = source.generator
-            return TorchTransitions(
-                source.dataset, REPLAY, 1, 1, 1.0, rng, storage=storage, layout="stacked"
-            )
-
-        self._agent, self._frames = agent, SampledBatches(frames, source)
+    def __init__(self, agent: PhasedAgent, context: PhaseContext) -> None:
+        frames = TorchTransitions(
+            context.dataset, REPLAY, 1, 1, 1.0, context.generator, layout="stacked"
+        )
+        self._agent, self._frames = agent, SampledBatches(frames, context.state)
         agent.fresh = self._frames
-        if source.state is None:
+        if context.state is None:
             agent.refresh(0)
-        self._taken = 0 if source.state is None else source.state["taken"]
+        self._taken = 0 if context.state is None else context.state["rows"]
 
     def __next__(self) -> Latents:
         rows = (torch.arange(BATCH) + self._taken) % REPLAY
@@ -62,7 +59,7 @@ class Replay:
         return Latents(self._agent.latents[rows], self._agent.actions[rows])
 
     def state(self) -> Mapping[str, Any]:
-        return {**self._frames.state(), "taken": self._taken}
+        return {**self._frames.state(), "rows": self._taken}
 
 
 class PhasedAgent:
@@ -102,7 +99,7 @@ class PhasedAgent:
             ),
             Phase(
                 name="policy",
-                batches=lambda source: Replay(self, source),
+                batches=lambda context: Replay(self, context),
                 draw=self.draw,
                 update=self.update_actor,
                 metrics=("actor_loss", "latent"),
@@ -110,12 +107,9 @@ class PhasedAgent:
             ),
         )
 
-    def chunks(self, source: Source) -> SampledBatches:
-        def make(storage: str) -> TorchSequences:
-            rng = source.generator
-            return TorchSequences(source.dataset, BATCH, 2, rng, storage=storage, layout="BLCHW")
-
-        return SampledBatches(make, source, layout="BLCHW")
+    def chunks(self, context: PhaseContext) -> SampledBatches:
+        windows = TorchSequences(context.dataset, BATCH, 2, context.generator, layout="BLCHW")
+        return SampledBatches(windows, context.state)
 
     def draw(self, step: int, generator: torch.Generator) -> Noise:
         return Noise(torch.randn(BATCH, LATENT, generator=generator))

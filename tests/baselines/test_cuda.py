@@ -30,6 +30,7 @@ def _moved(record: Any, device: str) -> Any:
         **{
             field.name: getattr(record, field.name).to(device)
             for field in dataclasses.fields(record)
+            if getattr(record, field.name) is not None
         },
     )
 

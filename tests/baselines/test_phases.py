@@ -20,7 +20,7 @@ from baselines.bench.phases import Phase, Schedule  # noqa: E402
 from baselines.bench.run_folder import RunFolder  # noqa: E402
 from baselines.bench.settings import Protocol, RunSettings  # noqa: E402
 from baselines.bench.training import train  # noqa: E402
-from baselines.errors import InvalidSettingError  # noqa: E402
+from baselines.errors import CheckpointError, InvalidSettingError  # noqa: E402
 from tests.baselines import blob, phased  # noqa: E402
 from tests.baselines.conftest import CPU  # noqa: E402
 from tests.baselines.test_failures import CHILD  # noqa: E402
@@ -187,6 +187,15 @@ def test_phases_that_make_no_run(steps: Any, message: str) -> None:
         Schedule(_phases(*steps), 100)
 
 
+def test_batches_of_another_version_are_refused(run: Any) -> None:
+    folder = run("a", hyper={"steps": 5})
+    state = folder.load_checkpoint("drq_bc")
+    state["batches"]["sampler"] = {"where": "in the words of another version"}
+    folder.save_checkpoint(state)
+    with pytest.raises(CheckpointError, match=r"another version.*start anew in another folder"):
+        run("a")
+
+
 def test_a_checkpoint_from_before_there_were_phases(run: Any) -> None:
     """It is one of the only phase of its algorithm."""
 
@@ -200,6 +209,6 @@ def test_a_checkpoint_from_before_there_were_phases(run: Any) -> None:
     state = folder.load_checkpoint("drq_bc")
     assert state is not None
     assert state.pop("phases") == [("training", 0)]
-    state["batches"] = state["batches"]["sampler"]
+    state["batches"] = {"where": "in the words of an earlier version"}
     folder.save_checkpoint(state)
     assert run("a").curve()[-1]["returns"] == run("whole").curve()[-1]["returns"]

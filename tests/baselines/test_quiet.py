@@ -49,8 +49,8 @@ def test_a_training_run_on_a_cpu_prints_no_warning(repository: Path, tmp_path: P
 def test_numpy_keeps_the_true_limits_while_tiny_numbers_vanish(repository: Path, kind: str) -> None:
     source = f"""
 import torch
-from baselines.guards import numerics
-from baselines.settings import Machine
+from baselines.bench.guards import numerics
+from baselines.bench.settings import Machine
 import numpy
 with numerics(torch.device("cpu"), Machine(device="cpu"), "float32"):
     limits = numpy.finfo(numpy.{kind})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from vd4rl_data.pytorch.batches import TensorSequences, TensorTransitions, checked_device
-from vd4rl_data.pytorch.feeds import AnySampler, make_feed
+from vd4rl_data.pytorch.feeds import AnySampler, PinnedFeed, make_feed
 from vd4rl_data.pytorch.queries import TensorSequenceQuery, TensorTransitionQuery
 from vd4rl_data.sampling import SequenceSampler, TransitionSampler
 from vd4rl_data.sampling.keywords import takes_with_data
@@ -31,6 +31,13 @@ class _TensorSampler(Generic[Batch_co]):
         self.sampler = sampler
         self._feed = make_feed(sampler, checked_device(query.device), query.storage, query.layout)
         self._batch = batch
+
+    @property
+    def draws_ahead(self) -> bool:
+        """Whether a thread draws batches before they are asked for: then the sampler's state is
+        beyond what was taken. So it is where batches are streamed to a GPU.
+        """
+        return isinstance(self._feed, PinnedFeed)
 
     def __len__(self) -> int:
         """Batches of a pass.
