@@ -17,7 +17,7 @@ from baselines.bench import sweep  # noqa: E402
 from baselines.bench.run_folder import RunFolder  # noqa: E402
 from baselines.cli import main  # noqa: E402
 from tests.baselines import blob  # noqa: E402
-from tests.baselines.sweep_worker import work  # noqa: E402
+from tests.baselines.sweep_worker import ToyTraining  # noqa: E402
 from tests.disk import snapshot  # noqa: E402
 from vd4rl_data.storage.atomic import write_lock  # noqa: E402
 
@@ -62,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, blob_folder: Path) -> Place:
     )
     blob.make_dataset(place.other_data, seed=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "_work", work)
+        patch.setattr(sweep, "Training", ToyTraining)
         assert main(place.train()) == 0
         assert main(place.sweep()) == 0
     blob.unregister()
@@ -71,7 +71,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, blob_folder: Path) -> Place:
 
 @pytest.fixture
 def place(made: Place, blob_root: Path, tmp_path: Path, monkeypatch: Any) -> Place:
-    monkeypatch.setattr(sweep, "_work", work)
+    monkeypatch.setattr(sweep, "Training", ToyTraining)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     root = tmp_path / "made"
     shutil.copytree(made.root, root)
