@@ -78,7 +78,6 @@ class Sampler(ABC, Generic[Batch_co]):
         self.query = query
         self._version = self.source.version
         self.pool = self._read()
-        warn_of_short_episodes(self.pool, self.window)
         frame_bytes = math.prod(self.columns.frames.shape[1:])
         self._stream = PlanStream(
             query,
@@ -86,6 +85,7 @@ class Sampler(ABC, Generic[Batch_co]):
             alternate=wants_alternation(frame_bytes, stack),
             span=span,
         )
+        warn_of_short_episodes(self.pool, self.window)
         self._gatherer = FrameGatherer(
             self.columns.frames,
             query.batch_size * stack * len(phases),
