@@ -70,7 +70,8 @@ class Phase:
         metrics: names of what ``update`` returns.
         every: pairs ``(interval, chore)``: after each ``interval`` gradient steps of the phase
             ``chore`` is called, outside of the graph. It changes what is in the agent's state, in
-            place, and nothing else.
+            place, and nothing else; one that plays episodes does so within
+            :func:`~baselines.bench.guards.exact_denormals`.
         evaluated: whether evaluations fall into it; not if it leaves the policy as it is. The last
             step of a run is always followed by one.
     """
