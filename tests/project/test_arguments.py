@@ -135,7 +135,7 @@ def test_members_of_an_evaluation_are_integers(value: Any) -> None:
 NO_IDS: list[Any] = [7, None, b"VD4RL", 1.5, ["VD4RL"], object()]
 
 
-@pytest.mark.parametrize("value", NO_IDS, ids=repr)
+@pytest.mark.parametrize("value", NO_IDS, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize(
     "call",
     [
