@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -31,6 +32,8 @@ class PhaseContext:
         storage: see :class:`vd4rl_data.pytorch.TorchTransitions`.
         state: where they were when an earlier process saved them, see :meth:`Batches.state`;
             ``None`` where the phase begins.
+        folder: for files of the phase's own, such as episodes that it plays; not there until
+            something is written; ``None`` outside of a run.
     """
 
     dataset: Data
@@ -38,6 +41,7 @@ class PhaseContext:
     device: torch.device
     storage: str = "auto"
     state: Mapping[str, Any] | None = None
+    folder: Path | None = None
 
 
 class Batches(Protocol):
@@ -69,8 +73,8 @@ class Phase:
             whole can be captured as a CUDA graph.
         metrics: names of what ``update`` returns.
         every: pairs ``(interval, chore)``: after each ``interval`` gradient steps of the phase
-            ``chore`` is called, outside of the graph. It changes what is in the agent's state, in
-            place, and nothing else; one that plays episodes does so within
+            ``chore`` is called, outside of the graph. It changes what is in the state of the agent,
+            in place, or of the batches, and nothing else; one that plays episodes does so within
             :func:`~baselines.bench.guards.exact_denormals`.
         evaluated: whether evaluations fall into it; not if it leaves the policy as it is. The last
             step of a run is always followed by one.

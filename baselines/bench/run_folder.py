@@ -51,6 +51,10 @@ class RunFolder:
         """Event files."""
         return self.path / "tensorboard"
 
+    def phase_path(self, name: str) -> Path:
+        """Folder of a phase's own files, such as episodes that it plays."""
+        return self.path / "phases" / name
+
     @property
     def result_path(self) -> Path:
         """The submission; its action traces lie beside it."""

@@ -293,6 +293,7 @@ class Trainer:
             generator=_batch_generator(self._settings.seed, self._number),
             device=self._device,
             storage=self._machine.storage,
+            folder=self._folder.phase_path(phase.name),
             state=batches_of(saved) if saved is not None and goes_on else None,
         )
         graph = self._machine.cuda_graph
