@@ -45,21 +45,23 @@ def _flags(command: str) -> tuple[frozenset[str], dict[str, str]]:
     return frozenset(options), dict(chosen.get_default("renamed"))
 
 
-FLAGS = {command: _flags(command) for command in COMMANDS}
-REMEDIES = sorted(_remedies())
+@pytest.fixture(scope="module")
+def remedies() -> set[tuple[str, str]]:
+    return _remedies()
 
 
-def test_there_are_remedies() -> None:
-    assert {("replace", "True"), ("check_hashes", "False")} <= set(REMEDIES)
-    assert set(OF_PYTHON_ALONE) <= {name for name, _ in REMEDIES}, "one of them is named no more"
+def test_there_are_remedies(remedies: set[tuple[str, str]]) -> None:
+    assert {("replace", "True"), ("check_hashes", "False")} <= remedies
+    assert OF_PYTHON_ALONE <= {name for name, _ in remedies}, "one of them is named no more"
 
 
-@pytest.mark.parametrize(("name", "value"), REMEDIES)
-def test_a_remedy_can_be_typed(name: str, value: str) -> None:
-    said = f"remove it, or pass {name}={value}"
-    shown = {spoken(said, flags, renamed) for flags, renamed in FLAGS.values()} - {said}
-    if name in OF_PYTHON_ALONE:
-        assert not shown
-    else:
-        assert shown, f"no command has an option for {name}: add one, or list it above"
-        assert all(re.search(r" --[a-z-]+$", text) for text in shown)
+def test_a_remedy_can_be_typed(remedies: set[tuple[str, str]]) -> None:
+    commands = [_flags(command) for command in COMMANDS]
+    for name, value in remedies:
+        said = f"remove it, or pass {name}={value}"
+        shown = {spoken(said, flags, renamed) for flags, renamed in commands} - {said}
+        if name in OF_PYTHON_ALONE:
+            assert not shown, name
+        else:
+            assert shown, f"no command has an option for {name}: add one, or list it above"
+            assert all(re.search(r" --[a-z-]+$", text) for text in shown), shown
