@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import jaxtyping
 import pytest
 
 import vd4rl_data  # noqa: F401 - registers every id once
+from vd4rl_data import processor
+from vd4rl_data.errors import SlowPrecisionWarning
 
+Bfloat16Told: TypeAlias = Callable[[str], AbstractContextManager[dict[str, Any]]]
 ROOT = Path(__file__).parents[1]
 
 
@@ -32,6 +38,27 @@ def no_type_checks() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture
+def bfloat16_told(monkeypatch: pytest.MonkeyPatch) -> Bfloat16Told:
+    """A context in which the processor has but one flag; the one without bfloat16 is told of.
+
+    Gives the record of the processor that is really here.
+    """
+
+    @contextlib.contextmanager
+    def told(flag: str) -> Generator[dict[str, Any]]:
+        record = processor.find_processor().record()
+        pretended = processor.Processor("some processor", "x86_64", 2, (flag,))
+        with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
+            patch.setattr(processor, "find_processor", lambda: pretended)
+            if flag == "avx2":
+                match = "some processor .* found avx2"
+                stack.enter_context(pytest.warns(SlowPrecisionWarning, match=match))
+            yield record
+
+    return told
 
 
 @pytest.fixture(scope="session")

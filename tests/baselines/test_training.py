@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ torch = pytest.importorskip("torch")
 from baselines.bench.metrics import read_metrics  # noqa: E402
 from baselines.bench.registry import ALGORITHMS  # noqa: E402
 from baselines.bench.run_folder import RunFolder  # noqa: E402
-from vd4rl_data.errors import SlowPrecisionWarning  # noqa: E402
+from tests.conftest import Bfloat16Told  # noqa: E402
 from vd4rl_data.results import read_result  # noqa: E402
 
 
@@ -148,25 +147,15 @@ def test_every_hyperparameter_is_read(run: Any, change: str) -> None:
 
 @pytest.mark.parametrize("flag", ["avx2", "amx_bf16"])
 def test_bfloat16_on_a_processor_without_it_is_told(
-    run: Any, monkeypatch: pytest.MonkeyPatch, flag: str
+    run: Any, bfloat16_told: Bfloat16Told, flag: str
 ) -> None:
     """The run goes on; what it ran on stands in its facts and in its result."""
-    from vd4rl_data import processor
-
-    here = processor.find_processor()
-    found = processor.Processor("some processor", "x86_64", 2, (flag,))
-    monkeypatch.setattr(processor, "find_processor", lambda: found)
-    expected: Any = (
-        pytest.warns(SlowPrecisionWarning, match="some processor .* found avx2")
-        if flag == "avx2"
-        else contextlib.nullcontext()
-    )
-    with expected:
+    with bfloat16_told(flag) as processor:
         folder = run("a", hyper={"steps": 2, "precision": "bfloat16"})
-    assert folder.facts()["processor"] == here.record()
+    assert folder.facts()["processor"] == processor
     result = read_result(folder.result_path)
     assert result.compute is not None
-    assert result.compute.hardware == f"CPU ({here.name})"
+    assert result.compute.hardware == f"CPU ({processor['name']})"
 
 
 def test_all_hyperparameters_are_tried_above() -> None:

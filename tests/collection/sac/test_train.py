@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -16,15 +15,13 @@ import numpy as np
 import pytest
 
 from collection.errors import InvalidSettingError
-from collection.policy_files import PolicyFile, read_policy
 from collection.rollout import Trajectory
 from collection.sac.recording import read_recording, write_recording
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import FinishedEpisode
-from collection.selection import select_tiers
-from vd4rl_data import processor
-from vd4rl_data.errors import CorruptFileError, DatasetLockedError, SlowPrecisionWarning
+from tests.conftest import Bfloat16Told
+from vd4rl_data.errors import CorruptFileError, DatasetLockedError
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.seeding import COLLECTION_RECIPE, Purpose, word
 from vd4rl_data.simulators import Simulation
@@ -90,19 +87,11 @@ def test_every_setting_is_read(training: Any, change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("flag", ["avx2", "amx_bf16"])
 def test_bfloat16_on_a_processor_without_it_is_told(
-    training: Any, monkeypatch: pytest.MonkeyPatch, flag: str
+    training: Any, bfloat16_told: Bfloat16Told, flag: str
 ) -> None:
-    here = processor.find_processor()
-    found = processor.Processor("some processor", "x86_64", 2, (flag,))
-    monkeypatch.setattr(processor, "find_processor", lambda: found)
-    expected: Any = (
-        pytest.warns(SlowPrecisionWarning, match="some processor .* found avx2")
-        if flag == "avx2"
-        else contextlib.nullcontext()
-    )
-    with expected:
+    with bfloat16_told(flag) as processor:
         run = training("a", steps=200, precision="bfloat16", anew=True)
-    assert run.machine()["processor"] == here.record()
+    assert run.machine()["processor"] == processor
 
 
 @pytest.mark.parametrize("environments", [1, 2])
@@ -216,56 +205,6 @@ def test_a_run_from_before_a_setting_existed_goes_on(training: Any, tmp_path: Pa
 def test_two_processes_do_not_train_into_one_folder(training: Any, tmp_path: Path) -> None:
     with write_lock(tmp_path / "a" / "run"), pytest.raises(DatasetLockedError):
         training("a")
-
-
-@pytest.fixture
-def start(training: Any, tmp_path: Path) -> PolicyFile:
-    """The expert of another run."""
-    run = training("earlier", steps=2000, seed=5)
-    out = select_tiers(run, tmp_path / "tiers", tiers=("expert",)).files[0]
-    return read_policy(out)
-
-
-def test_a_run_may_begin_with_a_policy(training: Any, start: PolicyFile, tmp_path: Path) -> None:
-    changes = {"start": start, "initial_policy": start.sha256, "random_steps": 0}
-    unmoved = training("a", steps=200, learning_starts=10_000, **changes)
-    assert unmoved.actor(200).tensors().keys() == start.actor.tensors().keys()
-    for name, tensor in unmoved.actor(200).tensors().items():
-        np.testing.assert_array_equal(tensor, start.actor.tensors()[name])
-    moved = training("b", steps=1800, **changes)
-    assert _checkpoints(moved)[0] != _checkpoints(unmoved)[0]
-    changes.pop("start")  # the folder has all that is needed to go on
-    again = training("b", steps=2000, **changes)
-    policy = read_policy(select_tiers(again, tmp_path / "b", tiers=("expert",)).files[0])
-    assert policy.training["start"]["sha256"] == start.sha256
-    assert policy.training["start"]["training"]["settings"]["seed"] == 5
-
-
-def test_critics_may_learn_first(training: Any, start: PolicyFile, tmp_path: Path) -> None:
-    """Until the actor may move, it is the policy that the run began with."""
-    changes = {"start": start, "initial_policy": start.sha256, "random_steps": 0}
-    run = training("a", steps=400, actor_starts=10_000, **changes)
-    for name, tensor in run.actor(400).tensors().items():
-        np.testing.assert_array_equal(tensor, start.actor.tensors()[name])
-    first, second = run.curve()
-    assert first["updates"] > 0
-    assert first["alpha"] == second["alpha"]
-    assert first["losses"]["critics"] != second["losses"]["critics"]
-
-
-def test_what_a_run_began_with_is_no_tier_of_it(training: Any, tmp_path: Path) -> None:
-    run = training("a", steps=1000, actor_starts=250)
-    (choice,) = select_tiers(run, tmp_path / "tiers", tiers=("medium",), level=-1.0).choices
-    assert choice.environment_steps == 600
-
-
-def test_a_policy_that_a_run_cannot_begin_with(training: Any, start: PolicyFile) -> None:
-    with pytest.raises(InvalidSettingError, match=f"SHA-256 None, got {start.sha256}"):
-        training("a", start=start)
-    with pytest.raises(InvalidSettingError, match=f"{start.sha256}, got None"):
-        training("b", initial_policy=start.sha256)
-    with pytest.raises(InvalidSettingError, match="the same robot and have the same hidden layers"):
-        training("c", start=start, initial_policy=start.sha256, hidden=(16, 8))
 
 
 def test_a_run_of_an_older_recipe_can_be_read_but_not_gone_on_with(training: Any) -> None:
