@@ -6,6 +6,8 @@ import math
 import operator
 from typing import Any
 
+from vd4rl_data.errors import InvalidArgumentError
+
 
 def checked_count(name: str, value: Any, least: int = 1) -> int:
     """Check an integer, Python's or numpy's, and return it as a Python int.
@@ -25,9 +27,11 @@ def checked_count(name: str, value: Any, least: int = 1) -> int:
             raise TypeError
         count = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {value!r} (a {kind})") from None
+        raise InvalidArgumentError(
+            f"{name}: expected an integer, got {value!r} (a {kind})"
+        ) from None
     if count < least:
-        raise ValueError(f"{name}: expected at least {least}, got {count}")
+        raise InvalidArgumentError(f"{name}: expected at least {least}, got {count}")
     return count
 
 
@@ -50,9 +54,9 @@ def checked_fraction(name: str, value: Any, *, zero: bool) -> float:
         number = float(value)
     except (TypeError, ValueError):
         kind = type(value).__name__
-        raise TypeError(
+        raise InvalidArgumentError(
             f"{name}: expected a number in {interval}, got {value!r} (a {kind})"
         ) from None
     if math.isnan(number) or not 0.0 <= number <= 1.0 or (number == 0.0 and not zero):
-        raise ValueError(f"{name}: expected a number in {interval}, got {value!r}")
+        raise InvalidArgumentError(f"{name}: expected a number in {interval}, got {value!r}")
     return number

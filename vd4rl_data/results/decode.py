@@ -1,8 +1,7 @@
-"""JSON values → dataclasses, and back. Differences from the schema are reported, never raised."""
+"""JSON values → dataclasses. Differences from the schema are reported, never raised."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections.abc import Callable
@@ -21,11 +20,10 @@ from vd4rl_data.results.shapes import (
     String,
     object_shape,
 )
+from vd4rl_data.results.text import show
 
 _INVALID: Final = object()
 _MOST_PROBLEMS: Final = 50
-_SHOWN: Final = 60  # characters of a wrong value in a message
-_ALWAYS: Final = ("schema", "schema_version", "version")  # written though they have a default
 
 JSON_TYPES: Final[dict[type[Any], str]] = {
     dict: "an object",
@@ -72,34 +70,6 @@ def decode(dataclass_type: type[Any], value: Any, problems: Problems) -> Any:
     """
     decoded = _decode(object_shape(dataclass_type), value, "", problems)
     return None if problems else decoded
-
-
-def encode(value: Any) -> Any:
-    """The inverse of :func:`decode`; optional fields that have their default are left out."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: encode(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if field.name in _ALWAYS or not _is_default(field, value)
-        }
-    if isinstance(value, tuple):
-        return [encode(item) for item in cast("tuple[Any, ...]", value)]
-    if isinstance(value, dict):
-        return {name: encode(item) for name, item in cast("dict[str, Any]", value).items()}
-    return value
-
-
-def show(value: Any) -> str:
-    """A short, printable form of any value."""
-    text = ascii(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def _is_default(field: dataclasses.Field[Any], owner: Any) -> bool:
-    value = getattr(owner, field.name)
-    if field.default is not dataclasses.MISSING:
-        return bool(value == field.default and type(value) is type(field.default))
-    return field.default_factory is not dataclasses.MISSING and not value
 
 
 def _decode(shape: Shape, value: Any, path: str, problems: Problems) -> Any:

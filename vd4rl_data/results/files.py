@@ -6,13 +6,15 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from vd4rl_data.errors import InvalidResultError, OutputExistsError
-from vd4rl_data.results.decode import Problems, decode, encode
+from vd4rl_data.errors import InvalidArgumentError, InvalidResultError, OutputExistsError
+from vd4rl_data.results.decode import Problems, decode
+from vd4rl_data.results.given import check_type, given_path, plain
 from vd4rl_data.results.model import RunResult
 from vd4rl_data.results.text import MAX_BYTES, StrictJsonError, parse_json
 from vd4rl_data.results.traces import MAX_BYTES as MAX_TRACE_BYTES
+from vd4rl_data.results.traces import SUFFIX as TRACES_SUFFIX
 from vd4rl_data.results.traces import find_trace_problems, traces_path
 from vd4rl_data.results.validate import find_contradictions
 
@@ -24,7 +26,7 @@ _NUMBER = r"-?[0-9][-+.0-9eE]*"
 _SHORT_LISTS: Final = re.compile(rf"\[\n\s+({_NUMBER}(?:,\n\s+{_NUMBER})*)\n\s+\]")
 
 
-def parse_result(data: bytes, where: str = "the text") -> RunResult:
+def parse_result(data: object, where: str = "the text") -> RunResult:
     """Parse and check a result; nothing in it is trusted.
 
     Args:
@@ -32,13 +34,29 @@ def parse_result(data: bytes, where: str = "the text") -> RunResult:
         where: names it in messages.
 
     Raises:
+        InvalidArgumentError: the data are not bytes.
+        InvalidResultError: it breaks the schema or contradicts itself; every finding is listed.
+    """
+    check_type("data", data, bytes)
+    try:
+        document = parse_json(cast("bytes", data))
+    except StrictJsonError as error:
+        raise InvalidResultError(where, (str(error),)) from None
+    return check_document(document, where)
+
+
+def check_document(document: object, where: str) -> RunResult:
+    """The result that a parsed file says.
+
+    Args:
+        document: as :mod:`json` reads it.
+        where: names it in messages.
+
+    Raises:
         InvalidResultError: it breaks the schema or contradicts itself; every finding is listed.
     """
     problems = Problems()
-    try:
-        result: RunResult | None = decode(RunResult, parse_json(data), problems)
-    except StrictJsonError as error:
-        raise InvalidResultError(where, (str(error),)) from None
+    result: RunResult | None = decode(RunResult, document, problems)
     if result is not None:
         problems.extend(find_contradictions(result))
     if result is None or problems:
@@ -46,13 +64,18 @@ def parse_result(data: bytes, where: str = "the text") -> RunResult:
     return result
 
 
-def format_result(result: RunResult) -> bytes:
+def format_result(result: object) -> bytes:
     """The bytes of a result file; the inverse of :func:`parse_result`, the same for equal results.
 
+    Args:
+        result: a :class:`RunResult`; numpy's numbers in it are written as Python's.
+
     Raises:
+        InvalidArgumentError: it is something else, or holds what has no form in JSON.
         InvalidResultError: the result could not be read back.
     """
-    text = json.dumps(encode(result), indent=2, ensure_ascii=False, allow_nan=True)
+    check_type("result", result, RunResult)
+    text = json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=True)
     text = _SHORT_LISTS.sub(_on_one_line, text)
     data = f"{text}\n".encode(errors="surrogatepass")
     parse_result(data, "the result")
@@ -77,77 +100,105 @@ def read_bounded(path: Path, limit: int) -> bytes:
     return data
 
 
-def read_result(path: Path | str) -> RunResult:
-    """Read a result file.
+def read_result(path: object) -> RunResult:
+    """Read a result file, given its path.
 
     Raises:
+        InvalidArgumentError: the path is none.
         InvalidResultError: see :func:`parse_result`.
         OSError: the file cannot be read.
     """
-    path = Path(path)
+    path = given_path("path", path)
     return parse_result(read_bounded(path, MAX_BYTES), str(path))
 
 
-def result_paths(folder: Path) -> list[Path]:
-    """Every result file below a folder, sorted; notes of replays, which lie beside, are none."""
-    return sorted(path for path in folder.rglob("*.json") if not path.name.endswith(RECEIPT_SUFFIX))
-
-
-def read_traces(path: Path | str, result: RunResult) -> bytes:
-    """Read the action traces beside a result file.
+def result_paths(folder: object) -> list[Path]:
+    """Every result file below a folder, sorted; notes of replays, which lie beside, are none.
 
     Raises:
+        InvalidArgumentError: the folder is no path.
+    """
+    found = given_path("folder", folder).rglob("*.json")
+    return sorted(path for path in found if not path.name.endswith(RECEIPT_SUFFIX))
+
+
+def read_traces(path: object, result: object) -> bytes:
+    """Read the action traces beside a result file.
+
+    Args:
+        path: of the result file.
+        result: the :class:`RunResult` in it.
+
+    Raises:
+        InvalidArgumentError: one of the two is something else.
         InvalidResultError: size or hash are not those that the result says.
         OSError: the file cannot be read.
     """
-    path = traces_path(Path(path))
+    check_type("result", result, RunResult)
+    path = traces_path(given_path("path", path))
     data = read_bounded(path, MAX_TRACE_BYTES)
-    if problems := find_trace_problems(result, data):
+    if problems := find_trace_problems(cast("RunResult", result), data):
         raise InvalidResultError(str(path), tuple(problems))
     return data
 
 
 def write_result(
-    path: Path | str,
-    result: RunResult,
-    actions: bytes | None = None,
-    *,
-    replace: bool = False,
+    path: object, result: object, actions: object = None, *, replace: bool = False
 ) -> Path:
-    """Write a result file and, if there are any, its traces beside it.
+    """Write a result file and, if there are any, its traces beside it; each whole or not at all.
 
     Args:
         path: of the result.
-        result: what to write.
-        actions: the bytes of its traces.
+        result: the :class:`RunResult` to write.
+        actions: the bytes of its traces, if it has any.
         replace: put both in the place of those that are there.
 
     Raises:
+        InvalidArgumentError: the path is none or has the suffix of traces, or the others are no
+            result and no bytes.
         InvalidResultError: the result is not valid, or the actions are not those it speaks of.
         OutputExistsError: one of the files is there, and ``replace`` was not asked for.
+        FileNotFoundError: there is no such folder.
     """
-    path = Path(path)
+    path = given_path("path", path)
+    if path.suffix == TRACES_SUFFIX:
+        raise InvalidArgumentError(
+            f"path: expected another suffix, e.g. .json, got {path.name}, as its actions are called"
+        )
+    if actions is not None:
+        check_type("actions", actions, bytes)
+    traced = cast("bytes | None", actions)
     data = format_result(result)
-    if result.traces is not None:
-        problems = find_trace_problems(result, b"" if actions is None else actions)
-        if problems:
-            raise InvalidResultError(str(path), tuple(problems))
+    if cast("RunResult", result).traces is None:
+        traced = None
+    elif problems := find_trace_problems(cast("RunResult", result), traced or b""):
+        raise InvalidResultError(str(path), tuple(problems))
     for present in (path, traces_path(path)):
         if not replace and present.exists():
             raise OutputExistsError(
                 f"{present} is already there; remove it, write elsewhere, or say replace=True"
             )
-    if result.traces is not None and actions is not None:
-        traces_path(path).write_bytes(actions)
-    else:
+    if traced is None:
         traces_path(path).unlink(missing_ok=True)  # those of the result that is replaced
-    path.write_bytes(data)
+    else:
+        _write(traces_path(path), traced)
+    _write(path, data)
     return path
 
 
 def result_sha256(data: bytes) -> str:
     """The hash that a result file is known by."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.incomplete")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _on_one_line(match: re.Match[Any]) -> str:

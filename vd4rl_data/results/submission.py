@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, cast, runtime_checkable
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from vd4rl_data.arguments import checked_count
+from vd4rl_data.errors import InvalidArgumentError
 from vd4rl_data.ids import benchmark_of, parse_id
 from vd4rl_data.registry import BENCHMARKS
-from vd4rl_data.results.curves import CurvePoint, OnlinePoint
-from vd4rl_data.results.files import format_result, write_result
-from vd4rl_data.results.model import (
-    Algorithm,
-    Compute,
-    Data,
-    Environment,
-    EnvironmentRuns,
-    Run,
-    RunResult,
-    Setting,
-    Traces,
-    TrainedOn,
+from vd4rl_data.results.files import check_document, format_result, write_result
+from vd4rl_data.results.given import (
+    given_by_seed,
+    given_curves,
+    given_data,
+    given_returns,
+    given_runs,
+    plain,
+    shown,
 )
-from vd4rl_data.results.model import Protocol as RunProtocol
+from vd4rl_data.results.model import SCHEMA, SCHEMA_VERSION, Run, RunResult
 from vd4rl_data.results.traces import pack_actions
+from vd4rl_data.seeding import EVALUATION_PROTOCOL
 from vd4rl_data.spec import SuccessScore
 from vd4rl_data.version import __version__, versions_of
 
@@ -38,7 +36,11 @@ _PACKAGES: Final = ("numpy", "torch", "mujoco", "dm_control", "gymnasium")
 
 @runtime_checkable
 class Evaluated(Protocol):
-    """What :func:`vd4rl_data.evaluate` returns."""
+    """What :func:`vd4rl_data.evaluate` returns.
+
+    It may also have ``successes`` and ``final_successes``, one per episode: whether the task was
+    ever solved, and whether it was at the last time step.
+    """
 
     @property
     def returns(self) -> NDArray[np.float64]:
@@ -47,7 +49,7 @@ class Evaluated(Protocol):
 
     @property
     def traces(self) -> Sequence[Any]:
-        """One :class:`vd4rl_data.evaluation.ActionTrace` per episode."""
+        """One :class:`vd4rl_data.evaluation.ActionTrace` per episode, or none at all."""
         ...
 
 
@@ -58,7 +60,7 @@ class Submission:
     result: RunResult
     actions: bytes | None
 
-    def write(self, path: Path | str, *, replace: bool = False) -> Path:
+    def write(self, path: object, *, replace: bool = False) -> Path:
         """Write both beside each other; returns the path of the result.
 
         Args:
@@ -66,127 +68,180 @@ class Submission:
             replace: put both in the place of those that are there.
 
         Raises:
+            InvalidArgumentError: the path is none.
             InvalidResultError: the result contradicts itself.
             OutputExistsError: one of them is there, and ``replace`` was not asked for.
+            FileNotFoundError: there is no such folder.
         """
         return write_result(path, self.result, self.actions, replace=replace)
 
 
 def make_submission(
-    algorithm: str | Algorithm,
-    dataset_id: str,
-    runs: Mapping[int, Evaluated | ArrayLike],
-    protocol: RunProtocol,
+    algorithm: object,
+    dataset_id: object,
+    runs: object,
+    protocol: object,
     *,
-    environment: Environment = "original",
-    curves: Mapping[int, Sequence[tuple[int, float] | OnlinePoint]] | None = None,
-    successes: Mapping[int, ArrayLike] | None = None,
-    kind: Literal["submitted", "reproduced"] = "submitted",
-    data: Data | TrainedOn | None = None,
-    hardware: str | None = None,
-    wall_clock_seconds: float | None = None,
-    hyperparameters: Mapping[str, Setting | tuple[Setting, ...]] | None = None,
-    **about: Any,
+    environment: object = "original",
+    curves: object = None,
+    successes: object = None,
+    kind: object = "submitted",
+    data: object = None,
+    hardware: object = None,
+    wall_clock_seconds: object = None,
+    hyperparameters: object = None,
+    **about: object,
 ) -> Submission:
     """Make a submission of what was measured.
 
+    Everything is checked here, as strangers' files are. Numbers and arrays of numpy, torch and JAX
+    are as good as Python's, and mappings with the right names as good as the classes of
+    :mod:`vd4rl_data.results.model`.
+
     Args:
-        algorithm: its name, or all about it.
+        algorithm: its name, or all about it (:class:`Algorithm`).
         dataset_id: what was trained on, e.g. ``VD4RL/walker_walk-medium-64px-v0``.
-        runs: training seed → its final evaluation (as :func:`vd4rl_data.evaluate` returns it, whose
-            actions become traces) or its raw returns (E,).
-        protocol: how; ``seeds`` and ``episodes`` are filled in.
-        environment: where.
-        curves: training seed → evaluations on the way: (gradient step, mean return) pairs of
-            offline training; then, for track ``offline_to_online``, :class:`OnlinePoint` from the
-            offline point (0) to the end of the budget, ``protocol.environment_steps``.
-        successes: training seed → success of each episode (E,), from 0 to 1, as the benchmark
-            counts it. Evaluations tell it by themselves, where it is yes or no.
-        kind: ``reproduced`` is for this project's reference implementations.
+        runs: a mapping from training seed to its final evaluation (as :func:`vd4rl_data.evaluate`
+            returns it, whose actions become traces, and whose successes are kept), to its raw
+            returns (E,), or to a :class:`Run`.
+        protocol: how (:class:`Protocol`); ``seeds`` and ``episodes`` are filled in.
+        environment: where; a name of :data:`vd4rl_data.results.model.Environment`.
+        curves: a mapping from training seed to evaluations on the way: (gradient step, mean return)
+            pairs of offline training; then, for track ``offline_to_online``, :class:`OnlinePoint`
+            from the offline point (0) to the end of the budget, ``protocol.environment_steps``.
+        successes: a mapping from training seed to the success of each episode (E,), from 0 to 1, as
+            the benchmark counts it. Evaluations tell it by themselves, where it is yes or no.
+        kind: ``submitted``; the leaderboard takes ``reproduced`` from this project's maintainers.
         data: what was trained on: what :func:`vd4rl_data.load_dataset` returned, whose manifest
-            holds origin and content hash, or a :class:`Data`.
+            holds origin and content hash. Without it at hand, ``vd4rl info ID`` prints both
+            (``content SHA-256``): ``Data(origin="official", content_sha256="...")``, or
+            ``part_sha256s`` for a dataset made of parts.
         hardware: in words.
         wall_clock_seconds: of all runs together.
-        hyperparameters: flat.
-        about: further fields of it, e.g. ``submitter``.
+        hyperparameters: a mapping from name to a number, text, boolean, ``None``, or a flat list
+            of these; paths and dates become text.
+        about: further fields of the result: ``submitter``, ``date``, ``license``, ``note``,
+            ``unusual``.
 
     Raises:
+        InvalidArgumentError: an argument is something else; the message begins with its name.
         InvalidIdError: the id is none.
-        InvalidResultError: the result contradicts itself, e.g. runs of different lengths.
+        InvalidResultError: a value is not what its field holds, or the result contradicts itself,
+            e.g. by runs of different lengths; every finding is listed.
     """
-    dataset = parse_id(dataset_id)
-    benchmark = benchmark_of(dataset)
-    made = tuple(
-        _run(
-            seed,
-            run,
-            **_curves((curves or {}).get(seed, ())),
-            successes=_successes(str(benchmark), run, (successes or {}).get(seed)),
-        )
-        for seed, run in runs.items()
-    )
-    episodes = [actions for _, traced in made for actions in traced]
-    actions = pack_actions(episodes) if episodes else None
-    result = RunResult(
-        algorithm=Algorithm(name=algorithm) if isinstance(algorithm, str) else algorithm,
-        benchmark=str(benchmark),
-        image_size=dataset.size,
-        kind=kind,
-        protocol=dataclasses.replace(
-            protocol, seeds=len(made), episodes=len(made[0][0].returns) if made else None
-        ),
-        evaluations=(EnvironmentRuns(environment=environment, runs=tuple(run for run, _ in made)),),
-        data=data if data is None or isinstance(data, Data) else Data.of(data),
-        compute=Compute(
-            hardware=hardware,
-            wall_clock_seconds=wall_clock_seconds,
-            versions={"vd4rl-data": __version__, **versions_of(_PACKAGES)},
-        ),
-        hyperparameters=dict(hyperparameters or {}),
-        traces=None
-        if actions is None
-        else Traces(
-            sha256=hashlib.sha256(actions).hexdigest(), action_size=int(episodes[0].shape[1])
-        ),
-        **about,
-    )
-    format_result(result)  # raises where the result could not be read back
+    dataset = parse_id(cast("Any", dataset_id))
+    benchmark = str(benchmark_of(dataset))
+    given = given_runs(runs)
+    on_the_way = {
+        seed: given_curves(f"curves[{seed}]", found)
+        for seed, found in given_by_seed("curves", curves, given).items()
+    }
+    told = given_by_seed("successes", successes, given)
+    made = [_run(seed, run, benchmark) for seed, run in given.items()]
+    for run, _ in made:
+        run.update(on_the_way.get(run["seed"], {}))
+        if run["seed"] in told:
+            run["successes"] = told[run["seed"]]
+    actions, traces = _traces([trace for _, traced in made for trace in traced])
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "algorithm": {"name": algorithm} if isinstance(algorithm, str) else algorithm,
+        "benchmark": benchmark,
+        "image_size": dataset.size,
+        "kind": kind,
+        "protocol": _protocol(protocol, [run for run, _ in made]),
+        "evaluations": [{"environment": environment, "runs": [run for run, _ in made]}],
+        "data": given_data(data),
+        "compute": {
+            "hardware": hardware,
+            "wall_clock_seconds": wall_clock_seconds,
+            "versions": {"vd4rl-data": __version__, **versions_of(_PACKAGES)},
+        },
+        "hyperparameters": {} if hyperparameters is None else hyperparameters,
+        "traces": traces,
+    }
+    for name in about:
+        if name in document or name == "published":
+            raise InvalidArgumentError(f"{name}: expected one of the arguments, got a field")
+    result = check_document(plain({**document, **about}), "the submission")
+    format_result(result)  # raises where its file would be too large
     return Submission(result, actions)
 
 
-def _run(
-    seed: int, run: Evaluated | ArrayLike, **columns: Any
-) -> tuple[Run, list[NDArray[np.float32]]]:
-    """A run with further fields, and the actions of its episodes."""
-    if not isinstance(run, Evaluated):
-        returns = np.asarray(run, dtype=np.float64).ravel()
-        return Run(seed=seed, returns=tuple(returns.tolist()), **columns), []
-    actions = [cast("NDArray[np.float32]", trace.actions) for trace in run.traces]
-    made = Run(
-        seed=seed,
-        returns=tuple(run.returns.tolist()),
-        episode_seeds=tuple(int(trace.seed) for trace in run.traces),
-        lengths=tuple(len(episode) for episode in actions),
-        **columns,
-    )
+def _protocol(protocol: object, runs: Sequence[dict[str, Any]]) -> Any:
+    """With the numbers of runs and episodes."""
+    given = plain(protocol, "protocol")
+    if not isinstance(given, dict):
+        raise InvalidArgumentError(
+            "protocol: expected a Protocol(checkpoint=..., online_evaluations=...,"
+            f" hyperparameters_shared=...), got {shown(protocol)}"
+        )
+    filled_in = {"seeds": len(runs), "episodes": len(runs[0]["returns"])}
+    return {"version": EVALUATION_PROTOCOL, **cast("dict[str, Any]", given), **filled_in}
+
+
+def _run(seed: int, run: Any, benchmark: str) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
+    """One run as a file holds it, and the actions of its episodes, each (T, A)."""
+    where = f"runs[{seed}]"
+    if isinstance(run, Run):
+        if run.seed != seed or run.lengths is not None:
+            raise InvalidArgumentError(
+                f"{where}: expected a Run of this seed without lengths, got seed {run.seed};"
+                " an evaluation brings lengths and actions together"
+            )
+        return plain(run, where), []
+    if isinstance(run, type) or not isinstance(run, Evaluated):
+        return {"seed": seed, "returns": given_returns(run, where)}, []
+    made: dict[str, Any] = {"seed": seed, "returns": given_returns(run.returns, where)}
+    successes = _successes(run, benchmark)
+    if successes is not None:
+        made["successes"] = np.asarray(successes, dtype=np.float64).ravel().tolist()
+    actions = _actions(run, len(made["returns"]), where)
+    if actions:
+        made["episode_seeds"] = [
+            checked_count(f"{where}.traces[{i}].seed", trace.seed, least=0)
+            for i, trace in enumerate(run.traces)
+        ]
+        made["lengths"] = [len(episode) for episode in actions]
     return made, actions
 
 
-def _curves(points: Sequence[tuple[int, float] | OnlinePoint]) -> dict[str, Any]:
-    """The two curves of a run, by the names of their fields."""
-    pairs = [point for point in points if not isinstance(point, OnlinePoint)]
-    return {
-        "curve": tuple(CurvePoint(step=int(step), mean_return=float(mean)) for step, mean in pairs),
-        "online_curve": tuple(point for point in points if isinstance(point, OnlinePoint)),
-    }
-
-
-def _successes(
-    benchmark: str, run: Evaluated | ArrayLike, given: ArrayLike | None
-) -> tuple[float, ...] | None:
-    """Success of each episode: as given, else as an evaluation tells what the benchmark counts."""
+def _successes(run: Evaluated, benchmark: str) -> Any:
+    """What an evaluation tells of what the benchmark counts; ``None`` for nothing."""
     row = BENCHMARKS.get(benchmark)
-    if given is None and row is not None and isinstance(row.score, SuccessScore):
-        name = "final_successes" if row.score.when == "last" else "successes"
-        given = getattr(run, name, None)
-    return None if given is None else tuple(np.asarray(given, dtype=np.float64).ravel().tolist())
+    if row is None or not isinstance(row.score, SuccessScore):
+        return None
+    return getattr(run, "final_successes" if row.score.when == "last" else "successes", None)
+
+
+def _actions(run: Evaluated, episodes: int, where: str) -> list[NDArray[np.float32]]:
+    found: list[NDArray[np.float32]] = []
+    for i, trace in enumerate(run.traces):
+        given = np.asarray(trace.actions)
+        actions = given.astype(np.float32) if given.dtype.kind == "f" else np.zeros(0, np.float32)
+        if actions.ndim != 2 or not np.array_equal(actions, given):
+            raise InvalidArgumentError(
+                f"{where}.traces[{i}]: expected actions float32 (T, A), as the simulator got them,"
+                f" got {given.dtype} {given.shape}"
+            )
+        found.append(actions)
+    if found and len(found) != episodes:
+        raise InvalidArgumentError(
+            f"{where}: expected one trace per episode, {episodes}, got {len(found)}; give the"
+            " returns alone if there are no traces"
+        )
+    return found
+
+
+def _traces(episodes: Sequence[NDArray[np.float32]]) -> tuple[bytes | None, dict[str, Any] | None]:
+    """The bytes of a trace file, and what a result says of it."""
+    if not episodes:
+        return None, None
+    sizes = {episode.shape[1] for episode in episodes}
+    if len(sizes) > 1:
+        raise InvalidArgumentError(
+            f"runs: expected actions of one size, got {sorted(sizes)} dimensions"
+        )
+    actions = pack_actions(episodes)
+    return actions, {"sha256": hashlib.sha256(actions).hexdigest(), "action_size": sizes.pop()}
