@@ -17,8 +17,8 @@ from leaderboard.statistics import Interval
 from leaderboard.store import Entry
 from leaderboard.tables import Column, Row, Table, make_tables, scaled
 from vd4rl_data.results import RunResult
-from vd4rl_data.results.decode import encode
 from vd4rl_data.results.episodes import follows_protocol
+from vd4rl_data.results.given import plain
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
 
 PRINTED: Final = Path(__file__).parent / "printed.json"
@@ -160,7 +160,7 @@ def _improvements(table: Table) -> list[dict[str, Any]]:
 def _entry(entry: Entry, cells: list[Cell]) -> dict[str, Any]:
     result, first = entry.result, cells[0]
     benchmark = first.benchmark.id
-    content = encode(result)
+    content = plain(result)
     for name in ("schema", "schema_version", "benchmark", "image_size", "kind"):
         content.pop(name, None)
     return {

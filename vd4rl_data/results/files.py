@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from os import PathLike
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from vd4rl_data.arguments import check_type, checked_path
 from vd4rl_data.errors import InvalidArgumentError, InvalidResultError, OutputExistsError
 from vd4rl_data.results.decode import Problems, decode
-from vd4rl_data.results.given import check_type, given_path, plain
+from vd4rl_data.results.given import plain
 from vd4rl_data.results.model import RunResult
 from vd4rl_data.results.text import MAX_BYTES, StrictJsonError, parse_json
 from vd4rl_data.results.traces import MAX_BYTES as MAX_TRACE_BYTES
 from vd4rl_data.results.traces import SUFFIX as TRACES_SUFFIX
 from vd4rl_data.results.traces import find_trace_problems, traces_path
 from vd4rl_data.results.validate import find_contradictions
+
+AnyPath = str | PathLike[str]
 
 RECEIPT_SUFFIX: Final = ".replayed.json"
 """What a file ends in that notes a replay of the result beside it; it is no result itself."""
@@ -26,7 +30,7 @@ _NUMBER = r"-?[0-9][-+.0-9eE]*"
 _SHORT_LISTS: Final = re.compile(rf"\[\n\s+({_NUMBER}(?:,\n\s+{_NUMBER})*)\n\s+\]")
 
 
-def parse_result(data: object, where: str = "the text") -> RunResult:
+def parse_result(data: bytes, where: str = "the text") -> RunResult:
     """Parse and check a result; nothing in it is trusted.
 
     Args:
@@ -39,7 +43,7 @@ def parse_result(data: object, where: str = "the text") -> RunResult:
     """
     check_type("data", data, bytes)
     try:
-        document = parse_json(cast("bytes", data))
+        document = parse_json(data)
     except StrictJsonError as error:
         raise InvalidResultError(where, (str(error),)) from None
     return check_document(document, where)
@@ -64,21 +68,24 @@ def check_document(document: object, where: str) -> RunResult:
     return result
 
 
-def format_result(result: object) -> bytes:
+def format_result(result: RunResult) -> bytes:
     """The bytes of a result file; the inverse of :func:`parse_result`, the same for equal results.
 
     Args:
-        result: a :class:`RunResult`; numpy's numbers in it are written as Python's.
+        result: what to write; numpy's numbers in it are written as Python's.
 
     Raises:
         InvalidArgumentError: it is something else, or holds what has no form in JSON.
         InvalidResultError: the result could not be read back.
     """
     check_type("result", result, RunResult)
-    text = json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=True)
-    text = _SHORT_LISTS.sub(_on_one_line, text)
-    data = f"{text}\n".encode(errors="surrogatepass")
-    parse_result(data, "the result")
+    document = plain(result)
+    check_document(document, "the result")
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    data = f"{_SHORT_LISTS.sub(_on_one_line, text)}\n".encode()
+    if len(data) > MAX_BYTES:
+        problem = f"expected a file of at most {MAX_BYTES:,} bytes, got {len(data):,}"
+        raise InvalidResultError("the result", (problem,))
     return data
 
 
@@ -100,34 +107,34 @@ def read_bounded(path: Path, limit: int) -> bytes:
     return data
 
 
-def read_result(path: object) -> RunResult:
-    """Read a result file, given its path.
+def read_result(path: AnyPath) -> RunResult:
+    """Read a result file.
 
     Raises:
         InvalidArgumentError: the path is none.
         InvalidResultError: see :func:`parse_result`.
         OSError: the file cannot be read.
     """
-    path = given_path("path", path)
+    path = checked_path("path", path)
     return parse_result(read_bounded(path, MAX_BYTES), str(path))
 
 
-def result_paths(folder: object) -> list[Path]:
+def result_paths(folder: AnyPath) -> list[Path]:
     """Every result file below a folder, sorted; notes of replays, which lie beside, are none.
 
     Raises:
         InvalidArgumentError: the folder is no path.
     """
-    found = given_path("folder", folder).rglob("*.json")
+    found = checked_path("folder", folder).rglob("*.json")
     return sorted(path for path in found if not path.name.endswith(RECEIPT_SUFFIX))
 
 
-def read_traces(path: object, result: object) -> bytes:
+def read_traces(path: AnyPath, result: RunResult) -> bytes:
     """Read the action traces beside a result file.
 
     Args:
         path: of the result file.
-        result: the :class:`RunResult` in it.
+        result: what it says.
 
     Raises:
         InvalidArgumentError: one of the two is something else.
@@ -135,21 +142,21 @@ def read_traces(path: object, result: object) -> bytes:
         OSError: the file cannot be read.
     """
     check_type("result", result, RunResult)
-    path = traces_path(given_path("path", path))
+    path = traces_path(checked_path("path", path))
     data = read_bounded(path, MAX_TRACE_BYTES)
-    if problems := find_trace_problems(cast("RunResult", result), data):
+    if problems := find_trace_problems(result, data):
         raise InvalidResultError(str(path), tuple(problems))
     return data
 
 
 def write_result(
-    path: object, result: object, actions: object = None, *, replace: bool = False
+    path: AnyPath, result: RunResult, actions: bytes | None = None, *, replace: bool = False
 ) -> Path:
     """Write a result file and, if there are any, its traces beside it; each whole or not at all.
 
     Args:
         path: of the result.
-        result: the :class:`RunResult` to write.
+        result: what to write.
         actions: the bytes of its traces, if it has any.
         replace: put both in the place of those that are there.
 
@@ -160,28 +167,27 @@ def write_result(
         OutputExistsError: one of the files is there, and ``replace`` was not asked for.
         FileNotFoundError: there is no such folder.
     """
-    path = given_path("path", path)
+    path = checked_path("path", path)
     if path.suffix == TRACES_SUFFIX:
         raise InvalidArgumentError(
             f"path: expected another suffix, e.g. .json, got {path.name}, as its actions are called"
         )
     if actions is not None:
         check_type("actions", actions, bytes)
-    traced = cast("bytes | None", actions)
     data = format_result(result)
-    if cast("RunResult", result).traces is None:
-        traced = None
-    elif problems := find_trace_problems(cast("RunResult", result), traced or b""):
-        raise InvalidResultError(str(path), tuple(problems))
+    if actions is not None or result.traces is not None:
+        problems = find_trace_problems(result, actions or b"")
+        if problems:
+            raise InvalidResultError(str(path), tuple(problems))
     for present in (path, traces_path(path)):
         if not replace and present.exists():
             raise OutputExistsError(
                 f"{present} is already there; remove it, write elsewhere, or say replace=True"
             )
-    if traced is None:
+    if actions is None:
         traces_path(path).unlink(missing_ok=True)  # those of the result that is replaced
     else:
-        _write(traces_path(path), traced)
+        _write(traces_path(path), actions)
     _write(path, data)
     return path
 

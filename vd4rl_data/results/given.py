@@ -6,30 +6,25 @@ hold is not asked here: the decoder of result files does that, for callers and f
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import os
-from collections.abc import Container, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Container, Iterable, Mapping, Set
 from typing import Any, Final, cast
 
 import numpy as np
 
-from vd4rl_data.arguments import checked_count
+from vd4rl_data.arguments import checked_count, shown
 from vd4rl_data.errors import InvalidArgumentError
 from vd4rl_data.results.curves import OnlinePoint
 from vd4rl_data.results.model import Data, TrainedOn
-from vd4rl_data.results.text import MAX_DEPTH, show
+from vd4rl_data.results.text import MAX_DEPTH
 from vd4rl_data.results.validate import HOW_TO_SAY_DATA
 
 _ALWAYS: Final = ("schema", "schema_version", "version")  # written though they have a default
 _PLAIN: Final = "text, numbers, booleans, None, or lists and mappings of these"
-_NOT_LISTED: Final = (str, bytes, Mapping)
-
-
-def shown(value: object) -> str:
-    """A value, cut short, and its type."""
-    return f"{show(value)} (a {type(value).__name__})"
+_NOT_LISTED: Final = (str, bytes, Mapping, Set)
 
 
 def plain(value: Any, where: str = "", depth: int = 0) -> Any:
@@ -69,30 +64,6 @@ def plain(value: Any, where: str = "", depth: int = 0) -> Any:
     return value
 
 
-def given_path(name: str, value: object) -> Path:
-    """A path.
-
-    Raises:
-        InvalidArgumentError: it is none.
-    """
-    if not isinstance(value, (str, os.PathLike)) or isinstance(value, bytes):
-        raise InvalidArgumentError(f"{name}: expected a path, got {shown(value)}")
-    return Path(cast("str | os.PathLike[str]", value))
-
-
-def check_type(name: str, value: object, expected: type[Any]) -> None:
-    """Refuse a value of another type.
-
-    Raises:
-        InvalidArgumentError: it is one.
-    """
-    if not isinstance(value, expected):
-        article = "" if expected is bytes else "a "
-        raise InvalidArgumentError(
-            f"{name}: expected {article}{expected.__name__}, got {shown(value)}"
-        )
-
-
 def given_runs(runs: object) -> dict[int, Any]:
     """Training seed → what was measured.
 
@@ -101,7 +72,7 @@ def given_runs(runs: object) -> dict[int, Any]:
     """
     if not isinstance(runs, Mapping):
         hint = ""
-        if isinstance(runs, Iterable) and not isinstance(runs, str | bytes):
+        if isinstance(runs, Iterable) and not isinstance(runs, _NOT_LISTED):
             hint = "; dict(enumerate(runs)) is one if the training seeds were 0, 1, 2, ..."
         raise InvalidArgumentError(
             "runs: expected a mapping from training seed to evaluation or returns, e.g."
@@ -120,10 +91,10 @@ def given_returns(value: object, where: str) -> list[float]:
         InvalidArgumentError: they are something else.
     """
     expected = "an Evaluation, a Run, or returns (E,), one number per episode"
-    try:
-        array = np.asarray(list(value) if isinstance(value, Iterable) else value)
-    except (TypeError, ValueError, RuntimeError):
-        array = np.empty(0, dtype=object)
+    array = np.asarray(None)
+    if isinstance(value, Iterable) and not isinstance(value, _NOT_LISTED):
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):  # told below
+            array = np.asarray(list(cast("Iterable[Any]", value)))
     if array.dtype.kind not in "iuf":
         raise InvalidArgumentError(f"{where}: expected {expected}, got {shown(value)}")
     if array.ndim != 1 or not len(array):
@@ -181,7 +152,7 @@ def given_data(value: object) -> Any:
     """
     if value is None or isinstance(value, Data | Mapping):
         return plain(value, "data")
-    if isinstance(value, type) or not isinstance(value, TrainedOn):
+    if not isinstance(value, TrainedOn):
         raise InvalidArgumentError(
             "data: expected a dataset that load_dataset returned, or a Data(origin=...,"
             f" content_sha256=...), got {shown(value)}; {HOW_TO_SAY_DATA}"
@@ -203,14 +174,19 @@ def _is_default(field: dataclasses.Field[Any], owner: Any) -> bool:
     value = getattr(owner, field.name)
     if field.default is not dataclasses.MISSING:
         return type(value) is type(field.default) and bool(value == field.default)
-    return field.default_factory is not dataclasses.MISSING and value == field.default_factory()
+    if field.default_factory is dataclasses.MISSING:
+        return False
+    default = field.default_factory()
+    return type(value) is type(default) and bool(value == default)
 
 
 def _scalar_or_list(value: Any) -> Any:
     """The same in Python's types, as far as it has a form in them."""
-    for kind in (bool, int, float, str):
+    if isinstance(value, str):
+        return str.__str__(value)
+    for kind in (bool, int, float):
         if isinstance(value, kind):
-            return kind.__str__(value) if kind is str else kind(value)
+            return kind(value)
     if isinstance(value, (list, tuple)):
         return list(cast("Iterable[Any]", value))
     if hasattr(value, "__array__") and not isinstance(value, type):

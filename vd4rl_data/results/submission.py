@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Protocol, cast, runtime_checkable
+from typing import Any, Final, Literal, Protocol, SupportsFloat, cast, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from vd4rl_data.arguments import checked_count
+from vd4rl_data.arguments import checked_count, shown
 from vd4rl_data.errors import InvalidArgumentError
 from vd4rl_data.ids import benchmark_of, parse_id
 from vd4rl_data.registry import BENCHMARKS
@@ -23,9 +24,18 @@ from vd4rl_data.results.given import (
     given_returns,
     given_runs,
     plain,
-    shown,
 )
-from vd4rl_data.results.model import SCHEMA, SCHEMA_VERSION, Run, RunResult
+from vd4rl_data.results.model import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    Algorithm,
+    Data,
+    Environment,
+    Run,
+    RunResult,
+    TrainedOn,
+)
+from vd4rl_data.results.model import Protocol as RunProtocol
 from vd4rl_data.results.traces import pack_actions
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
 from vd4rl_data.spec import SuccessScore
@@ -60,7 +70,7 @@ class Submission:
     result: RunResult
     actions: bytes | None
 
-    def write(self, path: object, *, replace: bool = False) -> Path:
+    def write(self, path: str | PathLike[str], *, replace: bool = False) -> Path:
         """Write both beside each other; returns the path of the result.
 
         Args:
@@ -77,20 +87,20 @@ class Submission:
 
 
 def make_submission(
-    algorithm: object,
-    dataset_id: object,
-    runs: object,
-    protocol: object,
+    algorithm: str | Algorithm | Mapping[str, Any],
+    dataset_id: str,
+    runs: Mapping[Any, Evaluated | Run | ArrayLike],
+    protocol: RunProtocol | Mapping[str, Any],
     *,
-    environment: object = "original",
-    curves: object = None,
-    successes: object = None,
-    kind: object = "submitted",
-    data: object = None,
-    hardware: object = None,
-    wall_clock_seconds: object = None,
-    hyperparameters: object = None,
-    **about: object,
+    environment: Environment = "original",
+    curves: Mapping[Any, Iterable[Any]] | None = None,
+    successes: Mapping[Any, ArrayLike] | None = None,
+    kind: Literal["submitted", "reproduced"] = "submitted",
+    data: Data | TrainedOn | Mapping[str, Any] | None = None,
+    hardware: str | None = None,
+    wall_clock_seconds: SupportsFloat | None = None,
+    hyperparameters: Mapping[str, Any] | None = None,
+    **about: Any,
 ) -> Submission:
     """Make a submission of what was measured.
 
@@ -129,7 +139,7 @@ def make_submission(
         InvalidResultError: a value is not what its field holds, or the result contradicts itself,
             e.g. by runs of different lengths; every finding is listed.
     """
-    dataset = parse_id(cast("Any", dataset_id))
+    dataset = parse_id(dataset_id)
     benchmark = str(benchmark_of(dataset))
     given = given_runs(runs)
     on_the_way = {
