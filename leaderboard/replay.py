@@ -100,7 +100,7 @@ def _differences(
 
     broken: list[str] = []
     differences: list[str] = []
-    env = make_env(task.name)
+    env = make_env(task)
     for trace in traces:
         where = f"{trace.environment}, seed {trace.run_seed}, episode {trace.episode}"
         try:
