@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from leaderboard import statistics, words
-from leaderboard.cells import Cell, cells_of
+from leaderboard.cells import CHOSEN, CHOSEN_MEANS, Cell, cells_of
 from leaderboard.check import badges_of
 from leaderboard.origins import MARKS, disputed
 from leaderboard.sections import suites
@@ -48,7 +48,7 @@ def make_payload(entries: list[Entry]) -> dict[str, Any]:
         "words": {
             "environments": words.ENVIRONMENTS,
             "scales": words.SCALES,
-            "marks": MARKS,
+            "marks": MARKS | {CHOSEN: CHOSEN_MEANS},
             "protocol": EVALUATION_PROTOCOL,
         },
     }
