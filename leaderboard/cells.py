@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Final
 
 from leaderboard.benchmarks import benchmarks, normalized
 from leaderboard.online import OnlineScore, online_scores
@@ -12,13 +13,17 @@ from leaderboard.origins import Dataset, data_marks
 from leaderboard.sections import Section, section_of
 from leaderboard.store import Entry
 from vd4rl_data.results import EnvironmentRuns, PublishedNumber, Run, RunResult
-from vd4rl_data.results.episodes import mean_return
+from vd4rl_data.results.episodes import follows_protocol, mean_return
 from vd4rl_data.results.model import Environment
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
 from vd4rl_data.suite import Benchmark
 
 PAPER_SCALE = 100.0
 """Papers print a hundred times the normalized score."""
+
+CHOSEN: Final = "chosen episodes"
+CHOSEN_MEANS: Final = "Evaluated in episodes that the submitter chose, not in those of the protocol"
+"""A mark beside a name, and its meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,16 @@ def cells_of(entry: Entry, disputed: frozenset[Dataset] = frozenset()) -> Iterat
 
 
 def protocol_marks(result: RunResult) -> tuple[str, ...]:
-    """The evaluation protocol's version where it is not the newest; printed numbers follow none."""
+    """What of the evaluation is not by the newest protocol; printed numbers follow none.
+
+    Its version where it is an older one, and whether the submitter chose the episodes.
+    """
     version = result.protocol.version
-    if not result.evaluations or version == EVALUATION_PROTOCOL:
-        return ()
-    return (f"protocol {version}",)
+    runs = [run for evaluation in result.evaluations for run in evaluation.runs]
+    seeded = (run for run in runs if run.episode_seeds is not None)
+    chosen = any(not follows_protocol(run, version) for run in seeded)
+    older = bool(runs) and version != EVALUATION_PROTOCOL
+    return (*([f"protocol {version}"] if older else []), *([CHOSEN] if chosen else []))
 
 
 def run_score(run: Run, benchmark: Benchmark) -> float | None:

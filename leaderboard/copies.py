@@ -80,6 +80,7 @@ def find_copies(
             )
     if is_continuous(benchmark):
         yield from _repeated(runs, others)
+        yield from _drawn_anew(runs)
 
 
 def _telling(runs: Iterable[Evidence], least: int) -> list[Evidence]:
@@ -128,10 +129,7 @@ def near_copy_chance(x: Float64[np.ndarray, " E"], y: Float64[np.ndarray, " E"])
     those that do is held against a binomial; copies that were moved or stretched as a whole are
     laid upon each other first, which takes one or two of the E pieces of evidence.
     """
-    gaps = np.diff(x)
-    usual = np.sort(gaps)[(len(gaps) - 1) // 2]
-    nearest = np.minimum(np.r_[np.inf, gaps], np.r_[gaps, np.inf])
-    distance = np.maximum(np.minimum(nearest, usual), 1e-300)
+    distance = _distances(x)
     resolution = _resolution(np.r_[x, y])
     chances = [1.0]
     for used, laid in enumerate(_laid_upon(x, y)):
@@ -151,6 +149,37 @@ def _laid_upon(
     spread = float(centered @ centered)
     slope = float(centered @ y) / spread if spread > 0 else 1.0
     yield slope * centered + y.mean()
+
+
+def _drawn_anew(runs: Sequence[Evidence]) -> Iterator[str]:
+    """Runs that together lie too close to one of them: its episodes, drawn again with some noise.
+
+    Of independent runs, a return falls within a fraction t of the distance between neighbors of
+    another run with a probability of at most about 2t, whatever the distribution.
+    """
+    for one in runs:
+        x = one.returns[one.returns != 0]
+        y = np.concatenate([[], *(two.returns[two.returns != 0] for two in runs if two is not one)])
+        if len(x) < _FEWEST or not len(y):
+            continue
+        close = (np.abs(y[:, None] - x) + _resolution(np.r_[x, y])) / _distances(x)
+        counts = [(int((close.min(axis=1) <= t).sum()), t) for t in _NEAR]
+        chance = min(_tail(count, len(y), 0, 2 * t) for count, t in counts)
+        if chance * len(_NEAR) * len(runs) < CHANCE:
+            yield (
+                f"{one.where}: the returns of the other seeds lie so close to its own that they"
+                " must be copies of them: the same episodes stand twice; every seed needs a"
+                " training run and episodes of its own"
+            )
+            return
+
+
+def _distances(x: Float64[np.ndarray, " E"]) -> Float64[np.ndarray, " E"]:
+    """From each value of a sorted sample to its nearest neighbor, or the usual one if smaller."""
+    gaps = np.diff(x)
+    usual = np.sort(gaps)[(len(gaps) - 1) // 2]
+    nearest = np.minimum(np.r_[np.inf, gaps], np.r_[gaps, np.inf])
+    return np.maximum(np.minimum(nearest, usual), 1e-300)
 
 
 def _resolution(values: Float64[np.ndarray, " N"]) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from leaderboard import statistics, words
-from leaderboard.cells import Cell, cells_of
+from leaderboard.cells import CHOSEN, CHOSEN_MEANS, Cell, cells_of
 from leaderboard.check import badges_of
 from leaderboard.origins import MARKS, disputed
 from leaderboard.sections import suites
@@ -18,7 +18,7 @@ from leaderboard.store import Entry
 from leaderboard.tables import Column, Row, Table, make_tables, scaled
 from vd4rl_data.results import RunResult
 from vd4rl_data.results.episodes import follows_protocol
-from vd4rl_data.results.plain import plain
+from vd4rl_data.results.given import plain
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
 
 PRINTED: Final = Path(__file__).parent / "printed.json"
@@ -48,7 +48,7 @@ def make_payload(entries: list[Entry]) -> dict[str, Any]:
         "words": {
             "environments": words.ENVIRONMENTS,
             "scales": words.SCALES,
-            "marks": MARKS,
+            "marks": MARKS | {CHOSEN: CHOSEN_MEANS},
             "protocol": EVALUATION_PROTOCOL,
         },
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +11,9 @@ from leaderboard.benchmarks import benchmarks
 from vd4rl_data.errors import InvalidActionError, InvalidTraceError
 from vd4rl_data.results import RunResult
 from vd4rl_data.results.traces import EpisodeTrace, unpack_actions
+from vd4rl_data.scores import EpisodeSummary
 from vd4rl_data.simulators.versions import PACKAGES, same_states, states_drift
-from vd4rl_data.spec import TaskSpec
+from vd4rl_data.spec import Score, SuccessScore, TaskSpec
 from vd4rl_data.version import versions_of
 
 # Versions with the same states give the same bits on one kind of processor, and the same digits
@@ -57,13 +58,14 @@ def replay_traces(result: RunResult, actions: bytes) -> Replay:
     Raises:
         MissingDependencyError: the simulator is not installed.
     """
-    task = benchmarks()[result.benchmark].task
+    benchmark = benchmarks()[result.benchmark]
+    task, score = benchmark.task, benchmark.score
     traces = [trace for trace in unpack_actions(result, actions) if trace.environment == "original"]
     claimed = sum(len(run.returns) for item in result.evaluations for run in item.runs)
     if task is None:
         return Replay(0, (), complete=False, versions={})
     versions = versions_of(PACKAGES)
-    broken, differences = _differences(task, traces, _tolerance(result, versions))
+    broken, differences = _differences(task, score, traces, _tolerance(result, versions))
     drifted = _drifted(_recorded(result), versions) if differences and not broken else None
     differences = (*broken, *differences)
     return Replay(len(traces), differences, len(traces) == claimed, versions, drifted)
@@ -90,26 +92,40 @@ def _drifted(recorded: dict[str, str], versions: dict[str, str]) -> str | None:
 
 
 def _differences(
-    task: TaskSpec, traces: Iterable[EpisodeTrace], tolerance: float
+    task: TaskSpec, score: Score | None, traces: Iterable[EpisodeTrace], tolerance: float
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Traces that are none of the task, and returns that are not those of their actions."""
+    """Traces that are none of the task, and claims that are not what their actions give."""
     from vd4rl_data.envs import make_env
-    from vd4rl_data.evaluation import ActionTrace, replay
+    from vd4rl_data.evaluation import ActionTrace, replay_summaries
 
     broken: list[str] = []
     differences: list[str] = []
-    env = make_env(task.name)
+    env = make_env(task)
     for trace in traces:
         where = f"{trace.environment}, seed {trace.run_seed}, episode {trace.episode}"
         try:
-            played = float(replay(env, [ActionTrace(trace.episode_seed, trace.actions)])[0])
+            (played,) = replay_summaries(env, [ActionTrace(trace.episode_seed, trace.actions)])
         except (InvalidTraceError, InvalidActionError) as error:
             broken.append(f"{where}: {error}")
         else:
-            claimed = trace.claimed_return
-            if not math.isclose(played, claimed, rel_tol=tolerance, abs_tol=tolerance):
-                differences.append(f"{where}: claims {claimed:.6g}, its actions give {played:.6g}")
-        if len(broken) + len(differences) == _MOST_DIFFERENCES:
+            claims = _claims(trace, played, score)
+            differences += [
+                f"{where}: claims {what} {claimed:.6g}, its actions give {given:.6g}"
+                for what, claimed, given in claims
+                if not math.isclose(given, claimed, rel_tol=tolerance, abs_tol=tolerance)
+            ]
+        if len(broken) + len(differences) >= _MOST_DIFFERENCES:
             differences.append("and maybe more: stopped here")
             break
     return tuple(broken), tuple(differences)
+
+
+def _claims(
+    trace: EpisodeTrace, played: EpisodeSummary, score: Score | None
+) -> Iterator[tuple[str, float, float]]:
+    """What is claimed of an episode, in words and as a number, and what its actions give."""
+    yield "return", trace.claimed_return, played.episode_return
+    if isinstance(score, SuccessScore) and trace.claimed_success is not None:
+        ever, at_the_end = played.success, played.info.get("final_success")
+        given = at_the_end if score.when == "last" else ever
+        yield "success", trace.claimed_success, math.nan if given is None else float(given)

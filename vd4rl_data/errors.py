@@ -10,6 +10,10 @@ class Vd4rlError(Exception):
     """Base class of all errors that this package raises deliberately."""
 
 
+class InvalidArgumentError(Vd4rlError, TypeError, ValueError):
+    """An argument has a wrong type or lies out of range; the message begins with its name."""
+
+
 class InvalidIdError(Vd4rlError, ValueError):
     """A dataset id does not follow the grammar (see :mod:`vd4rl_data.registry`)."""
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.errors import InvalidArgumentError, Vd4rlError
 
 Renamed = Mapping[str, str]
 """Keyword argument of the library → the command's option for it."""
@@ -62,10 +62,12 @@ def spoken(text: str, flags: Collection[str], renamed: Renamed | None = None) ->
 def blames_the_user(error: BaseException, flags: Collection[str]) -> bool:
     """Whether to show an error in a line: our own, the system's, or one about an option.
 
-    A plain ``ValueError`` or ``TypeError`` counts as the user's if its message begins with the name
-    of an option, as those of all argument checks here do; any other is a bug in the program.
+    A ``ValueError`` or ``TypeError``, plain or an ``InvalidArgumentError``, counts as the user's if
+    its message begins with the name of an option, as those of all argument checks here do; any
+    other is a bug in the program.
     """
-    if isinstance(error, (Vd4rlError, OSError, MemoryError, KeyboardInterrupt)):
+    own = isinstance(error, Vd4rlError) and not isinstance(error, InvalidArgumentError)
+    if own or isinstance(error, (OSError, MemoryError, KeyboardInterrupt)):
         return True
     text = str(error)
     return isinstance(error, (TypeError, ValueError)) and spoken(text, flags).startswith("--")

@@ -105,10 +105,11 @@ def _not_comparable(settings: RunSettings, facts: Sequence[Mapping[str, Any]]) -
 
 def _data(data: Mapping[str, Any]) -> Data:
     """A composite has a hash per part and none of its own."""
-    hashes = data["content_sha256"]
+    hashes = tuple(data["content_sha256"])
     return Data(
         origin=data["origin"] if data["origin"] in _ORIGINS else "other",
         content_sha256=hashes[0] if len(hashes) == 1 else None,
+        part_sha256s=hashes if len(hashes) > 1 else (),
         transitions=data["transitions"],
     )
 

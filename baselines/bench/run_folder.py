@@ -27,6 +27,7 @@ _CHECKPOINT: Final = "checkpoint.pt"
 _CURVE: Final = "curve.json"
 _EVALUATION: Final = "evaluation.npz"
 _FAILURE: Final = "failure.txt"
+_SUCCESSES: Final = ("successes", "final_successes")
 _EXTENSIBLE: Final = ("hyperparameters.steps",)
 _UNREADABLE: Final = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError)
 
@@ -209,9 +210,8 @@ class RunFolder:
     def save_evaluation(self, evaluation: Evaluation) -> None:
         """Write the final evaluation with its actions."""
         with atomic_path(self.path / _EVALUATION) as temporary, temporary.open("wb") as file:
-            told: dict[str, Any] = {}
-            if evaluation.successes is not None:
-                told["successes"] = evaluation.successes
+            columns = {name: getattr(evaluation, name) for name in _SUCCESSES}
+            told = {name: column for name, column in columns.items() if column is not None}
             np.savez(
                 file,
                 **told,
@@ -233,7 +233,7 @@ class RunFolder:
             return Evaluation(
                 returns=arrays["returns"],
                 lengths=lengths,
-                successes=arrays["successes"] if "successes" in arrays.files else None,
+                **{name: arrays[name] if name in arrays.files else None for name in _SUCCESSES},
                 traces=tuple(map(ActionTrace, seeds, pieces)),
             )
 

@@ -22,13 +22,16 @@ def test_evaluations(tmp_path: Path, layout: str) -> None:
     made = Evaluation(
         returns=strided(returns, layout),
         lengths=np.array([5, 5]),
-        successes=None,
+        successes=np.array([True, False]),
+        final_successes=np.array([False, True]),
         traces=tuple(ActionTrace(n, strided(each, layout)) for n, each in enumerate(actions)),
     )
     RunFolder(tmp_path).save_evaluation(made)
     found = RunFolder(tmp_path).load_evaluation()
     assert found is not None
     np.testing.assert_array_equal(found.returns, returns)
+    np.testing.assert_array_equal(found.successes, [True, False])
+    np.testing.assert_array_equal(found.final_successes, [False, True])
     for trace, expected in zip(found.traces, actions, strict=True):
         np.testing.assert_array_equal(trace.actions, expected)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from leaderboard.benchmarks import benchmarks
+from leaderboard.cells import CHOSEN, protocol_marks
 from leaderboard.check import check_file
 from leaderboard.copies import find_copies, near_copy_chance
 from leaderboard.random_policy import play_randomly
@@ -59,6 +60,9 @@ COPIES: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "a hundredth added": lambda returns, rng: rng.permutation(returns) + rng.normal(0, 0.01, 10),
     "all moved": lambda returns, rng: rng.permutation(returns) + rng.uniform(5, 50),
     "all stretched": lambda returns, rng: returns * rng.uniform(0.8, 1.2),
+    "drawn again": lambda returns, rng: rng.choice(returns, 10) + rng.normal(0, 0.01, 10),
+    "drawn again, rounded": lambda returns, rng: rng.choice(returns, 10).round(1),
+    "much noise": lambda returns, rng: rng.permutation(returns) + rng.normal(0, 1, 10),
     "rounded": lambda returns, rng: rng.permutation(returns).round(1),
 }
 
@@ -72,8 +76,8 @@ def test_copies_are_no_training_seeds(name: str, tmp_path: Path) -> None:
 def test_half_of_the_episodes_copied(tmp_path: Path) -> None:
     runs = {seed: np.random.default_rng(seed).normal(450, 60, 10) for seed in range(4)}
     runs[3][:5] = runs[0][5:]
-    (problem,) = problems(of_runs(dict(runs)), tmp_path)
-    assert "5 returns stand more than once" in problem
+    first, *_ = problems(of_runs(dict(runs)), tmp_path)
+    assert "5 returns stand more than once" in first
 
 
 def test_the_runs_of_another_entry(tmp_path: Path, raw_store: Path) -> None:
@@ -182,6 +186,8 @@ def test_episodes_of_the_protocol_earn_the_badge(played: dict[int, Any], tmp_pat
     report = check_file(submitted(played, tmp_path))
     assert report.earned, report.problems
     assert report.badges[0] == "replayed"
+    assert report.result is not None
+    assert protocol_marks(report.result) == ()
 
 
 def test_chosen_episodes_do_not(played: dict[int, Any], tmp_path: Path) -> None:
@@ -193,6 +199,8 @@ def test_chosen_episodes_do_not(played: dict[int, Any], tmp_path: Path) -> None:
     assert "replayed" not in report.badges
     (note,) = [warning for warning in report.warnings if "episode seeds" in warning]
     assert f"evaluation protocol {EVALUATION_PROTOCOL}, vd4rl_data.evaluate(..., seed=10)" in note
+    assert report.result is not None
+    assert protocol_marks(report.result) == (CHOSEN,)
 
 
 def test_returns_of_versions_that_drift_are_neither_proved_nor_refused(

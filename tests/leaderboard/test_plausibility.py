@@ -78,6 +78,20 @@ def test_returns_are_not(benchmark: str, tmp_path: Path) -> None:
     assert check(scaled(benchmark, 1.0), tmp_path).problems == []
 
 
+def test_scores_of_what_is_better_than_all_are_asked_about(tmp_path: Path) -> None:
+    """Divided by ten, a new best of cheetah's expert data looks like other algorithms' returns."""
+    name = "VD4RL/cheetah_run-expert-v0"
+    rng = np.random.default_rng(3)
+    protocol = Protocol(checkpoint="last", online_evaluations=0, hyperparameters_shared="suite")
+    for factor in (10, 100, 1000):
+        runs = {seed: rng.normal(830, 60, 10) / factor for seed in range(3)}
+        dataset = str(benchmarks()[name].id.at(84))
+        made = make_submission("Mine", dataset, runs, protocol, data={"origin": "official"})
+        path = write_result(tmp_path / f"{factor}.json", made.result)
+        (problem,) = check_file(path).problems
+        assert "times 10 it would fit" in problem or f"times {factor} it would fit" in problem
+
+
 def test_it_is_refused_on_the_command_line_and_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ A command's module is imported only if the command is used, so ``vd4rl --help`` 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import os
 import re
@@ -16,7 +17,7 @@ from typing import Final
 import vd4rl_data  # registers every id
 from vd4rl_data.cli.command import Command
 from vd4rl_data.cli.streams import discard_output, logs_on_stderr, make_streams_safe
-from vd4rl_data.flags import blames_the_user, told
+from vd4rl_data.flags import blames_the_user, spoken, told
 
 FAILURE: Final = 2
 """Exit status of every error, as in argparse; 1 means that a verification found a problem."""
@@ -59,8 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     make_streams_safe()
     argv = sys.argv[1:] if argv is None else argv
     arguments = make_parser(argv).parse_args(argv)
+    flags = frozenset(_FLAG.findall(arguments.usage()))
     try:
-        with logs_on_stderr(verbose=arguments.verbose):
+        speak = functools.partial(spoken, flags=flags, renamed=arguments.renamed)
+        with logs_on_stderr(verbose=arguments.verbose, speak=speak):
             status: int = arguments.run(arguments)
             sys.stdout.flush()
             return status
@@ -68,7 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         discard_output()
         return FAILURE
     except (Exception, KeyboardInterrupt) as error:
-        flags = frozenset(_FLAG.findall(arguments.usage()))
         if os.environ.get(DEBUG) == "1" or not blames_the_user(error, flags):
             raise
         sys.stderr.write(f"vd4rl: {told(error, flags, arguments.renamed)}\n")

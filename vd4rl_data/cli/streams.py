@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,10 +27,21 @@ def discard_output() -> None:
 
 
 @contextmanager
-def logs_on_stderr(*, verbose: bool) -> Generator[None]:
-    """Show the library's log on standard error: warnings, or with ``verbose`` every step."""
+def logs_on_stderr(*, verbose: bool, speak: Callable[[str], str] = str) -> Generator[None]:
+    """Show the library's log on standard error: warnings, or with ``verbose`` every step.
+
+    Args:
+        verbose: show every step.
+        speak: turns the library's words into the command's.
+    """
+
+    class Spoken(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return speak(super().format(record))
+
     logger = logging.getLogger("vd4rl_data")
     handler = logging.StreamHandler()
+    handler.setFormatter(Spoken())
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO if verbose else logging.WARNING)

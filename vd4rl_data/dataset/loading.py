@@ -10,6 +10,7 @@ from typing import Any, Final
 import gymnasium
 from gymnasium.vector import VectorEnv
 
+from vd4rl_data.arguments import checked_path
 from vd4rl_data.dataset.composite import composed_provenance
 from vd4rl_data.dataset.dataset import Dataset
 from vd4rl_data.dataset.locate import (
@@ -75,10 +76,11 @@ def load_dataset(
         NoSpaceError: the disk is too small for what has to be fetched.
         CorruptFileError, DatasetFormatError: a file is damaged or is not what it should be.
         OutputExistsError: (materialize) the file that is there was made of other parts.
-        TypeError, ValueError: a bad ``source``, ``max_episodes`` or ``fraction``.
+        InvalidArgumentError, ValueError: a bad ``source``, ``root``, ``max_episodes`` or
+            ``fraction``.
         TransferError, OfflineError: of a third party's repository that cannot be fetched.
     """
-    folder = None if root is None else Path(root)
+    folder = None if root is None else checked_path("root", root)
     if isinstance(dataset, Path) or (isinstance(dataset, str) and dataset.endswith(".h5")):
         stored = [open_dataset(Path(dataset))]
         spec = get_dataset_spec(stored[0].manifest.dataset_id)

@@ -83,7 +83,7 @@ def search_local(spec: DatasetSpec, source: str, root: Path | None) -> Search:
         ValueError: the source is not one of :data:`SOURCES`.
         CorruptFileError, DatasetFormatError: a file is damaged.
     """
-    if source not in SOURCES:
+    if str(source) not in SOURCES:
         raise ValueError(f"source: expected {', '.join(SOURCES)} or hf://USER/NAME, got {source!r}")
     best: tuple[int, StoredDataset] | None = None
     passed_over: list[str] = []

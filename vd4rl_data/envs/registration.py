@@ -142,9 +142,9 @@ def find_env_specs(env_or_id: EnvOrId, evaluation: str | None = None) -> list[En
         return [spec]
     if evaluation is None and "member" in spec.kwargs:
         return [spec]
-    name = evaluation or spec.kwargs.get("evaluation", ORIGINAL)
+    name = spec.kwargs.get("evaluation", ORIGINAL) if evaluation is None else evaluation
     evaluations = spec.kwargs["evaluations"]
-    if name not in evaluations:
+    if not isinstance(name, str) or name not in evaluations:
         raise ValueError(
             f"evaluation: expected one of {', '.join(evaluations)} ({spec.id}), got {name!r}"
         )

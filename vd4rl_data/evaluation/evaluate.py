@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vd4rl_data import seeding
-from vd4rl_data.arguments import checked_count
+from vd4rl_data.arguments import checked_count, shown
 from vd4rl_data.envs.lanes import LaneStep, LocalLanes, Start, WorkerLanes, open_lanes
 from vd4rl_data.envs.registration import EnvOrId, find_env_specs
+from vd4rl_data.errors import InvalidArgumentError
 from vd4rl_data.evaluation.policy import ActionTrace, Evaluation, Policy
 from vd4rl_data.simulators.actions import checked_actions, to_array
 
@@ -67,14 +68,19 @@ def evaluate(
             take turns: episode i is played in environment i modulo their number.
 
     Raises:
-        TypeError: a count or the seed is not an integer.
-        ValueError: a count is below 1, the seed is below 0, the spaces of the environment are not
-            frames and [-1, 1], there is no such evaluation, or the policy wants a state and the
-            environment has none.
+        InvalidArgumentError: the policy cannot be called, a count or the seed is not an integer, a
+            count is below 1, or the seed below 0.
+        ValueError: the spaces of the environment are not frames and [-1, 1], there is no such
+            evaluation, or the policy wants a state and the environment has none.
         InvalidActionError: the policy returned anything other than finite (B, A) in [-1, 1].
         WorkerError: a worker process raised an error or died; the message has its traceback.
         InvalidIdError, UnknownDatasetError: as in :func:`vd4rl_data.envs.find_env_spec`.
     """
+    if isinstance(policy, type) or not callable(policy):
+        raise InvalidArgumentError(
+            "policy: expected a callable from frames (B, K, H, W, 3) to actions (B, A), got"
+            f" {shown(policy)}"
+        )
     episodes = checked_count("episodes", episodes)
     frame_stack = checked_count("frame_stack", frame_stack)
     workers = checked_count("workers", workers)
@@ -133,9 +139,9 @@ class _Group:
         records = [_Record(start) for start in starts]
         stacks = np.zeros(self._shape, dtype=np.uint8)
         states: dict[int, NDArray[np.float32] | None] = {}
-        for lane, shown in lanes.reset(dict(enumerate(starts))).items():
-            stacks[lane] = shown.observation  # repeated K times
-            states[lane] = shown.state
+        for lane, seen in lanes.reset(dict(enumerate(starts))).items():
+            stacks[lane] = seen.observation  # repeated K times
+            states[lane] = seen.state
         reset = getattr(self._policy, "reset", None)
         if reset is not None:
             reset(self._shape[0])

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 from numpy.typing import ArrayLike, NDArray
 
+from vd4rl_data.arguments import check_type
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.scores import EpisodeSummary, normalized_score, score
 from vd4rl_data.spec import DatasetSpec, ReturnScore, SuccessScore
@@ -77,10 +78,12 @@ class Evaluation:
         """Normalized scores, float64 (E,), on a dataset's scale; papers print 100 times this.
 
         Raises:
+            InvalidArgumentError: it is neither an id nor a specification.
             UnknownDatasetError: the id is not in the catalog.
             NoScoreError: the dataset has no score, or it needs successes that were not reported.
         """
         spec = get_dataset_spec(dataset) if isinstance(dataset, str) else dataset
+        check_type("dataset", spec, DatasetSpec)
         if isinstance(spec.score, ReturnScore):
             return np.asarray(normalized_score(spec, self.returns), dtype=np.float64)
         found = [score(spec, summary) for summary in self.summaries(spec)]

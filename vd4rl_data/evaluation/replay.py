@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float64
 
+from vd4rl_data.arguments import check_type, checked_count, shown
 from vd4rl_data.envs.registration import EnvOrId, find_env_spec, find_environments
-from vd4rl_data.errors import InvalidTraceError
+from vd4rl_data.errors import InvalidArgumentError, InvalidTraceError
 from vd4rl_data.evaluation.policy import ActionTrace
 from vd4rl_data.scores import EpisodeSummary
 from vd4rl_data.simulators import Simulation
@@ -31,6 +33,7 @@ def replay(
         versions.
 
     Raises:
+        InvalidArgumentError: the traces are not :class:`ActionTrace`, or one has no sound seed.
         InvalidTraceError: a trace is shorter or longer than its episode.
         InvalidActionError: a trace has actions of a wrong shape or outside [-1, 1].
         ValueError: the environment is not one of this package, has other wrappers, or has no such
@@ -48,6 +51,7 @@ def replay_summaries(
 
     Raises the same errors as :func:`replay`.
     """
+    recorded = _checked(traces)
     environments = find_environments(env_or_id, evaluation)
     limit = find_env_spec(env_or_id).max_episode_steps
     found: list[EpisodeSummary] = []
@@ -56,7 +60,7 @@ def replay_summaries(
             stack.enter_context(contextlib.closing(Simulation(environment.task)))
             for environment in environments
         ]
-        for number, trace in enumerate(traces):
+        for number, trace in enumerate(recorded):
             where = f"trace {number}"
             if not 0 <= trace.member < len(simulations):
                 raise InvalidTraceError(
@@ -64,6 +68,20 @@ def replay_summaries(
                 )
             simulation = simulations[trace.member]
             found.append(_replay(simulation, trace, limit or simulation.task.time_steps, where))
+    return found
+
+
+def _checked(traces: object) -> list[ActionTrace]:
+    if isinstance(traces, str | Mapping) or not isinstance(traces, Iterable):
+        raise InvalidArgumentError(f"traces: expected a list of ActionTrace, got {shown(traces)}")
+    found = list(cast("Iterable[ActionTrace]", traces))
+    for number, trace in enumerate(found):
+        where = f"traces[{number}]"
+        check_type(where, trace, ActionTrace)
+        checked_count(f"{where}.seed", trace.seed, least=0)
+        checked_count(f"{where}.member", trace.member, least=0)
+        if np.ndim(trace.actions) != 2:
+            raise InvalidTraceError(f"{where}: expected actions (T, A), got {shown(trace.actions)}")
     return found
 
 

@@ -20,10 +20,10 @@ from vd4rl_data.results.shapes import (
     String,
     object_shape,
 )
+from vd4rl_data.results.text import show
 
 _INVALID: Final = object()
 _MOST_PROBLEMS: Final = 50
-_SHOWN: Final = 60  # characters of a wrong value in a message
 
 JSON_TYPES: Final[dict[type[Any], str]] = {
     dict: "an object",
@@ -70,12 +70,6 @@ def decode(dataclass_type: type[Any], value: Any, problems: Problems) -> Any:
     """
     decoded = _decode(object_shape(dataclass_type), value, "", problems)
     return None if problems else decoded
-
-
-def show(value: Any) -> str:
-    """A short, printable form of any value."""
-    text = ascii(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _decode(shape: Shape, value: Any, path: str, problems: Problems) -> Any:

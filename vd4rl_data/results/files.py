@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from vd4rl_data.errors import InvalidResultError, OutputExistsError
+from vd4rl_data.arguments import check_type, checked_path
+from vd4rl_data.errors import InvalidArgumentError, InvalidResultError, OutputExistsError
 from vd4rl_data.results.decode import Problems, decode
+from vd4rl_data.results.given import plain
 from vd4rl_data.results.model import RunResult
-from vd4rl_data.results.plain import plain
 from vd4rl_data.results.text import MAX_BYTES, StrictJsonError, parse_json
 from vd4rl_data.results.traces import MAX_BYTES as MAX_TRACE_BYTES
+from vd4rl_data.results.traces import SUFFIX as TRACES_SUFFIX
 from vd4rl_data.results.traces import find_trace_problems, traces_path
 from vd4rl_data.results.validate import find_contradictions
+
+AnyPath = str | PathLike[str]
 
 RECEIPT_SUFFIX: Final = ".replayed.json"
 """What a file ends in that notes a replay of the result beside it; it is no result itself."""
@@ -34,19 +38,22 @@ def parse_result(data: bytes, where: str = "the text") -> RunResult:
         where: names it in messages.
 
     Raises:
+        InvalidArgumentError: the data are not bytes.
         InvalidResultError: it breaks the schema or contradicts itself; every finding is listed.
     """
+    check_type("data", data, bytes)
     try:
-        return check_document(parse_json(data), where)
+        document = parse_json(data)
     except StrictJsonError as error:
         raise InvalidResultError(where, (str(error),)) from None
+    return check_document(document, where)
 
 
-def check_document(document: Any, where: str) -> RunResult:
-    """Make a result of objects, lists, texts and numbers, as :mod:`json` reads them.
+def check_document(document: object, where: str) -> RunResult:
+    """The result that a parsed file says.
 
     Args:
-        document: the content of a result file.
+        document: as :mod:`json` reads it.
         where: names it in messages.
 
     Raises:
@@ -64,13 +71,21 @@ def check_document(document: Any, where: str) -> RunResult:
 def format_result(result: RunResult) -> bytes:
     """The bytes of a result file; the inverse of :func:`parse_result`, the same for equal results.
 
+    Args:
+        result: what to write; numpy's numbers in it are written as Python's.
+
     Raises:
+        InvalidArgumentError: it is something else, or holds what has no form in JSON.
         InvalidResultError: the result could not be read back.
     """
-    text = json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=True)
-    text = _SHORT_LISTS.sub(_on_one_line, text)
-    data = f"{text}\n".encode(errors="surrogatepass")
-    parse_result(data, "the result")
+    check_type("result", result, RunResult)
+    document = plain(result)
+    check_document(document, "the result")
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    data = f"{_SHORT_LISTS.sub(_on_one_line, text)}\n".encode()
+    if len(data) > MAX_BYTES:
+        problem = f"expected a file of at most {MAX_BYTES:,} bytes, got {len(data):,}"
+        raise InvalidResultError("the result", (problem,))
     return data
 
 
@@ -92,30 +107,42 @@ def read_bounded(path: Path, limit: int) -> bytes:
     return data
 
 
-def read_result(path: Path | str) -> RunResult:
+def read_result(path: AnyPath) -> RunResult:
     """Read a result file.
 
     Raises:
+        InvalidArgumentError: the path is none.
         InvalidResultError: see :func:`parse_result`.
         OSError: the file cannot be read.
     """
-    path = Path(path)
+    path = checked_path("path", path)
     return parse_result(read_bounded(path, MAX_BYTES), str(path))
 
 
-def result_paths(folder: Path) -> list[Path]:
-    """Every result file below a folder, sorted; notes of replays, which lie beside, are none."""
-    return sorted(path for path in folder.rglob("*.json") if not path.name.endswith(RECEIPT_SUFFIX))
-
-
-def read_traces(path: Path | str, result: RunResult) -> bytes:
-    """Read the action traces beside a result file.
+def result_paths(folder: AnyPath) -> list[Path]:
+    """Every result file below a folder, sorted; notes of replays, which lie beside, are none.
 
     Raises:
+        InvalidArgumentError: the folder is no path.
+    """
+    found = checked_path("folder", folder).rglob("*.json")
+    return sorted(path for path in found if not path.name.endswith(RECEIPT_SUFFIX))
+
+
+def read_traces(path: AnyPath, result: RunResult) -> bytes:
+    """Read the action traces beside a result file.
+
+    Args:
+        path: of the result file.
+        result: what it says.
+
+    Raises:
+        InvalidArgumentError: one of the two is something else.
         InvalidResultError: size or hash are not those that the result says.
         OSError: the file cannot be read.
     """
-    path = traces_path(Path(path))
+    check_type("result", result, RunResult)
+    path = traces_path(checked_path("path", path))
     data = read_bounded(path, MAX_TRACE_BYTES)
     if problems := find_trace_problems(result, data):
         raise InvalidResultError(str(path), tuple(problems))
@@ -123,28 +150,33 @@ def read_traces(path: Path | str, result: RunResult) -> bytes:
 
 
 def write_result(
-    path: Path | str,
-    result: RunResult,
-    actions: bytes | None = None,
-    *,
-    replace: bool = False,
+    path: AnyPath, result: RunResult, actions: bytes | None = None, *, replace: bool = False
 ) -> Path:
-    """Write a result file and, if there are any, its traces beside it.
+    """Write a result file and, if there are any, its traces beside it; each whole or not at all.
 
     Args:
         path: of the result.
         result: what to write.
-        actions: the bytes of its traces.
+        actions: the bytes of its traces, if it has any.
         replace: put both in the place of those that are there.
 
     Raises:
+        InvalidArgumentError: the path is none or has the suffix of traces, or the others are no
+            result and no bytes.
         InvalidResultError: the result is not valid, or the actions are not those it speaks of.
         OutputExistsError: one of the files is there, and ``replace`` was not asked for.
+        FileNotFoundError: there is no such folder.
     """
-    path = Path(path)
+    path = checked_path("path", path)
+    if path.suffix == TRACES_SUFFIX:
+        raise InvalidArgumentError(
+            f"path: expected another suffix, e.g. .json, got {path.name}, as its actions are called"
+        )
+    if actions is not None:
+        check_type("actions", actions, bytes)
     data = format_result(result)
-    if result.traces is not None:
-        problems = find_trace_problems(result, b"" if actions is None else actions)
+    if actions is not None or result.traces is not None:
+        problems = find_trace_problems(result, actions or b"")
         if problems:
             raise InvalidResultError(str(path), tuple(problems))
     for present in (path, traces_path(path)):
@@ -152,27 +184,27 @@ def write_result(
             raise OutputExistsError(
                 f"{present} is already there; remove it, write elsewhere, or say replace=True"
             )
-    if result.traces is not None and actions is not None:
-        _write_whole(traces_path(path), actions)
-    else:
+    if actions is None:
         traces_path(path).unlink(missing_ok=True)  # those of the result that is replaced
-    _write_whole(path, data)
+    else:
+        _write(traces_path(path), actions)
+    _write(path, data)
     return path
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """A file that is there has all of its bytes, whenever the process ends."""
-    written = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        written.write_bytes(data)
-        written.replace(path)
-    finally:
-        written.unlink(missing_ok=True)
 
 
 def result_sha256(data: bytes) -> str:
     """The hash that a result file is known by."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.incomplete")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _on_one_line(match: re.Match[Any]) -> str:

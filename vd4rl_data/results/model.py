@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, cast
 
+from vd4rl_data.arguments import check_type
 from vd4rl_data.results.curves import CurvePoint, OnlinePoint
 from vd4rl_data.results.fields import (
     ABSENT,
@@ -249,7 +250,12 @@ class Data:
 
     @classmethod
     def of(cls, dataset: TrainedOn) -> Data:
-        """What is to be said of a dataset that :func:`vd4rl_data.load_dataset` returned."""
+        """What is to be said of a dataset that :func:`vd4rl_data.load_dataset` returned.
+
+        Raises:
+            InvalidArgumentError: it is something else.
+        """
+        check_type("dataset", dataset, TrainedOn)
         origins = {manifest.origin for manifest in dataset.manifests}
         origin = origins.pop() if len(origins) == 1 else "other"
         hashes = tuple(manifest.content_sha256 for manifest in dataset.manifests)

@@ -5,30 +5,38 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
-from typing import (
-    Any,
-    Final,
-    Literal,
-    Protocol,
-    SupportsFloat,
-    cast,
-    runtime_checkable,
-)
+from typing import Any, Final, Literal, Protocol, SupportsFloat, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vd4rl_data.errors import InvalidResultError
+from vd4rl_data.arguments import checked_count, shown
+from vd4rl_data.errors import InvalidArgumentError
 from vd4rl_data.ids import benchmark_of, parse_id
 from vd4rl_data.registry import BENCHMARKS
-from vd4rl_data.results.curves import OnlinePoint
-from vd4rl_data.results.files import check_document, write_result
-from vd4rl_data.results.model import Algorithm, Data, Environment, RunResult, TrainedOn
+from vd4rl_data.results.files import check_document, format_result, write_result
+from vd4rl_data.results.given import (
+    given_by_seed,
+    given_curves,
+    given_data,
+    given_returns,
+    given_runs,
+    plain,
+)
+from vd4rl_data.results.model import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    Algorithm,
+    Data,
+    Environment,
+    Run,
+    RunResult,
+    TrainedOn,
+)
 from vd4rl_data.results.model import Protocol as RunProtocol
-from vd4rl_data.results.plain import plain, shown
 from vd4rl_data.results.traces import pack_actions
-from vd4rl_data.results.validate import HOW_TO_SAY_DATA
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
 from vd4rl_data.spec import SuccessScore
 from vd4rl_data.version import __version__, versions_of
@@ -38,7 +46,11 @@ _PACKAGES: Final = ("numpy", "torch", "mujoco", "dm_control", "gymnasium")
 
 @runtime_checkable
 class Evaluated(Protocol):
-    """What :func:`vd4rl_data.evaluate` returns."""
+    """What :func:`vd4rl_data.evaluate` returns.
+
+    It may also have ``successes`` and ``final_successes``, one per episode: whether the task was
+    ever solved, and whether it was at the last time step.
+    """
 
     @property
     def returns(self) -> NDArray[np.float64]:
@@ -47,7 +59,7 @@ class Evaluated(Protocol):
 
     @property
     def traces(self) -> Sequence[Any]:
-        """One :class:`vd4rl_data.evaluation.ActionTrace` per episode."""
+        """One :class:`vd4rl_data.evaluation.ActionTrace` per episode, or none at all."""
         ...
 
 
@@ -58,7 +70,7 @@ class Submission:
     result: RunResult
     actions: bytes | None
 
-    def write(self, path: Path | str, *, replace: bool = False) -> Path:
+    def write(self, path: str | PathLike[str], *, replace: bool = False) -> Path:
         """Write both beside each other; returns the path of the result.
 
         Args:
@@ -66,8 +78,10 @@ class Submission:
             replace: put both in the place of those that are there.
 
         Raises:
+            InvalidArgumentError: the path is none.
             InvalidResultError: the result contradicts itself.
             OutputExistsError: one of them is there, and ``replace`` was not asked for.
+            FileNotFoundError: there is no such folder.
         """
         return write_result(path, self.result, self.actions, replace=replace)
 
@@ -75,7 +89,7 @@ class Submission:
 def make_submission(
     algorithm: str | Algorithm | Mapping[str, Any],
     dataset_id: str,
-    runs: Mapping[Any, Evaluated | ArrayLike],
+    runs: Mapping[Any, Evaluated | Run | ArrayLike],
     protocol: RunProtocol | Mapping[str, Any],
     *,
     environment: Environment = "original",
@@ -90,179 +104,154 @@ def make_submission(
 ) -> Submission:
     """Make a submission of what was measured.
 
-    Numbers may be Python's, numpy's, torch's or JAX's; records may be dictionaries with the names
-    of their fields.
+    Everything is checked here, as strangers' files are. Numbers and arrays of numpy, torch and JAX
+    are as good as Python's, and mappings with the right names as good as the classes of
+    :mod:`vd4rl_data.results.model`.
 
     Args:
-        algorithm: its name, or all about it.
+        algorithm: its name, or all about it (:class:`Algorithm`).
         dataset_id: what was trained on, e.g. ``VD4RL/walker_walk-medium-64px-v0``.
-        runs: training seed → its final evaluation (as :func:`vd4rl_data.evaluate` returns it, whose
-            actions become traces) or its raw returns (E,).
-        protocol: how; ``seeds`` and ``episodes`` are filled in.
-        environment: where.
-        curves: training seed → evaluations on the way: (gradient step, mean return) pairs of
-            offline training; then, for track ``offline_to_online``, :class:`OnlinePoint` from the
-            offline point (0) to the end of the budget, ``protocol.environment_steps``.
-        successes: training seed → success of each episode (E,), from 0 to 1, as the benchmark
-            counts it. Evaluations tell it by themselves, where it is yes or no.
-        kind: ``reproduced`` is for this project's reference implementations.
+        runs: a mapping from training seed to its final evaluation (as :func:`vd4rl_data.evaluate`
+            returns it, whose actions become traces, and whose successes are kept), to its raw
+            returns (E,), or to a :class:`Run`.
+        protocol: how (:class:`Protocol`); ``seeds`` and ``episodes`` are filled in.
+        environment: where; a name of :data:`vd4rl_data.results.model.Environment`.
+        curves: a mapping from training seed to evaluations on the way: (gradient step, mean return)
+            pairs of offline training; then, for track ``offline_to_online``, :class:`OnlinePoint`
+            from the offline point (0) to the end of the budget, ``protocol.environment_steps``.
+        successes: a mapping from training seed to the success of each episode (E,), from 0 to 1, as
+            the benchmark counts it. Evaluations tell it by themselves, where it is yes or no.
+        kind: ``submitted``; the leaderboard takes ``reproduced`` from this project's maintainers.
         data: what was trained on: what :func:`vd4rl_data.load_dataset` returned, whose manifest
-            holds origin and content hash (``vd4rl info ID`` prints both), or a :class:`Data`.
+            holds origin and content hash. Without it at hand, ``vd4rl info ID`` prints both
+            (``content SHA-256``): ``Data(origin="official", content_sha256="...")``, or
+            ``part_sha256s`` for a dataset made of parts.
         hardware: in words.
         wall_clock_seconds: of all runs together.
-        hyperparameters: flat: a name and a value, or a list of values.
-        about: further fields of it, e.g. ``submitter``.
+        hyperparameters: a mapping from name to a number, text, boolean, ``None``, or a flat list
+            of these; paths and dates become text.
+        about: further fields of the result: ``submitter``, ``date``, ``license``, ``note``,
+            ``unusual``.
 
     Raises:
+        InvalidArgumentError: an argument is something else; the message begins with its name.
         InvalidIdError: the id is none.
-        InvalidResultError: an argument is of the wrong kind, or the result contradicts itself, e.g.
-            by runs of different lengths; every finding is listed by its place in the result.
+        InvalidResultError: a value is not what its field holds, or the result contradicts itself,
+            e.g. by runs of different lengths; every finding is listed.
     """
     dataset = parse_id(dataset_id)
     benchmark = str(benchmark_of(dataset))
-    measured = _by_seed("runs", runs, "evaluation or returns, e.g. {0: evaluate(...)}")
-    points = _by_seed("curves", curves, "(step, mean return) pairs", measured)
-    counted = _by_seed("successes", successes, "success of each episode", measured)
-    made: list[dict[str, Any]] = []
-    traced: list[NDArray[np.float32]] = []
-    for seed, run in measured.items():
-        where = f"runs[{seed!r}]"
-        actions = [trace.actions for trace in run.traces] if isinstance(run, Evaluated) else []
-        solved = _successes(benchmark, run, counted.get(seed))
-        made.append(
-            {
-                "seed": seed,
-                **_episodes(run, where),
-                **_curves(points.get(seed, ()), f"curves[{seed!r}]"),
-                **({} if solved is None else {"successes": solved}),
-            }
-        )
-        traced.extend(actions)
-    actions = pack_actions(traced) if traced else None
+    given = given_runs(runs)
+    on_the_way = {
+        seed: given_curves(f"curves[{seed}]", found)
+        for seed, found in given_by_seed("curves", curves, given).items()
+    }
+    told = given_by_seed("successes", successes, given)
+    made = [_run(seed, run, benchmark) for seed, run in given.items()]
+    for run, _ in made:
+        run.update(on_the_way.get(run["seed"], {}))
+        if run["seed"] in told:
+            run["successes"] = told[run["seed"]]
+    actions, traces = _traces([trace for _, traced in made for trace in traced])
     document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
         "algorithm": {"name": algorithm} if isinstance(algorithm, str) else algorithm,
         "benchmark": benchmark,
         "image_size": dataset.size,
         "kind": kind,
-        "protocol": _protocol(protocol, made),
-        "evaluations": [{"environment": environment, "runs": made}],
-        "data": _data(data),
+        "protocol": _protocol(protocol, [run for run, _ in made]),
+        "evaluations": [{"environment": environment, "runs": [run for run, _ in made]}],
+        "data": given_data(data),
         "compute": {
             "hardware": hardware,
             "wall_clock_seconds": wall_clock_seconds,
             "versions": {"vd4rl-data": __version__, **versions_of(_PACKAGES)},
         },
         "hyperparameters": {} if hyperparameters is None else hyperparameters,
-        "traces": _traces(traced, actions),
-        **about,
+        "traces": traces,
     }
-    return Submission(check_document(plain(document), "the submission"), actions)
+    for name in about:
+        if name in document or name == "published":
+            raise InvalidArgumentError(f"{name}: expected one of the arguments, got a field")
+    result = check_document(plain({**document, **about}), "the submission")
+    format_result(result)  # raises where its file would be too large
+    return Submission(result, actions)
 
 
-def _by_seed(
-    name: str, value: Any, of: str, known: Mapping[Any, Any] | None = None
-) -> dict[int, Any]:
-    """Training seed, as a Python integer, → what is given for it; of known seeds only."""
-    if value is None and known is not None:
-        return {}
-    if not isinstance(value, Mapping):
-        listed = isinstance(value, Iterable) and not isinstance(value, str | bytes)
-        hint = f"; if the seeds were 0, 1, 2, ...: dict(enumerate({name}))" if listed else ""
-        raise _refused(
-            f"{name}: expected a mapping from training seed to {of}, {_got(value)}{hint}"
+def _protocol(protocol: object, runs: Sequence[dict[str, Any]]) -> Any:
+    """With the numbers of runs and episodes."""
+    given = plain(protocol, "protocol")
+    if not isinstance(given, dict):
+        raise InvalidArgumentError(
+            "protocol: expected a Protocol(checkpoint=..., online_evaluations=...,"
+            f" hyperparameters_shared=...), got {shown(protocol)}"
         )
-    found = {_seed(key, name): item for key, item in cast("Mapping[Any, Any]", value).items()}
-    unknown = [seed for seed in found if known is not None and seed not in known]
-    if known is not None and unknown:
-        raise _refused(f"{name}: expected training seeds of runs, {[*known]}, got {unknown}")
+    filled_in = {"seeds": len(runs), "episodes": len(runs[0]["returns"])}
+    return {"version": EVALUATION_PROTOCOL, **cast("dict[str, Any]", given), **filled_in}
+
+
+def _run(seed: int, run: Any, benchmark: str) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
+    """One run as a file holds it, and the actions of its episodes, each (T, A)."""
+    where = f"runs[{seed}]"
+    if isinstance(run, Run):
+        if run.seed != seed or run.lengths is not None:
+            raise InvalidArgumentError(
+                f"{where}: expected a Run of this seed without lengths, got seed {run.seed};"
+                " an evaluation brings lengths and actions together"
+            )
+        return plain(run, where), []
+    if isinstance(run, type) or not isinstance(run, Evaluated):
+        return {"seed": seed, "returns": given_returns(run, where)}, []
+    made: dict[str, Any] = {"seed": seed, "returns": given_returns(run.returns, where)}
+    successes = _successes(run, benchmark)
+    if successes is not None:
+        made["successes"] = np.asarray(successes, dtype=np.float64).ravel().tolist()
+    actions = _actions(run, len(made["returns"]), where)
+    if actions:
+        made["episode_seeds"] = [
+            checked_count(f"{where}.traces[{i}].seed", trace.seed, least=0)
+            for i, trace in enumerate(run.traces)
+        ]
+        made["lengths"] = [len(episode) for episode in actions]
+    return made, actions
+
+
+def _successes(run: Evaluated, benchmark: str) -> Any:
+    """What an evaluation tells of what the benchmark counts; ``None`` for nothing."""
+    row = BENCHMARKS.get(benchmark)
+    if row is None or not isinstance(row.score, SuccessScore):
+        return None
+    return getattr(run, "final_successes" if row.score.when == "last" else "successes", None)
+
+
+def _actions(run: Evaluated, episodes: int, where: str) -> list[NDArray[np.float32]]:
+    found: list[NDArray[np.float32]] = []
+    for i, trace in enumerate(run.traces):
+        given = np.asarray(trace.actions)
+        actions = given.astype(np.float32) if given.dtype.kind == "f" else np.zeros(0, np.float32)
+        if actions.ndim != 2 or not np.array_equal(actions, given):
+            raise InvalidArgumentError(
+                f"{where}.traces[{i}]: expected actions float32 (T, A), as the simulator got them,"
+                f" got {given.dtype} {given.shape}"
+            )
+        found.append(actions)
+    if found and len(found) != episodes:
+        raise InvalidArgumentError(
+            f"{where}: expected one trace per episode, {episodes}, got {len(found)}; give the"
+            " returns alone if there are no traces"
+        )
     return found
 
 
-def _seed(key: Any, name: str) -> int:
-    seed = plain(key, name)
-    if type(seed) is not int:
-        raise _refused(f"{name}: expected training seeds as whole numbers, {_got(key)}")
-    return seed
-
-
-def _episodes(run: Any, where: str) -> dict[str, Any]:
-    """What is known of a run's episodes, by the names of the fields."""
-    if not isinstance(run, Evaluated):
-        returns = plain(run, where)
-        if not isinstance(returns, list):
-            raise _refused(f"{where}: expected an evaluation or returns (E,), {_got(run)}")
-        return {"returns": returns}
-    known: dict[str, Any] = {"returns": plain(run.returns, where)}
-    if run.traces:
-        known["episode_seeds"] = [trace.seed for trace in run.traces]
-        known["lengths"] = [len(trace.actions) for trace in run.traces]
-    return known
-
-
-def _curves(points: Any, where: str) -> dict[str, Any]:
-    """The two curves of a run, by the names of their fields."""
-    if not isinstance(points, Iterable) or isinstance(points, str | bytes | Mapping):
-        raise _refused(f"{where}: expected (step, mean return) pairs, {_got(points)}")
-    offline: list[Any] = []
-    online: list[Any] = []
-    for i, point in enumerate(cast("Iterable[Any]", points)):
-        if isinstance(point, OnlinePoint):
-            online.append(point)
-            continue
-        pair = plain(point, f"{where}[{i}]")
-        if isinstance(pair, list) and len(cast("list[Any]", pair)) == 2:
-            step, mean = cast("list[Any]", pair)
-            pair = {"step": step, "mean_return": mean}
-        if not isinstance(pair, dict):
-            raise _refused(f"{where}[{i}]: expected (step, mean return), {_got(point)}")
-        offline.append(pair)
-    return {"curve": offline, "online_curve": online}
-
-
-def _successes(benchmark: str, run: Any, given: Any) -> Any:
-    """Success of each episode: as given, else as an evaluation tells what the benchmark counts."""
-    row = BENCHMARKS.get(benchmark)
-    if given is None and row is not None and isinstance(row.score, SuccessScore):
-        name = "final_successes" if row.score.when == "last" else "successes"
-        given = getattr(run, name, None)
-    said = plain(given, "successes")
-    if not isinstance(said, list):
-        return said
-    listed = cast("list[Any]", said)
-    return [float(value) if type(value) is bool else value for value in listed]
-
-
-def _protocol(protocol: Any, runs: Sequence[Mapping[str, Any]]) -> Any:
-    """With the numbers of runs and episodes filled in."""
-    said = plain(protocol, "protocol")
-    if isinstance(said, dict):
-        said = {"version": EVALUATION_PROTOCOL, **cast("dict[str, Any]", said)}
-        said |= {"seeds": len(runs) or None, "episodes": len(runs[0]["returns"]) if runs else None}
-    return cast("Any", said)
-
-
-def _data(data: Any) -> Any:
-    """What was trained on, as the result says it."""
-    if data is None or isinstance(data, Data | Mapping):
-        return cast("Any", data)
-    if isinstance(data, type) or not isinstance(data, TrainedOn):
-        expected = "a dataset that load_dataset returned, or Data(origin=..., content_sha256=...)"
-        raise _refused(f"data: expected {expected}, {_got(data)}; {HOW_TO_SAY_DATA}")
-    return Data.of(data)
-
-
-def _traces(
-    episodes: Sequence[NDArray[np.float32]], actions: bytes | None
-) -> dict[str, Any] | None:
-    if actions is None:
-        return None
-    size = episodes[0].shape[1]
-    return {"sha256": hashlib.sha256(actions).hexdigest(), "action_size": size}
-
-
-def _refused(problem: str) -> InvalidResultError:
-    return InvalidResultError("the submission", (problem,))
-
-
-def _got(value: object) -> str:
-    return f"got {shown(value)}"
+def _traces(episodes: Sequence[NDArray[np.float32]]) -> tuple[bytes | None, dict[str, Any] | None]:
+    """The bytes of a trace file, and what a result says of it."""
+    if not episodes:
+        return None, None
+    sizes = {episode.shape[1] for episode in episodes}
+    if len(sizes) > 1:
+        raise InvalidArgumentError(
+            f"runs: expected actions of one size, got {sorted(sizes)} dimensions"
+        )
+    actions = pack_actions(episodes)
+    return actions, {"sha256": hashlib.sha256(actions).hexdigest(), "action_size": sizes.pop()}

@@ -8,12 +8,11 @@ import re
 from collections import Counter
 from typing import Any, Final
 
-from vd4rl_data.results.decode import show
-
 MAX_BYTES: Final = 4 << 20
 """Size limit of a result file."""
 
 MAX_DEPTH: Final = 12
+_SHOWN: Final = 60  # characters of a wrong value in a message
 _LONGEST_NUMBER: Final = 40  # digits; seventeen are enough for any float64
 # Strings, also unfinished ones, are swallowed without backtracking: linear in any input.
 _TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
@@ -21,6 +20,12 @@ _TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 class StrictJsonError(ValueError):
     """The bytes are not JSON that all readers agree on."""
+
+
+def show(value: Any) -> str:
+    """A short, printable form of any value."""
+    text = ascii(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def parse_json(data: bytes) -> Any:

@@ -33,7 +33,7 @@ class EpisodeTrace:
     Attributes:
         environment, run_seed, episode: its place in the result.
         episode_seed: what the environment is reset with.
-        claimed_return: the return that the result claims.
+        claimed_return, claimed_success: what the result claims; ``None`` for no success told.
         actions: float32 (T, A).
     """
 
@@ -42,6 +42,7 @@ class EpisodeTrace:
     episode: int
     episode_seed: int
     claimed_return: float
+    claimed_success: float | None
     actions: Float32[np.ndarray, "T A"]
 
 
@@ -98,6 +99,7 @@ def unpack_actions(result: RunResult, data: bytes) -> Iterator[EpisodeTrace]:
                 episode=i,
                 episode_seed=(run.episode_seeds or ())[i],
                 claimed_return=run.returns[i],
+                claimed_success=None if run.successes is None else run.successes[i],
                 actions=rows[start : start + length],
             )
             start += length

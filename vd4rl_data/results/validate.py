@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -18,6 +19,8 @@ HOW_TO_SAY_DATA: Final = (
 )
 """How to give :class:`vd4rl_data.results.Data`, for messages."""
 
+_FEW_DIGITS: Final = 8
+_EQUAL_DIGITS: Final = re.compile(r"(.)\1{13}")
 _NOTHING: Final = hashlib.sha256().hexdigest()
 
 
@@ -45,8 +48,13 @@ def _identity(result: RunResult) -> Iterator[str]:
 
 
 def is_placeholder(sha256: str) -> bool:
-    """Whether a text of 64 digits repeats a shorter one, zeros for example, as no hash does."""
-    return sha256 in (sha256 + sha256)[1:-1] or sha256 == _NOTHING
+    """Whether 64 digits are those of no data: a repeated text, or few or equal ones, as in 0...01.
+
+    One hash in 10^15 has so few different digits, or so many equal ones in a row.
+    """
+    repeated = sha256 in (sha256 + sha256)[1:-1]
+    few = len(set(sha256)) <= _FEW_DIGITS or _EQUAL_DIGITS.search(sha256) is not None
+    return repeated or few or sha256 == _NOTHING
 
 
 def _data(data: Data | None) -> Iterator[str]:
