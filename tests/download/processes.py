@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.forkserver
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,11 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["pytest", "tests.download.authors.conftest"])
 
 
+def start_server() -> None:
+    """Start the process that forks them: its environment is today's, for all of its children."""
+    multiprocessing.forkserver.ensure_running()
+
+
 class Child:
     """A process that calls a function."""
 
@@ -29,6 +36,12 @@ class Child:
         """What the function returned, as text, or ``Type: message`` of our error."""
         self._process.join(60)
         return self._outcome.read_text()
+
+    def until(self, reached: Callable[[], bool]) -> None:
+        """Wait for what happens while it runs; fails if it ends before that."""
+        while not reached():
+            assert self._process.is_alive() or reached(), f"it ended first: {self.wait()}"
+            time.sleep(0.002)
 
     def kill(self) -> bool:
         """``kill -9``; returns whether it had not ended by itself."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 
 import pytest
@@ -28,8 +27,7 @@ def test_a_kill_costs_eight_megabytes_at_most(
     with children(tmp_path) as start:
         for megabytes in (4, 12):
             child = start(*work)
-            while _arrived(folder) < megabytes * MEGABYTE:
-                time.sleep(0.002)
+            child.until(lambda: _arrived(folder) >= megabytes * MEGABYTE)  # noqa: B023
             kills += child.kill()
         start(*work).wait()
     assert_whole(folder, files)

@@ -33,6 +33,10 @@ def _total(acquire: Acquire, name: str) -> int:
     return sum(len(acquire.files.files[f.path]) for f in acquire.files.sources[name].files)
 
 
+def _sent(server: Any) -> int:
+    return sum(one.bytes_sent for one in list(server.begun))
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_kills_cost_at_most_what_is_in_flight(
     acquire: Acquire, server: Any, spawn: Any, name: str
@@ -41,8 +45,7 @@ def test_kills_cost_at_most_what_is_in_flight(
     path, kills, total = acquire.root / "public" / f"{name}.h5", 0, _total(acquire, name)
     for share in (0.1, 0.4, 0.7):
         child = spawn(name, server.url, workers=WORKERS, in_flight=IN_FLIGHT)
-        while sum(one.bytes_sent for one in list(server.begun)) < share * total:
-            time.sleep(0.002)
+        child.until(lambda: _sent(server) >= share * total)  # noqa: B023 - called at once
         kills += child.kill()
     assert spawn(name, server.url, workers=WORKERS, in_flight=IN_FLIGHT).wait() == str(path)
     acquire.stored(name)
@@ -67,8 +70,7 @@ def test_who_waits_takes_over_when_the_other_is_killed(
 ) -> None:
     server.slow("npz", 256, 0.004, times=None)
     first = spawn(MEDIUM, server.url, in_flight=IN_FLIGHT)
-    while not server.begun:
-        time.sleep(0.002)
+    first.until(lambda: bool(server.begun))
     second = spawn(MEDIUM, server.url, in_flight=IN_FLIGHT)
     time.sleep(0.1)
     assert first.kill()
