@@ -232,8 +232,8 @@ class TestAFileThatIsThere:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"renderer": "another"}, "drawn by 'another'"),
-            ({"versions": {"mujoco": "2.1.0"}}, "made otherwise.*dm_control: expected"),
+            ({"renderer": "another"}, "rendered by 'another'"),
+            ({"versions": {"mujoco": "2.1.0"}}, "made differently.*dm_control: expected"),
         ],
         ids=["renderer", "versions"],
     )

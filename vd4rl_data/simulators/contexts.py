@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Generator
 from typing import Any
 
+from vd4rl_data.simulators.backends import choose_library
+
 Restore = Callable[[], object]
 
 
@@ -43,12 +45,12 @@ def _find_current() -> tuple[object, Restore]:
 
     Asks only libraries that somebody has loaded; with OSMesa, CGL and WGL, nothing is found.
     """
-    for name, find in (("OpenGL.EGL", _find_egl), ("dm_control._render.glfw_renderer", _find_glfw)):
-        library = sys.modules.get(name)
-        found = find(library) if library is not None else None
-        if found is not None:
-            return found
-    return None, lambda: None
+    egl = sys.modules.get("OpenGL.EGL")
+    glfw = sys.modules.get("dm_control._render.glfw_renderer")
+    found = None if egl is None else _find_egl(egl)
+    if found is None and glfw is not None and choose_library().library == "glfw":  # else it warns
+        found = _find_glfw(glfw)
+    return (None, lambda: None) if found is None else found
 
 
 def _find_egl(egl: Any) -> tuple[object, Restore] | None:
