@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.download.local_hub import LocalHub
-from tests.download.processes import start_server
 from vd4rl_data.download.client import Endpoint, Patience, file_address
 from vd4rl_data.download.fetch import fetch
 from vd4rl_data.download.transfer import RemoteFile
@@ -34,7 +33,6 @@ def client_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> I
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    start_server()
     close_session()
     yield
     close_session()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.forkserver
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from typing import Any
 
 import huggingface_hub.errors
 import huggingface_hub.utils  # noqa: F401 - imported once, before the forks
+from huggingface_hub import constants
 
 from vd4rl_data.errors import Vd4rlError
 
@@ -19,17 +20,14 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["pytest", "tests.download.authors.conftest"])
 
 
-def start_server() -> None:
-    """Start the process that forks them: its environment is today's, for all of its children."""
-    multiprocessing.forkserver.ensure_running()
-
-
 class Child:
     """A process that calls a function."""
 
     def __init__(self, outcome: Path, function: Callable[..., Any], *arguments: Any) -> None:
         self._outcome = outcome
-        self._process = _CONTEXT.Process(target=_call, args=(outcome, function, *arguments))
+        # Another test may have started the process that forks, with that test's environment.
+        call = (outcome, dict(os.environ), constants.HF_HUB_OFFLINE, function, *arguments)
+        self._process = _CONTEXT.Process(target=_call, args=call)
         self._process.start()
 
     def wait(self) -> str:
@@ -50,7 +48,16 @@ class Child:
         return not self._outcome.exists()
 
 
-def _call(outcome: Path, function: Callable[..., Any], *arguments: Any) -> None:
+def _call(
+    outcome: Path,
+    environment: dict[str, str],
+    offline: bool,
+    function: Callable[..., Any],
+    *arguments: Any,
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    constants.HF_HUB_OFFLINE = offline
     try:
         text = str(function(*arguments))
     except Vd4rlError as error:
