@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import pickle
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -293,4 +294,4 @@ def test_a_forgotten_batch_size_none_is_told(
     loader = DataLoader(SAMPLERS[name](columns), num_workers=workers, **options)
     with pytest.raises(ValueError, match="pass batch_size=None to the DataLoader") as told:
         next(iter(loader))
-    told.value.__traceback__ = None  # holds the loader in a cycle: its workers would be waited for
+    traceback.clear_frames(told.tb)  # one holds the loader in a cycle: its workers are waited for
