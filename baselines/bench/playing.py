@@ -40,7 +40,8 @@ def play(
 ) -> Evaluation:
     """Evaluate an agent in the environment of a dataset, see :func:`vd4rl_data.evaluate`.
 
-    Its policy is asked for anew, without a memory; so many ``lanes`` are played in lock-step.
+    Its policy is asked for anew, without a memory; so many ``lanes``, or all episodes if they are
+    fewer, are played in lock-step.
 
     Raises:
         WorkerError: an environment's process died.
@@ -52,7 +53,7 @@ def play(
         seed,
         frame_stack=frame_stack,
         workers=workers,
-        inference_batch=lanes,
+        inference_batch=min(lanes, episodes),
         progress=progress,
     )
 
