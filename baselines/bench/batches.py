@@ -30,7 +30,7 @@ class SampledBatches:
             return
         if state["sampler"] is not None:
             _load(sampled, state["sampler"])
-        else:
+        else:  # of a checkpoint from before samplers had states
             for _ in range(self._taken):
                 sampled.sampler.draw()
 
@@ -40,16 +40,13 @@ class SampledBatches:
         return next(self._sampled)
 
     def state(self) -> dict[str, Any]:
-        """How many batches were taken, and the sampler's own state where it is at the same place:
-        one that draws ahead is wound forward instead.
-        """
-        sampler = None if self._sampled.draws_ahead else self._sampled.sampler.state()
-        return {"taken": self._taken, "sampler": sampler}
+        """How many batches were taken, and where the sampler was after them."""
+        return {"taken": self._taken, "sampler": self._sampled.state()}
 
 
 def _load(sampled: TorchTransitions | TorchSequences, state: Mapping[str, Any]) -> None:
     try:
-        sampled.sampler.load_state(state)
+        sampled.load_state(state)
     except ValueError as error:
         raise CheckpointError(
             "the checkpoint's batches are those of another version of this package, or of other "

@@ -25,6 +25,7 @@ pytestmark = [
 
 FRAME_FIELDS = ("observations", "next_observations")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+CPU = torch.device("cpu")
 DEVICES = ["cpu", pytest.param("cuda", marks=needs_cuda)]
 
 
@@ -204,10 +205,9 @@ class FakeStream:
         self.waited.append(event)
 
 
-def test_pinned_feed_waits_for_each_copy_and_keeps_its_memory(
-    composite: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The order of calls of the CUDA path, with a stream that only takes notes."""
+@pytest.fixture
+def noted_cuda(monkeypatch: pytest.MonkeyPatch) -> tuple[FakeStream, list[Any]]:
+    """The calls of the CUDA path, on the CPU: a stream that only takes notes, and what it keeps."""
     current, kept, empty = FakeStream(), list[Any](), torch.empty
 
     def unpinned(*arguments: Any, pin_memory: bool, **options: Any) -> Any:
@@ -219,12 +219,19 @@ def test_pinned_feed_waits_for_each_copy_and_keeps_its_memory(
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: current)
     monkeypatch.setattr(torch, "empty", unpinned)
     monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, s: kept.append((tensor, s)))
+    return current, kept
+
+
+def test_pinned_feed_waits_for_each_copy_and_keeps_its_memory(
+    composite: Any, noted_cuda: tuple[FakeStream, list[Any]]
+) -> None:
+    current, kept = noted_cuda
     for make, options in (
         (TransitionSampler, {"frame_stack": 3}),
         (SequenceSampler, {"length": 4}),
     ):
         sampler, arrays = (make(composite, 16, rng=0, epochs=1, **options) for _ in range(2))
-        feed = feeds_module.PinnedFeed(sampler, torch.device("cpu"), "BKHWC")
+        feed = feeds_module.PinnedFeed(sampler, CPU, "BKHWC")
         current.waited.clear()
         for number, (tensors, expected) in enumerate(zip(feed, arrays, strict=True)):
             assert current.waited == [f"event {k + 1}" for k in range(number + 1)]
@@ -233,6 +240,25 @@ def test_pinned_feed_waits_for_each_copy_and_keeps_its_memory(
             assert {id(tensor) for tensor, _ in kept} >= {id(tensor) for tensor in tensors.values()}
             kept.clear()
         assert number > 5
+
+
+@pytest.mark.usefixtures("noted_cuda")
+@pytest.mark.parametrize("taken", [0, 1, 40])
+def test_the_state_of_a_feed_that_runs_ahead_is_of_what_was_taken(
+    composite: Any, taken: int
+) -> None:
+    """Another one goes on with the next batch, and so does one that had read on."""
+    first, other = (
+        feeds_module.PinnedFeed(TransitionSampler(composite, 4, rng=seed), CPU, "BKHWC")
+        for seed in (0, 1)
+    )
+    for _ in range(taken):
+        next(first)
+    state = first.state()
+    following = [next(first)["actions"].tolist() for _ in range(3)]
+    for feed in (other, first):
+        feed.load_state(state)
+        assert [next(feed)["actions"].tolist() for _ in range(3)] == following
 
 
 @needs_cuda

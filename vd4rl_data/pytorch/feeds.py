@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
@@ -128,8 +128,34 @@ class Feed(Iterator[Tensors], Protocol):
         """Go on with a new pass of the sampler."""
         ...
 
+    def state(self) -> dict[str, Any]:
+        """The sampler's state after the batches that were taken from here."""
+        ...
 
-class HostFeed:
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of the sampler; raises its ``ValueError``."""
+        ...
+
+
+class _InStep:
+    """A feed that asks its sampler for a batch when it is asked for one itself."""
+
+    _sampler: AnySampler
+
+    def begin_pass(self) -> None:
+        """Go on with a new pass of the sampler."""
+        self._sampler.begin_pass()
+
+    def state(self) -> dict[str, Any]:
+        """The sampler's state."""
+        return self._sampler.state()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of the sampler."""
+        self._sampler.load_state(state)
+
+
+class HostFeed(_InStep):
     """Batches made on the host; on the CPU they share the memory of the sampler's arrays."""
 
     def __init__(self, sampler: AnySampler, device: torch.device, layout: str) -> None:
@@ -137,10 +163,6 @@ class HostFeed:
         self._sampler = sampler
         self._device = device
         self._layout = layout
-
-    def begin_pass(self) -> None:
-        """Go on with a new pass of the sampler."""
-        self._sampler.begin_pass()
 
     def __iter__(self) -> HostFeed:
         return self
@@ -151,7 +173,7 @@ class HostFeed:
         return laid_out(moved, self._layout)
 
 
-class HeldFeed:
+class HeldFeed(_InStep):
     """Frames held in memory in the batches' layout; a batch is a copy of them, on the CPU."""
 
     def __init__(self, sampler: AnySampler, rows: NDArray[np.int64], layout: str) -> None:
@@ -161,10 +183,6 @@ class HeldFeed:
         self._source = sampler.columns.frames
         self._frames = HeldFrames(self._source, rows, channels_first=is_channels_first(layout))
         self._gatherer = sampler.gatherer.over(self._frames)
-
-    def begin_pass(self) -> None:
-        """Go on with a new pass of the sampler."""
-        self._sampler.begin_pass()
 
     def __iter__(self) -> HeldFeed:
         return self
@@ -179,7 +197,7 @@ class HeldFeed:
         return {**tensors, **{name: joined(tensors[name], self._layout) for name in names}}
 
 
-class ResidentFeed:
+class ResidentFeed(_InStep):
     """Frames copied to the device once, batches picked there.
 
     Rows and small arrays come from the host. On CUDA they go through pinned memory, so that nothing
@@ -197,10 +215,6 @@ class ResidentFeed:
         self._places = np.full(len(frames), -1, np.int64)
         self._places[rows] = np.arange(len(rows))
         self._frames = _upload(frames, rows, device, channels_first=is_channels_first(layout))
-
-    def begin_pass(self) -> None:
-        """Go on with a new pass of the sampler."""
-        self._sampler.begin_pass()
 
     def __iter__(self) -> ResidentFeed:
         return self
@@ -239,21 +253,35 @@ class PinnedFeed:
         self._device = device
         self._layout = layout
         self._ahead: Prefetcher | None = None
+        self._state: dict[str, Any] = {}
 
     def begin_pass(self) -> None:
         """Go on with a new pass of the sampler; what was made ahead of the old one is dropped."""
+        self._drop()
+        self._sampler.begin_pass()
+
+    def state(self) -> dict[str, Any]:
+        """The sampler's state when it had drawn the last batch that was taken, and no more."""
+        return self._sampler.state() if self._ahead is None else self._state
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of the sampler; what was made ahead is dropped."""
+        self._drop()
+        self._sampler.load_state(state)
+
+    def _drop(self) -> None:
         if self._ahead is not None:
             self._ahead.close()
             self._ahead = None
-        self._sampler.begin_pass()
 
     def __iter__(self) -> PinnedFeed:
         return self
 
     def __next__(self) -> Tensors:
         if self._ahead is None:
+            self._state = self._sampler.state()
             self._ahead = Prefetcher(_pinned_copies(self._sampler, self._device))
-        tensors, copied = next(self._ahead)
+        tensors, copied, self._state = next(self._ahead)
         stream = torch.cuda.current_stream(self._device)
         stream.wait_event(copied)
         for tensor in tensors.values():
@@ -262,12 +290,17 @@ class PinnedFeed:
         return laid_out(tensors, self._layout)
 
 
-def _pinned_copies(sampler: AnySampler, device: torch.device) -> Iterator[tuple[Tensors, Any]]:
-    """The batches on the device, each with the event after which its tensors hold them."""
+def _pinned_copies(
+    sampler: AnySampler, device: torch.device
+) -> Iterator[tuple[Tensors, Any, dict[str, Any]]]:
+    """The batches on the device, each with the event after which its tensors hold them, and the
+    sampler's state after it.
+    """
     torch.cuda.set_device(device)  # of this thread: pinned memory and events belong to a device
     stream = torch.cuda.Stream(device)
     frame_shape = sampler.columns.frames.shape[1:]
     for plan in draws(sampler):
+        state = sampler.state()
         # torch gives a pinned block to nobody else until the copies that read it are done.
         pinned = [
             torch.empty((*rows.shape, *frame_shape), dtype=torch.uint8, pin_memory=True)
@@ -278,7 +311,7 @@ def _pinned_copies(sampler: AnySampler, device: torch.device) -> Iterator[tuple[
         with torch.cuda.stream(stream):
             copies = {name: _copied(tensor, device) for name, tensor in tensors.items()}
             copied = stream.record_event()
-        yield copies, copied
+        yield copies, copied, state
 
 
 def _copied(tensor: Tensor, device: torch.device) -> Tensor:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
 
 from vd4rl_data.pytorch.batches import TensorSequences, TensorTransitions, checked_device
-from vd4rl_data.pytorch.feeds import AnySampler, PinnedFeed, make_feed
+from vd4rl_data.pytorch.feeds import AnySampler, make_feed
 from vd4rl_data.pytorch.queries import TensorSequenceQuery, TensorTransitionQuery
 from vd4rl_data.sampling import SequenceSampler, TransitionSampler
 from vd4rl_data.sampling.keywords import takes_with_data
@@ -32,12 +32,23 @@ class _TensorSampler(Generic[Batch_co]):
         self._feed = make_feed(sampler, checked_device(query.device), query.storage, query.layout)
         self._batch = batch
 
-    @property
-    def draws_ahead(self) -> bool:
-        """Whether a thread draws batches before they are asked for: then the sampler's state is
-        beyond what was taken. So it is where batches are streamed to a GPU.
+    def state(self) -> dict[str, Any]:
+        """Where it is after the batches that were taken, in plain values, as of
+        :meth:`vd4rl_data.sampling.TransitionSampler.state`; of ``sampler`` itself that may be
+        further on, as a thread draws ahead where batches are streamed to a GPU.
         """
-        return isinstance(self._feed, PinnedFeed)
+        return self._feed.state()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where another one with the same data and settings was, at once, on any device.
+
+        Args:
+            state: what :meth:`state` returned, here or of the sampler of numpy arrays.
+
+        Raises:
+            ValueError: it is something else, or of data with other starts.
+        """
+        self._feed.load_state(state)
 
     def __len__(self) -> int:
         """Batches of a pass.
