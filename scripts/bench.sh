@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# All benchmarks, each as ratios to a named reference in the same run. Arguments (--quick) go to each.
+# All benchmarks but builds.py, which wants another checkout, each as ratios to a named reference in the same run. Arguments (--quick) go to each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh dev
 python="${VD4RL_VENV:-.venv}/bin/python"
-for name in loader batches render collect download train_policy train updates leaderboard; do
+for name in loader batches render collect download train_policy train updates resume leaderboard; do
   echo "== benchmarks/$name.py"
   "$python" "benchmarks/$name.py" "$@"
 done
