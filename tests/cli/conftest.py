@@ -14,7 +14,7 @@ import pytest
 
 from vd4rl_data.cli import main
 from vd4rl_data.episode import Episode
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Provenance, write_dataset

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import ID, OFFICIAL_FORMATS, SAMPLE, Run, make_episodes, write
 from vd4rl_data import load_dataset
 from vd4rl_data.episode import Episode
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset
 from vd4rl_data.importing import parts_folder
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import open_dataset

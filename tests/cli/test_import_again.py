@@ -11,13 +11,12 @@ import pytest
 from tests.cli.conftest import ID, OFFICIAL_FORMATS, Run, make_episodes, write
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import DatasetLockedError
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import Sandbox, export_dataset
 from vd4rl_data.importing import STAGES, import_folder, parts_folder
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import PartStore, verify_dataset
 from vd4rl_data.storage.atomic import write_lock
 from vd4rl_data.storage.naming import flat_path, sidecar_path
-from vd4rl_data.upstream import Sandbox
 
 
 @pytest.fixture(scope="module", params=OFFICIAL_FORMATS)

@@ -14,14 +14,13 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import ID, LENGTHS, OFFICIAL_FORMATS, Run, make_episodes, write
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import Sandbox, export_dataset
 from vd4rl_data.importing import import_folder, parts_folder
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import PartStore, open_dataset, verify_dataset
 from vd4rl_data.storage.naming import flat_path
 from vd4rl_data.suites import vd4rl_files
 from vd4rl_data.suites.vd4rl_files import OfficialFile
-from vd4rl_data.upstream import Sandbox
 
 SHARDS = 4
 
@@ -228,10 +227,10 @@ def official(several: Path, monkeypatch: pytest.MonkeyPatch) -> list[OfficialFil
         files.append(OfficialFile("walker_walk", "random", path.name, 7, known))
     monkeypatch.setattr(vd4rl_files, "official_files", lambda: tuple(files))
     monkeypatch.setattr(
-        "vd4rl_data.upstream.folder.find_official_file",
+        "vd4rl_data.formats.identity.find_official_file",
         lambda _, name: next((file for file in files if file.name == name), None),
     )
-    monkeypatch.setattr("vd4rl_data.upstream.folder.belongs_to", lambda *_: True)
+    monkeypatch.setattr("vd4rl_data.formats.identity.belongs_to", lambda *_: True)
     return files
 
 

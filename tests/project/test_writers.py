@@ -17,7 +17,7 @@ from tests.results.making import PROTOCOL, make_result, make_runs
 from tests.storage import tiny
 from vd4rl_data.cli import main
 from vd4rl_data.errors import OutputExistsError
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset
 from vd4rl_data.importing import import_folder
 from vd4rl_data.preview import animate
 from vd4rl_data.registry import get_dataset_spec
