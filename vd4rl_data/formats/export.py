@@ -14,7 +14,7 @@ from vd4rl_data.errors import (
     UnknownFormatError,
 )
 from vd4rl_data.formats.format import Format
-from vd4rl_data.formats.table import find_format, known_formats
+from vd4rl_data.formats.table import find_format, formats_of, known_formats
 from vd4rl_data.storage.exported import PROVENANCE_FILE, write_exported
 from vd4rl_data.storage.manifest import Manifest
 
@@ -90,12 +90,9 @@ def _check_options(chosen: Format, options: dict[str, Any]) -> None:
 
 def _check_empty(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    formats = known_formats()
-    present = sorted(
-        entry.name
-        for entry in folder.iterdir()
-        if entry.name == PROVENANCE_FILE or any(each.owns(entry.name) for each in formats)
-    )
+    found = sorted(entry.name for entry in folder.iterdir())
+    data = {name for names in formats_of(found).values() for name in names}
+    present = [name for name in found if name == PROVENANCE_FILE or name in data]
     if present:
         raise OutputExistsError(
             f"{folder}: expected a folder without data files, found {len(present)} "

@@ -59,7 +59,8 @@ def scan_folder(folder: Path, format: str | Format | None = None) -> FolderListi
     if format is None:
         found = formats_of(visible)
     else:
-        found = {each: list(filter(each.owns, visible)) for each in formats}
+        (named,) = formats
+        found = {named: [name for name in visible if name.endswith(named.suffixes)]}
     by_format = {each: names for each, names in found.items() if names}
     if len(by_format) > 1:
         raise DatasetFormatError(_mixed(folder, by_format, formats))

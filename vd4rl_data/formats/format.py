@@ -70,7 +70,3 @@ class Format:
         return tuple(
             name for name, item in parameters.items() if item.kind is inspect.Parameter.KEYWORD_ONLY
         )
-
-    def owns(self, name: str) -> bool:
-        """Whether the name of a file ends as those of this format do."""
-        return name.endswith(self.suffixes)

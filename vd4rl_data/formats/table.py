@@ -97,9 +97,10 @@ def formats_of(names: Iterable[str]) -> dict[Format, list[str]]:
     formats = known_formats()
     found: dict[Format, list[str]] = {}
     for name in names:
-        format = next((each for each in formats if each.owns(name)), None)  # noqa: A001
-        if format is not None:
-            found.setdefault(format, []).append(name)
+        for each in formats:
+            if name.endswith(each.suffixes):
+                found.setdefault(each, []).append(name)
+                break
     return found
 
 
