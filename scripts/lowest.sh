@@ -15,8 +15,8 @@ if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$fingerprint" ]; then
   echo "$fingerprint" > "$venv/.installed"
 fi
 if [ $# -eq 0 ]; then
-  set -- tests/storage/test_any_time.py tests/storage/test_archive.py tests/upstream/test_export.py \
-    tests/upstream/test_shards.py tests/dataset/test_composite.py tests/project/test_writers.py
+  set -- tests/storage/test_any_time.py tests/storage/test_archive.py tests/formats/test_export.py \
+    tests/formats/test_shards.py tests/dataset/test_composite.py tests/project/test_writers.py
 fi
 # The runtime type checks of the test set-up ask for a newer jaxtyping.
 exec "$venv/bin/python" -m pytest -q -o addopts="-ra --strict-markers --import-mode=importlib" "$@"

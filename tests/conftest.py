@@ -17,6 +17,8 @@ import pytest
 import vd4rl_data  # noqa: F401 - registers every id once
 from vd4rl_data import processor
 from vd4rl_data.errors import SlowPrecisionWarning
+from vd4rl_data.formats import Format, Sandbox
+from vd4rl_data.importing import conversion
 
 Bfloat16Told: TypeAlias = Callable[[str], AbstractContextManager[dict[str, Any]]]
 ROOT = Path(__file__).parents[1]
@@ -29,6 +31,37 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("VD4RL_DATA_DIR", str(folder))
     monkeypatch.delenv("VD4RL_SHARED_DATA_DIRS", raising=False)
     return folder
+
+
+class _SharedSandbox(Sandbox):
+    """It outlives those who close it."""
+
+    def close(self) -> None:
+        """Keep it."""
+
+
+@pytest.fixture(scope="session")
+def kept_readers() -> Iterator[dict[Format, Sandbox]]:
+    """For each format, the process that reads its files; a start takes longer than most tests."""
+    kept: dict[Format, Sandbox] = {}
+    yield kept
+    for sandbox in kept.values():
+        Sandbox.close(sandbox)
+
+
+@pytest.fixture
+def shared_readers(
+    kept_readers: dict[Format, Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> dict[Format, Sandbox]:
+    """Conversions of this process share their reading processes with those of other tests."""
+
+    def reader(kind: Format) -> Sandbox:
+        if kind not in kept_readers:
+            kept_readers[kind] = _SharedSandbox(kind)
+        return kept_readers[kind]
+
+    monkeypatch.setattr(conversion, "Sandbox", reader)
+    return kept_readers
 
 
 @pytest.fixture(scope="module")

@@ -140,6 +140,10 @@ class UnknownSimulatorError(Vd4rlError, ValueError):
     """Nothing is registered under the name of a simulator or of a kind of look."""
 
 
+class UnknownFormatError(Vd4rlError, ValueError):
+    """No format of files has this name, or it cannot do what was asked of it."""
+
+
 class InvalidPluginError(Vd4rlError, ImportError):
     """A plugin of this package cannot be imported, or is refused."""
 

@@ -28,7 +28,7 @@ LOOKS_GROUP: Final = "vd4rl_data.looks"
 
 VARIABLE: Final = "VD4RL_PLUGINS"
 """Environment variable: modules to import, separated by commas. What they register when they are
-imported counts, and their ``SUITE`` is registered if they have one."""
+imported counts, and their ``SUITE`` and ``FORMAT`` are registered if they have one."""
 
 
 def load_plugins() -> None:
@@ -42,12 +42,17 @@ def load_plugins() -> None:
             table.setdefault(entry.name, entry.value)
     for entry in entry_points(group=SUITES_GROUP):
         _register(entry.load, f"entry point {entry.value}")
-    for name in filter(None, map(str.strip, os.environ.get(VARIABLE, "").split(","))):
+    for name in plugin_modules():
 
         def load(module: str = name) -> Any:
             return getattr(importlib.import_module(module), "SUITE", None)
 
         _register(load, f"{VARIABLE}: {name}")
+
+
+def plugin_modules() -> list[str]:
+    """The modules that :data:`VARIABLE` names."""
+    return [name for name in map(str.strip, os.environ.get(VARIABLE, "").split(",")) if name]
 
 
 def _register(load: Any, where: str) -> None:

@@ -34,7 +34,7 @@ NOT_DECIDING: Final = {
         "bench/sweep.py",
         "bench/sweep_progress.py",
     ),
-    "vd4rl_data": ("cli", "export.py", "preview", "progress.py", "report.py", "results"),
+    "vd4rl_data": ("cli", "formats/export.py", "preview", "progress.py", "report.py", "results"),
 }
 """Sources that no number of a run depends on: they show, send, or write down what others made."""
 

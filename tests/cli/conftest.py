@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.formats import damages
 from vd4rl_data.cli import main
 from vd4rl_data.episode import Episode
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset, find_format, writable_formats
+from vd4rl_data.importing import import_folder
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Provenance, write_dataset
@@ -23,7 +27,7 @@ from vd4rl_data.storage.naming import flat_path
 ID = "VD4RL/walker_walk-random-64px-v0"
 SAMPLE = "VD4RL/walker_walk-random-sample-64px-v0"
 LENGTHS = (4, 3, 6, 5)
-OFFICIAL_FORMATS = ("vd4rl-npz", "vd4rl-hdf5")
+OFFICIAL_FORMATS = writable_formats()
 
 _TERMINAL_SETTINGS = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
@@ -51,6 +55,11 @@ def plain_streams(monkeypatch: pytest.MonkeyPatch) -> None:
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No command asks the hub for anything."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def shared_processes(shared_readers: object) -> None:
+    """The imports of this process share the processes that read."""
 
 
 @pytest.fixture
@@ -140,6 +149,33 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder of official files, in either format."""
     export_dataset(make_episodes(get_dataset_spec(ID)), tmp_path / "either", request.param)
     return tmp_path / "either"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
+    """For a format: a folder of four files, one episode each, and a data folder of its import."""
+
+    @functools.cache
+    def make(kind: str) -> tuple[Path, Path]:
+        spec, root = get_dataset_spec(ID), tmp_path_factory.mktemp("made")
+        damages.write_files(find_format(kind), make_episodes(spec), root / "several")
+        import_folder(root / "several", spec, root / "data")
+        return root / "several", root / "data"
+
+    return make
+
+
+@pytest.fixture(params=OFFICIAL_FORMATS)
+def several(
+    request: pytest.FixtureRequest, tmp_path: Path, made: Callable[[str], tuple[Path, Path]]
+) -> Path:
+    """A folder of four official files, one episode each."""
+    return shutil.copytree(made(request.param)[0], tmp_path / "several")
+
+
+def files_of(folder: Path) -> list[Path]:
+    """What lies in a folder."""
+    return sorted(folder.iterdir())
 
 
 def flip_byte(path: Path, position: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import LENGTHS, Run, make_episodes
 from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset
 from vd4rl_data.importing import import_folder
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import open_dataset

@@ -13,7 +13,7 @@ import numpy as np
 
 from tests.storage import tiny
 from vd4rl_data.episode import Episode
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset, find_format, writable_formats
 from vd4rl_data.registry import DATASETS, get_task_spec
 from vd4rl_data.spec import TaskSpec
 from vd4rl_data.storage import PartStore, pack
@@ -22,15 +22,18 @@ from vd4rl_data.storage.naming import sidecar_path
 
 Extents = tuple[tuple[int, int], ...]
 
+FOREIGN: Final = "foreign"
+"""The reader of other people's files, in whichever registered format."""
+
 LENGTHS: Final = (12, 7, 9, 1)
-OFFICIAL_TASK: Final[TaskSpec] = dataclasses.replace(
+FOREIGN_TASK: Final[TaskSpec] = dataclasses.replace(
     tiny.TASK,
     name="walker_dot",
     horizon=max(LENGTHS),
     state_layout=get_task_spec("walker_walk").state_layout,
 )
 SPEC: Final = tiny.spec_of(num_episodes=len(LENGTHS)).with_environments(
-    lambda environment: dataclasses.replace(environment, task=OFFICIAL_TASK)
+    lambda environment: dataclasses.replace(environment, task=FOREIGN_TASK)
 )
 """Tiny frames, but a task whose proprioception is known, as one official variant has it."""
 
@@ -104,7 +107,7 @@ def episodes() -> list[Episode]:
 def build(folder: Path) -> list[Case]:
     """Write every sound file below ``folder`` and read it back."""
     register()
-    cases = [*_own_cases(folder), *_official_cases(folder)]
+    cases = [*_own_cases(folder), *_foreign_cases(folder)]
     return sorted(cases, key=lambda case: case.name)
 
 
@@ -154,7 +157,7 @@ def _own_cases(folder: Path) -> list[Case]:
     ]
 
 
-def _official_cases(folder: Path) -> list[Case]:
+def _foreign_cases(folder: Path) -> list[Case]:
     plain = [dataclasses.replace(episode, infos={}) for episode in episodes()]
     walker = get_task_spec("walker_walk")
     states = [
@@ -168,17 +171,18 @@ def _official_cases(folder: Path) -> list[Case]:
         )
         for episode in plain
     ]
-    written = {
-        "npz-converted": export_dataset(plain[:1], folder / "a", "vd4rl-npz"),
-        "npz-recorded": export_dataset(
-            states[:1], folder / "b", "vd4rl-npz", proprioception_of=walker
-        ),
-        "hdf5": export_dataset(plain, folder / "c", "vd4rl-hdf5"),
-    }
-    held = {"npz-converted": plain[:1], "npz-recorded": states[:1], "hdf5": plain}
-    cases: list[Case] = []
-    for name, (path,) in written.items():
-        reader = "hdf5" if name == "hdf5" else "npz"
-        files = {path.name: path.read_bytes()}
-        cases.append(Case(name, reader, files, path.name, digest_of(held[name])))
-    return cases
+    held: dict[str, list[Episode]] = {}
+    written: dict[str, list[Path]] = {}
+    for name in writable_formats():
+        held[name] = plain[:1] if find_format(name).one_per_file else plain
+        written[name] = export_dataset(held[name], folder / name, name)
+        if "proprioception_of" in find_format(name).options:
+            recorded = f"{name}-recorded"
+            held[recorded] = states[:1]
+            written[recorded] = export_dataset(
+                states[:1], folder / recorded, name, proprioception_of=walker
+            )
+    return [
+        Case(name, FOREIGN, {path.name: path.read_bytes()}, path.name, digest_of(held[name]))
+        for name, (path,) in written.items()
+    ]

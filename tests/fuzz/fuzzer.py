@@ -1,10 +1,10 @@
 """Throw damaged files at every reader: ``python -m tests.fuzz.fuzzer --files 10000 --seed 0``.
 
-Each file is one of ours (flat, packed, part, sidecar) or an official one (npz, hdf5), damaged
-blindly anywhere. What is proved of ours is the guard in front of the HDF5 library: a file whose
-structure is damaged is refused before that library is handed it. Official files have no such guard
-and are read in a sandbox. :data:`OUTCOMES` says which outcomes are failures; their files are kept,
-and ``--only INDEX`` with the same seed makes one again.
+Each file is one of ours (flat, packed, part, sidecar) or of a registered format of other people,
+damaged blindly anywhere. What is proved of ours is the guard in front of the HDF5 library: a file
+whose structure is damaged is refused before that library is handed it. Foreign files have no such
+guard and are read in a sandbox. :data:`OUTCOMES` says which outcomes are failures; their files are
+kept, and ``--only INDEX`` with the same seed makes one again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OUTCOMES: Final = {
     "found": "opened, and found by verifying",
     "equal": "read, and the content is the original's",
     "contained": "a typed error, after the sandboxed reader died",
-    "unprotected": "official file read with other content: the format has no checksum there",
+    "unprotected": "foreign file read with other content: the format has no checksum there",
     "unguarded": "FAILURE: a damaged structure reached the HDF5 library",
     "changed": "FAILURE: accepted with other content",
     "crash": "FAILURE: killed by a signal",
@@ -139,7 +139,7 @@ def place(case: corpus.Case, rng: np.random.Generator, folder: Path) -> Path:
 def judge(case: corpus.Case, damaged: bytes, answer: Answer) -> str:
     """A key of :data:`OUTCOMES`."""
     outcome, detail, parsed = answer
-    official = case.reader in ("npz", "hdf5")
+    foreign = case.reader == corpus.FOREIGN
     if outcome in ("refused", "verify", "read") and (
         case.guarded and parsed and case.breaks_structure(damaged)
     ):
@@ -147,9 +147,9 @@ def judge(case: corpus.Case, damaged: bytes, answer: Answer) -> str:
     if outcome == "read":
         if detail == case.digest:
             return "equal"
-        return "unprotected" if official else "changed"
+        return "unprotected" if foreign else "changed"
     if outcome == "refused":
-        died = official and "the process that read it was killed" in detail
+        died = foreign and "the process that read it was killed" in detail
         return "contained" if died else outcome
     return "found" if outcome == "verify" else outcome
 

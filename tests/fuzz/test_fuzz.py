@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.fuzz import corpus, fuzzer, mutate
+from vd4rl_data.formats import writable_formats
 from vd4rl_data.registry import DATASETS
 
 FILES = 500
@@ -35,8 +36,11 @@ def test_no_damaged_file_gets_through(tmp_path: Path) -> None:
     assert fuzzer.failures(findings) == [], table
     assert len(findings) == FILES
     per_kind = Counter(finding.kind for finding in findings)
-    own, official = {"flat", "packed", "part", "sidecar"}, {"hdf5", "npz-converted", "npz-recorded"}
-    assert set(per_kind) == own | official
+    own, foreign = (
+        {"flat", "packed", "part", "sidecar"},
+        {*writable_formats(), "vd4rl-npz-recorded"},
+    )
+    assert set(per_kind) == own | foreign
     assert min(per_kind.values()) >= FILES // len(per_kind)
     outcomes = Counter(finding.outcome for finding in findings)
     assert outcomes["refused"] > FILES / 2, table
@@ -106,8 +110,8 @@ def test_the_guard_alone_keeps_a_damaged_structure_from_the_library(
 
 def test_judgements(cases: list[corpus.Case]) -> None:
     by_name = {case.name: case for case in cases}
-    flat, official = by_name["flat"], by_name["hdf5"]
-    sound, official_sound = flat.files[flat.target], official.files[official.target]
+    flat, foreign = by_name["flat"], by_name["vd4rl-hdf5"]
+    sound, foreign_sound = flat.files[flat.target], foreign.files[foreign.target]
     start, _ = flat.extents[0]
     in_bulk = sound[:start] + bytes([sound[start] ^ 1]) + sound[start + 1 :]
     in_structure = sound[:-1] + bytes([sound[-1] ^ 1])
@@ -133,9 +137,9 @@ def test_judgements(cases: list[corpus.Case]) -> None:
         assert judged("refused", damaged=damaged, parsed=False) == "refused"
     died = "CorruptFileError: x: the process that read it was killed by SIGSEGV"
     for detail, expected in ((died, "contained"), ("CorruptFileError: x", "refused")):
-        found = judged("refused", detail, case=official, damaged=official_sound[:-1], parsed=False)
+        found = judged("refused", detail, case=foreign, damaged=foreign_sound[:-1], parsed=False)
         assert found == expected
-    assert judged("read", "0" * 64, case=official, damaged=official_sound[:-1]) == "unprotected"
+    assert judged("read", "0" * 64, case=foreign, damaged=foreign_sound[:-1]) == "unprotected"
     bad = {"changed", "crash", "died", "hang", "memory", "unguarded", "untyped"}
     assert set(fuzzer.OUTCOMES) - set(fuzzer.HARMLESS) == bad
 

@@ -1,8 +1,8 @@
 """The child process of the fuzzer: reads one damaged file after the other and says what happened.
 
 One JSON document per line in and out. Whatever kills this process is noticed by its parent. Each
-answer says whether this process handed the file to the HDF5 library; official files are handed to
-it by the sandbox, in another process.
+answer says whether this process handed the file to the HDF5 library; other people's files are
+handed to it by the sandbox, in another process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -21,21 +21,19 @@ from typing import Any, Final
 from h5py import h5f
 
 from tests.fuzz import corpus
+from tests.fuzz.corpus import FOREIGN
 from vd4rl_data.dataset import load_dataset
 from vd4rl_data.dataset.layouts import dataset_arrays
-from vd4rl_data.episode import Episode
 from vd4rl_data.errors import Vd4rlError
+from vd4rl_data.formats import Expected, Format, Sandbox, SandboxLimits, format_of
+from vd4rl_data.formats.join import joined
 from vd4rl_data.storage import PartStore, open_dataset, verify_dataset
-from vd4rl_data.upstream.join import join_shards
-from vd4rl_data.upstream.npz import npz_episode
-from vd4rl_data.upstream.rows import Expected
-from vd4rl_data.upstream.sandbox import Sandbox, SandboxLimits
 
 MEMORY_BYTES: Final = 3 << 30
 SANDBOX_MEMORY_BYTES: Final = 2 << 30
 SANDBOX_SECONDS: Final = 10.0
 
-_sandbox = Sandbox(SandboxLimits(SANDBOX_MEMORY_BYTES, SANDBOX_SECONDS))
+_sandboxes: dict[Format, Sandbox] = {}
 
 
 class Gate:
@@ -78,24 +76,14 @@ def read_part(path: Path) -> tuple[str, str]:
     return ("read", digest) if store.has(0) else ("verify", "deleted")
 
 
-def _official(path: Path, kind: str) -> Iterator[Episode]:
-    pieces = _sandbox.read(path, kind, Expected.of(corpus.SPEC))
-    if kind == "npz":
-        for piece in pieces:
-            yield npz_episode(path.name, piece, corpus.SPEC).episode
-    else:
-        for found in join_shards(((path.name, piece) for piece in pieces), corpus.SPEC):
-            yield found.episode
-
-
-def read_npz(path: Path) -> tuple[str, str]:
-    """Read an official episode through the sandbox."""
-    return "read", corpus.digest_of(_official(path, "npz"))
-
-
-def read_hdf5(path: Path) -> tuple[str, str]:
-    """Read an official shard through the sandbox."""
-    return "read", corpus.digest_of(_official(path, "hdf5"))
+def read_foreign(path: Path) -> tuple[str, str]:
+    """Read a file of a registered format through its sandbox."""
+    chosen = format_of([path.name])
+    if chosen not in _sandboxes:
+        _sandboxes[chosen] = Sandbox(chosen, SandboxLimits(SANDBOX_MEMORY_BYTES, SANDBOX_SECONDS))
+    expected = Expected.of(corpus.SPEC)
+    items = ((path.name, item) for item in _sandboxes[chosen].read(path, expected))
+    return "read", corpus.digest_of(found.episode for found in joined(chosen, items, expected))
 
 
 def misbehave(path: Path) -> tuple[str, str]:
@@ -117,8 +105,7 @@ def misbehave(path: Path) -> tuple[str, str]:
 READERS: Final[dict[str, Callable[[Path], tuple[str, str]]]] = {
     "dataset": read_dataset,
     "part": read_part,
-    "npz": read_npz,
-    "hdf5": read_hdf5,
+    FOREIGN: read_foreign,
     "misbehave": misbehave,
 }
 

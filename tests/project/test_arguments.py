@@ -19,7 +19,7 @@ from vd4rl_data import evaluate, get_dataset, load_dataset, make_env, qlearning_
 from vd4rl_data.arguments import checked_count, checked_fraction
 from vd4rl_data.envs import find_env_spec, find_environments
 from vd4rl_data.errors import UnknownDatasetError, UnknownTaskError
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset
 from vd4rl_data.ids import parse_id
 from vd4rl_data.preview import contact_sheet
 from vd4rl_data.registry import get_dataset_spec, get_task_spec

@@ -67,9 +67,10 @@ def test_an_example_runs(title: str, tmp_path: Path, repository: Path) -> None:
 
 
 def test_everything_that_can_be_added_has_an_example_that_runs() -> None:
-    expected = ("A task", "A suite", "A simulator", "A look", "An algorithm")
+    expected = ("A task", "A suite", "A simulator", "A look", "An algorithm", "A format")
     assert [title.partition(":")[0] for title in _RUN] == list(expected)
-    promised = ("one row", "one file", "one file and one line", "one file", "one file and one line")
+    line = "one file and one line"
+    promised = ("one row", "one file", line, "one file", line, "one file")
     assert [title.partition(": ")[2] for title in _RUN] == list(promised)
 
 

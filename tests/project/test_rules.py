@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from vd4rl_data.formats import known_formats
 from vd4rl_data.registry import SUITES, TASKS
 from vd4rl_data.simulators import SIMULATORS
 from vd4rl_data.suites import register_all
@@ -87,6 +88,17 @@ def test_nobody_asks_for_a_suite_or_a_simulator_by_name(trees: dict[str, ast.AST
         place: sorted(names & set(compared(tree)))
         for place, tree in trees.items()
         if not place.startswith(_OWN)
+    }
+    assert {place: found for place, found in asked.items() if found} == {}
+
+
+def test_nobody_asks_for_a_format_by_name_or_suffix(trees: dict[str, ast.AST]) -> None:
+    names = {word for each in known_formats() for word in (each.name, *each.suffixes)}
+    assert {".npz", "vd4rl-hdf5"} <= names
+    asked = {
+        place: sorted(names & set(compared(tree)))
+        for place, tree in trees.items()
+        if not place.startswith("vd4rl_data/formats/vd4rl_")
     }
     assert {place: found for place, found in asked.items() if found} == {}
 

@@ -17,7 +17,7 @@ from tests.results.making import PROTOCOL, make_result, make_runs
 from tests.storage import tiny
 from vd4rl_data.cli import main
 from vd4rl_data.errors import OutputExistsError
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset, writable_formats
 from vd4rl_data.importing import import_folder
 from vd4rl_data.preview import animate
 from vd4rl_data.registry import get_dataset_spec
@@ -123,7 +123,7 @@ def test_commands_replace_only_when_told(
         assert main(arguments) == 0
 
 
-@pytest.mark.parametrize("kind", ["vd4rl-npz", "vd4rl-hdf5"])
+@pytest.mark.parametrize("kind", writable_formats())
 def test_export_and_import_never_replace(kind: str, tmp_path: Path) -> None:
     spec = get_dataset_spec(ID)
     official = tmp_path / "official"
@@ -152,7 +152,7 @@ _WRITES = {
 
 REPLACE_ONLY_WHEN_TOLD = {
     "cli/preview.py",
-    "export.py",
+    "formats/",
     "preview/animation.py",
     "results/files.py",
     "storage/convert.py",

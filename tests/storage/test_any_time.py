@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage import tiny
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset
 from vd4rl_data.storage import PartStore, pack
 
 

@@ -46,7 +46,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 _FILL = """
 from vd4rl_data.errors import NoSpaceError
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset
 from vd4rl_data.storage import atomic, convert, writer
 if sys.argv[3] == "unforeseen":
     writer.check_free_space = convert.check_free_space = lambda *_: None

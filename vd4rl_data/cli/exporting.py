@@ -1,4 +1,4 @@
-"""``vd4rl export``: a dataset → files in the authors' formats."""
+"""``vd4rl export``: a dataset → files in other people's formats."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from vd4rl_data.cli.console import progress_bar
 from vd4rl_data.cli.local import is_file
 from vd4rl_data.cli.streams import print_lines
 from vd4rl_data.dataset import load_dataset
-from vd4rl_data.export import export_dataset
-
-_FORMATS: Final = ("vd4rl-npz", "vd4rl-hdf5")
+from vd4rl_data.formats import export_dataset, find_format, writable_formats
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,11 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="ID|FILE", help=TARGET_HELP)
+    names = writable_formats()
     parser.add_argument(
         "--format",
         required=True,
-        choices=_FORMATS,
-        help="npz: what the papers' world models read; hdf5: what their model-free agents read",
+        choices=names,
+        help="; ".join(f"{name}: {find_format(name).about}" for name in names),
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="a folder without data files"

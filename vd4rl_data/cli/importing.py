@@ -1,4 +1,4 @@
-"""``vd4rl import``: the authors' own files → a dataset file."""
+"""``vd4rl import``: other people's files → a dataset file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from vd4rl_data.bounds import impossible_rewards
 from vd4rl_data.cli.command import Command
 from vd4rl_data.cli.console import Update, output_console, progress_bar
 from vd4rl_data.cli.streams import print_lines
+from vd4rl_data.formats import format_names
 from vd4rl_data.importing import Imported, Progress, import_folder
 from vd4rl_data.paths import data_dir
 from vd4rl_data.registry import get_dataset_spec
@@ -20,8 +21,8 @@ from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset
 
 _DETAILS: Final = (
-    "FOLDER holds official V-D4RL files: .npz (one episode each, 64 px) or .hdf5 (shards, 84 px). "
-    "An import that was stopped or killed goes on when the same command is given again."
+    "FOLDER holds files of one format; of V-D4RL: .npz (one episode each, 64 px) or .hdf5 (shards, "
+    "84 px). An import that was stopped or killed goes on when the same command is given again."
 )
 
 _INCOMPLETE: Final = (
@@ -38,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.folder,
             spec,
             root,
+            format=arguments.format,
             pattern=arguments.files,
             check_hashes=arguments.check_hashes,
             skip_broken=arguments.skip_broken,
@@ -95,10 +97,15 @@ def _how_to_open(spec: DatasetSpec, root: Path, *, complete: bool) -> str:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the official files are")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the files are")
     parser.add_argument("--id", required=True, help="the dataset that they are")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="data folder; default: $VD4RL_DATA_DIR"
+    )
+    parser.add_argument(
+        "--format",
+        choices=format_names(),
+        help="how the files hold episodes; default: what their names tell",
     )
     parser.add_argument(
         "--files", default="*", metavar="PATTERN", help="take only files with such names"

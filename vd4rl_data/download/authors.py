@@ -37,15 +37,14 @@ from vd4rl_data.errors import (
     OfflineError,
     OutputExistsError,
 )
+from vd4rl_data.formats import file_sha256, format_of
 from vd4rl_data.importing import Conversion
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset
 from vd4rl_data.storage.atomic import check_free_space, full_disk_errors, remove_folder
 from vd4rl_data.storage.naming import sidecar_path
-from vd4rl_data.upstream import Kind, file_sha256
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
-_KINDS: Final[dict[str, Kind]] = {".npz": "npz", ".hdf5": "hdf5"}
 
 
 def acquire_dataset(
@@ -155,14 +154,15 @@ class _Acquisition:
 
     def _conversion(self, plan: Plan) -> Conversion:
         """The parts of an earlier run, as far as they are of the planned files."""
+        names = [_name(file) for file in plan.files]
         recipe = {
             "command": DOWNLOAD_COMMAND,
             "dataset_id": self._spec.name,
             "repo_id": plan.repo_id,
             "revision": plan.revision,
-            "files": [_name(file) for file in plan.files],
+            "files": names,
         }
-        open_parts = partial(Conversion, self._places.parts, self._spec, _kind(plan), recipe)
+        open_parts = partial(Conversion, self._places.parts, self._spec, format_of(names), recipe)
         conversion = open_parts()
         pairs = zip(plan.files, conversion.sources, strict=False)
         if all(file.sha256 in (None, source["sha256"]) for file, source in pairs):
@@ -295,10 +295,3 @@ def _is_in_place(places: Places, source: PublicSource) -> bool:
             f"vd4rl cache rm {stored.manifest.dataset_id}"
         )
     return True
-
-
-def _kind(plan: Plan) -> Kind:
-    suffixes = {PurePosixPath(file.path).suffix for file in plan.files}
-    if len(suffixes) != 1 or not suffixes <= _KINDS.keys():
-        raise DatasetFormatError(f"expected .npz files or .hdf5 files, got {sorted(suffixes)}")
-    return _KINDS[suffixes.pop()]

@@ -1,4 +1,4 @@
-"""Official files → a dataset file: a folder of them, or one after the other as they arrive."""
+"""Other people's files → a dataset file: from a folder, or one after the other as they arrive."""
 
 from vd4rl_data.importing.conversion import Conversion as Conversion
 from vd4rl_data.importing.folder import STAGES as STAGES

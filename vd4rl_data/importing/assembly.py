@@ -8,10 +8,9 @@ from typing import Any
 
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import DatasetFormatError
+from vd4rl_data.formats import Expected, Format, Joiner
 from vd4rl_data.importing.ledger import Ledger, key_of
-from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import PartStore
-from vd4rl_data.upstream import ShardJoiner
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,8 @@ class Assembly:
 
     def __init__(
         self,
-        spec: DatasetSpec,
+        format: Format,  # noqa: A002
+        expected: Expected,
         store: PartStore,
         ledger: Ledger,
         sources: Sequence[Mapping[str, Any]],
@@ -61,7 +61,8 @@ class Assembly:
         """Go through what is kept of the files, without reading an episode that is a part.
 
         Args:
-            spec: the dataset.
+            format: of the files.
+            expected: what the catalog says of them.
             store: the parts.
             ledger: of all files that became parts.
             sources: those whose episodes are wanted, in reading order.
@@ -69,7 +70,8 @@ class Assembly:
         Raises:
             DatasetFormatError: they hold no episode.
         """
-        self._spec = spec
+        self._format = format
+        self._expected = expected
         self._store = store
         self._ledger = ledger
         self._sources = sources
@@ -117,7 +119,7 @@ class Assembly:
 
     def _items(self) -> Iterator[_Item | str]:
         """All episodes, and notes of rows that are left out, which belong to the next of them."""
-        joiner = ShardJoiner(self._spec)
+        joiner = Joiner(self._format, self._expected)
         for source in self._sources:
             name, sha256 = str(source["name"]), str(source["sha256"])
             parts = self._store.named(key_of(sha256))

@@ -1,4 +1,4 @@
-"""The core of every conversion: official files, in any order → parts → a dataset file.
+"""The core of every conversion: other people's files, in any order → parts → a dataset file.
 
     file ──sandboxed reader──▶ episodes ──▶ parts ──a line in the ledger──▶ the file may go
 
@@ -13,38 +13,34 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vd4rl_data.formats import Expected, Format, Piece, ReadEpisode, Sandbox
 from vd4rl_data.importing.assembly import Assembly
 from vd4rl_data.importing.ledger import Converted, Held, Ledger, key_of
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Manifest, PartStore, Provenance, open_dataset, write_dataset
-from vd4rl_data.upstream import (
-    Expected,
-    Kind,
-    Piece,
-    Sandbox,
-    ShardJoiner,
-    UpstreamEpisode,
-    npz_episode,
-)
 from vd4rl_data.version import __version__, versions_of
 
 
 class Conversion:
-    """A dataset on its way from official files to parts; a context manager.
+    """A dataset on its way from files of one format to parts; a context manager.
 
     Attributes:
         store: the parts.
     """
 
     def __init__(
-        self, folder: Path, spec: DatasetSpec, kind: Kind, recipe: Mapping[str, Any]
+        self,
+        folder: Path,
+        spec: DatasetSpec,
+        format: Format,  # noqa: A002
+        recipe: Mapping[str, Any],
     ) -> None:
         """Go on in ``folder``, or begin there.
 
         Args:
             folder: of the parts; made if it is missing.
             spec: the dataset that the files are.
-            kind: of all files.
+            format: of all files.
             recipe: what all parts have in common: the command, and the dataset.
 
         Raises:
@@ -52,10 +48,11 @@ class Conversion:
         """
         self.store = PartStore(folder, recipe)
         self._spec = spec
-        self._kind: Kind = kind
+        self._expected = Expected.of(spec)
+        self._format = format
         self._ledger = Ledger(folder)
         self._ledger.believe(lambda sha256, number: self._parts(sha256).has(number))
-        self._sandbox = Sandbox()
+        self._sandbox = Sandbox(format)
 
     @property
     def sources(self) -> Sequence[Mapping[str, Any]]:
@@ -100,8 +97,8 @@ class Conversion:
         sha256 = str(source["sha256"])
         done = sum(file.num_episodes for file in self._ledger.files)
         pieces: list[Held] = []
-        for piece in self._sandbox.read(path, self._kind, Expected.of(self._spec)):
-            held = self._hold(path.name, sha256, len(pieces), piece)
+        for item in self._sandbox.read(path, self._expected):
+            held = self._hold(sha256, len(pieces), item)
             pieces.append(held)
             done += held.length is not None
             if on_episode is not None and held.length is not None:
@@ -169,25 +166,17 @@ class Conversion:
         return self.store.named(key_of(sha256))
 
     def _assembly(self, sources: Sequence[Mapping[str, Any]]) -> Assembly:
-        return Assembly(self._spec, self.store, self._ledger, sources)
+        return Assembly(self._format, self._expected, self.store, self._ledger, sources)
 
-    def _hold(self, name: str, sha256: str, number: int, piece: Piece) -> Held:
-        """Keep a piece: a whole episode as a part, other rows as they are."""
-        if self._kind == "hdf5" and not (piece.is_first and piece.is_last):
-            self._ledger.save_rows(sha256, number, piece)
+    def _hold(self, sha256: str, number: int, item: ReadEpisode | Piece) -> Held:
+        """Keep what was read: a whole episode as a part, other rows as they are."""
+        if isinstance(item, Piece):
+            self._ledger.save_rows(sha256, number, item)
             return Held(None)
-        whole = self._episode(name, piece)
         parts = self._parts(sha256)
         if not parts.has(number):
-            parts.write(number, whole.episode)
-        return Held(len(whole.episode), tuple(sorted(whole.episode.infos)), whole.repairs)
-
-    def _episode(self, name: str, piece: Piece) -> UpstreamEpisode:
-        if self._kind == "npz":
-            return npz_episode(name, piece, self._spec)
-        (whole,) = ShardJoiner(self._spec).feed(name, piece)
-        assert isinstance(whole, UpstreamEpisode)
-        return whole
+            parts.write(number, item.episode)
+        return Held(len(item.episode), tuple(sorted(item.episode.infos)), item.repairs)
 
 
 def _is_made_of(path: Path, sources: Sequence[Mapping[str, Any]]) -> bool:

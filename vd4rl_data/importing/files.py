@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError, NoSpaceError
+from vd4rl_data.formats import FolderListing, SourceFile, check_no_copy, file_sha256, identify
 from vd4rl_data.importing.conversion import Conversion
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream import FolderListing, SourceFile, check_no_copy, file_sha256, identify
 
 SKIP_HINT: Final = "skip_broken=True leaves out what cannot be read"
 
@@ -33,14 +33,14 @@ class Files:
 
     Attributes:
         folder: where they lie.
-        kind: ``npz`` or ``hdf5``.
+        format: of all of them.
         broken: by name, those that cannot be read.
     """
 
     def __init__(self, listing: FolderListing, spec: DatasetSpec, names: Sequence[str]) -> None:
         """Nothing is read yet."""
         self.folder = listing.folder
-        self.kind = listing.kind
+        self.format = listing.format
         self.broken: dict[str, Broken] = {}
         self._spec = spec
         self._names = names
@@ -66,7 +66,7 @@ class Files:
         Raises:
             NoSpaceError: the disk is full.
         """
-        about = len(self._names) if self.kind == "npz" else self._spec.num_episodes
+        about = len(self._names) if self.format.one_per_file else self._spec.num_episodes
 
         def tell(count: int) -> None:
             report("reading", count, max(about, count))

@@ -1,4 +1,4 @@
-"""Official V-D4RL files → a dataset file, killed at any moment and gone on with.
+"""Other people's files → a dataset file, killed at any moment and gone on with.
 
     FOLDER ──one atomic part per episode──▶ <name>.h5.parts/ ──final pass──▶ <name>.h5 + sidecar
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vd4rl_data.errors import DatasetFormatError, DatasetNotFoundError, OutputExistsError
+from vd4rl_data.formats import FolderListing, Format, part_files, scan_folder
 from vd4rl_data.ids import parse_id
 from vd4rl_data.importing.conversion import Conversion
 from vd4rl_data.importing.files import Files
@@ -27,7 +28,6 @@ from vd4rl_data.storage.atomic import clear_removed, remove_folder, write_lock
 from vd4rl_data.storage.exported import find_exported
 from vd4rl_data.storage.manifest import SKIPPED
 from vd4rl_data.storage.naming import flat_path, sidecar_path
-from vd4rl_data.upstream import FolderListing, part_files, scan_folder
 
 STAGES: Final = ("hashing", "reading", "writing")
 """What :func:`import_folder` does, in this order."""
@@ -56,22 +56,24 @@ def import_folder(
     spec: DatasetSpec,
     root: Path | None = None,
     *,
+    format: str | Format | None = None,  # noqa: A002
     pattern: str = "*",
     check_hashes: bool = True,
     skip_broken: bool = False,
     progress: Progress | None = None,
 ) -> Imported:
-    """Convert a folder of official files (``.npz`` or ``.hdf5``) to a dataset file.
+    """Convert a folder of other people's files to a dataset file.
 
     The origin is ``official`` if every file is, by its SHA-256, one of the authors', else
-    ``imported``; what :func:`~vd4rl_data.export.export_dataset` wrote keeps what it says of itself.
-    The same files give the same bytes, however often the work was interrupted.
+    ``imported``; what :func:`~vd4rl_data.formats.export_dataset` wrote keeps what it says of
+    itself. The same files give the same bytes, however often the work was interrupted.
 
     Args:
-        folder: the files, as :func:`vd4rl_data.upstream.scan_folder` expects them.
+        folder: the files, as :func:`vd4rl_data.formats.scan_folder` expects them.
         spec: the dataset that they are.
         root: the data folder to write ``<root>/<id>.h5`` into; :func:`vd4rl_data.paths.data_dir` by
             default.
+        format: of the files, or its name; by default the one that their names tell.
         pattern: take only files whose names match, e.g. ``*_medium.hdf5``.
         check_hashes: refuse a file that bears an official file's name but has another content.
         skip_broken: leave out files that cannot be read. The manifest names them, and is not
@@ -83,20 +85,21 @@ def import_folder(
         DatasetFormatError: the id is a composite, the parts of other work lie in the way, or files
             are not what they should be. All files are looked at first, and each of these is named.
         CorruptFileError, InvalidEpisodeError: a single file is damaged, as
-            :func:`vd4rl_data.upstream.read_folder` tells it.
+            :func:`vd4rl_data.formats.read_folder` tells it.
+        UnknownFormatError, InvalidPluginError: there is no such format, or it cannot be imported.
         OutputExistsError: another dataset file lies where this one shall be written.
         DatasetLockedError: another process writes the same dataset.
         NoSpaceError: the disk is full. Finished parts stay.
     """
     report = progress or _silent
-    listing = scan_folder(folder)
+    listing = scan_folder(folder, format)
     if spec.parts:
         raise DatasetFormatError(_composite_message(listing, spec))
     names = tuple(name for name in listing.names if fnmatchcase(name, pattern))
     if not names:
         raise DatasetNotFoundError(f"{folder}: no data file matches {pattern!r}: {listing.names}")
     path = flat_path(root or data_dir(), spec.name)
-    recipe = {"command": "vd4rl import", "dataset_id": spec.name}
+    recipe = {"command": "vd4rl import", "dataset_id": spec.name, **_told_format(listing)}
     with write_lock(parts_folder(path)):
         with write_lock(path):
             pass  # somebody else's final pass is told now, not after all the reading
@@ -105,12 +108,12 @@ def import_folder(
         found = _find_finished(path, files, skip_broken=skip_broken)
         if found is None:
             with (
-                Conversion(parts_folder(path), spec, listing.kind, recipe) as conversion,
+                Conversion(parts_folder(path), spec, listing.format, recipe) as conversion,
                 _resume_hint(conversion.store),
             ):
                 files.read(conversion, report)
                 files.check(skip_broken=skip_broken)
-                found = _write(path, conversion, files, report)
+                found = _write(path, conversion, files, _told_format(listing), report)
         _remove_parts(path, recipe)
     return found
 
@@ -148,11 +151,20 @@ def _find_finished(path: Path, files: Files, *, skip_broken: bool) -> Imported |
     return Imported(path, manifest, found=True) if sidecar_path(path).is_file() else None
 
 
-def _write(path: Path, conversion: Conversion, files: Files, report: Progress) -> Imported:
+def _told_format(listing: FolderListing) -> dict[str, str]:
+    """For recipes: the format, where the names of the files do not tell it."""
+    name = listing.format_if_not_told
+    return {} if name is None else {"format": name}
+
+
+def _write(
+    path: Path, conversion: Conversion, files: Files, told: Mapping[str, str], report: Progress
+) -> Imported:
     kept = files.sources()
     exported = find_exported(files.folder, kept)
     origin = "official" if files.are_official() else exported.origin if exported else "imported"
-    recipe: dict[str, Any] = {"command": "vd4rl import", "kind": files.kind}
+    kind = files.format.suffixes[0].removeprefix(".")
+    recipe: dict[str, Any] = {"command": "vd4rl import", "kind": kind, **told}
     if files.broken:
         recipe[SKIPPED] = files.skipped()
     if exported:
@@ -212,12 +224,11 @@ def _composite_message(listing: FolderListing, spec: DatasetSpec) -> str:
     ]
     by_part = part_files(listing, spec)
     for part, names in by_part.items():
-        behavior = parse_id(part).behavior
-        lines.append(
-            f"    vd4rl import {listing.folder} --id {part} --files '*_{behavior}.hdf5'"
-            if names
-            else f"    vd4rl import FOLDER --id {part}"
-        )
+        if not names:
+            lines.append(f"    vd4rl import FOLDER --id {part}")
+            continue
+        pattern = f"*_{parse_id(part).behavior}{Path(names[0]).suffix}"
+        lines.append(f"    vd4rl import {listing.folder} --id {part} --files '{pattern}'")
     if all(by_part.values()):
         lines.append(
             f"{listing.folder} holds the files of both parts, byte for byte those of their own "

@@ -22,9 +22,9 @@ from typing import Any, Final, cast
 
 import numpy as np
 
+from vd4rl_data.formats import Piece, Rows
 from vd4rl_data.storage.archive import write_npz
 from vd4rl_data.storage.atomic import atomic_path, full_disk_errors, write_text
-from vd4rl_data.upstream import Piece, Rows
 
 _NAME: Final = "files.jsonl"
 _ARRAYS: Final = ("observations", "actions", "rewards", "discounts", "state")

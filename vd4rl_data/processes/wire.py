@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 MAX_HEADER_BYTES: Final = 2**20
 MAX_ARRAY_BYTES: Final = 2**30
 _LENGTH: Final = struct.Struct("<Q")
-_DTYPES: Final = ("|u1", "|b1", "<f4", "<f8")
+_INTEGERS: Final = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8")
+_DTYPES: Final = ("|b1", *_INTEGERS, "<f2", "<f4", "<f8")
 
 Message = tuple[str, Any]
 """The kind and the content of a message."""

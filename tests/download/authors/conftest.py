@@ -19,10 +19,8 @@ from vd4rl_data.download.authors import acquire_dataset
 from vd4rl_data.download.client import Endpoint, Patience
 from vd4rl_data.download.public_files import PublicSource
 from vd4rl_data.download.settings import DownloadSettings
-from vd4rl_data.importing import conversion
 from vd4rl_data.registry import DATASETS
 from vd4rl_data.storage import StoredDataset, open_dataset, verify_dataset
-from vd4rl_data.upstream import Sandbox
 
 IN_FLIGHT = 4096
 QUICK = Patience(attempts=4, first_delay=0.01, longest_delay=0.05, longest_wait=5.0, silence=10.0)
@@ -35,25 +33,9 @@ def miniature_ids(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(DATASETS, name, miniature.spec_of(name))
 
 
-class _SharedSandbox(Sandbox):
-    """One process reads the files of all tests: to start one takes longer than most of them."""
-
-    def close(self) -> None:
-        """Keep it."""
-
-
-@pytest.fixture(scope="session")
-def reader() -> Iterator[Sandbox]:
-    """The process that reads."""
-    shared = _SharedSandbox()
-    yield shared
-    Sandbox.close(shared)
-
-
 @pytest.fixture(autouse=True)
-def one_reader(reader: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Conversions of this process share it."""
-    monkeypatch.setattr(conversion, "Sandbox", lambda: reader)
+def one_reader(shared_readers: Any) -> None:
+    """Conversions of this process share their reading processes."""
 
 
 @pytest.fixture(scope="session")

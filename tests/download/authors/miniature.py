@@ -18,7 +18,7 @@ import numpy as np
 
 from vd4rl_data.download.public_files import PublicFile, PublicSource
 from vd4rl_data.episode import Episode
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset
 from vd4rl_data.ids import parse_id
 from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec

@@ -22,7 +22,7 @@ from vd4rl_data.errors import (
     InvalidSourceError,
     OfflineError,
 )
-from vd4rl_data.export import export_dataset
+from vd4rl_data.formats import export_dataset
 from vd4rl_data.importing import Conversion, import_folder
 from vd4rl_data.registry import get_dataset_spec
 

@@ -11,81 +11,40 @@ which becomes ``infos/state`` where all of it is there (the driver that was publ
 cheetah's position without its velocity). Older files lack ``is_terminal``; it is where the discount
 is 0. The length at the end of a name is 500 in one variant and 501 in the other for the same 501
 rows, and is not read.
-
-Nothing is ever unpickled, and no array is allocated before its declared size was checked.
 """
 
 from __future__ import annotations
 
-import io
-import math
-import struct
-import zipfile
-import zlib
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vd4rl_data.episode import validate
-from vd4rl_data.errors import CorruptFileError, DatasetFormatError, Vd4rlError
-from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream.checks import check_kind, check_rows, exact, fail, first_true, real
-from vd4rl_data.upstream.rows import (
-    NO_DISCOUNT,
-    Expected,
-    Piece,
-    Rows,
-    UpstreamEpisode,
-    shifted,
-)
-
-MAX_MEMBER_BYTES: Final = 256 * 2**20
-"""Largest array that is read: ten times the pixels of the largest episode of any suite."""
+from vd4rl_data.errors import DatasetFormatError
+from vd4rl_data.formats.checks import check_kind, check_rows, exact, fail, first_true, real
+from vd4rl_data.formats.pieces import Expected, ReadEpisode
+from vd4rl_data.formats.rows import NO_DISCOUNT, Rows, shifted
+from vd4rl_data.formats.vd4rl_npz.archive import read_archive
 
 _DATA_KEYS: Final = ("image", "action", "reward")
 _FLAG_KEYS: Final = ("is_first", "is_last", "is_terminal")
-_COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_BROKEN_ZIP: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-    RuntimeError,  # also NotImplementedError: encrypted, or an unknown version of zip
-)
 
 
-def read_episode(path: Path, spec: DatasetSpec) -> UpstreamEpisode:
-    """Read one episode in this process; :func:`vd4rl_data.upstream.read_folder` isolates it.
+def read(path: Path, expected: Expected) -> Iterator[ReadEpisode]:
+    """Yield the one episode of a file.
 
     Raises:
         CorruptFileError: the bytes are not those that were written.
         DatasetFormatError: a key is missing or unfit, or the flags contradict each other.
-        InvalidEpisodeError: the episode breaks an invariant.
     """
-    return npz_episode(path.name, read_npz(path, Expected.of(spec)), spec)
-
-
-def npz_episode(name: str, piece: Piece, spec: DatasetSpec) -> UpstreamEpisode:
-    """Shift and validate what :func:`read_npz` found in the file called ``name``."""
-    episode = shifted(name, piece.rows, is_last=piece.is_last)
-    validate(episode, name, size=spec.size, action_size=spec.task.action_size)
-    return UpstreamEpisode(episode, name, piece.repairs)
-
-
-def read_npz(path: Path, expected: Expected) -> Piece:
-    """Read the rows of one episode, in the files' convention. Raises as :func:`read_episode`."""
     where = path.name
     layout = expected.state_layout
     known = {*_DATA_KEYS, "discount", *_FLAG_KEYS, *(key for key, _ in layout)}
     with path.open("rb"):
         pass  # a missing or forbidden file is the caller's error, not a corrupt file
-    arrays, unknown = _load(path, known)
+    arrays, unknown = read_archive(path, known)
     repairs = [f"left out the unknown array {key!r}" for key in unknown]
     state = {key: arrays.pop(key) for key, _ in layout if key in arrays}
     rows = _check_data(where, arrays, expected)
@@ -107,79 +66,8 @@ def read_npz(path: Path, expected: Expected) -> Piece:
         discounts=_discounts(where, arrays, rows),
         state=found,
     )
-    return Piece(content, start=0, is_first=True, is_last=is_last, repairs=tuple(repairs))
-
-
-def _load(path: Path, known: set[str]) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The known arrays of an archive, and the names of the others."""
-    with _broken_zip(path.name), zipfile.ZipFile(path) as archive:
-        members: dict[str, zipfile.ZipInfo] = {}
-        for info in archive.infolist():
-            key = info.filename.removesuffix(".npy")
-            if key in members:
-                raise DatasetFormatError(f"{path.name}: {key}: expected one array, got two")
-            members[key] = info
-        arrays = {
-            key: _array(f"{path.name}: {key}", archive, info)
-            for key, info in members.items()
-            if key in known
-        }
-    return arrays, sorted(set(members) - known)
-
-
-@contextmanager
-def _broken_zip(name: str) -> Generator[None, None, None]:
-    try:
-        yield
-    except Vd4rlError:
-        raise
-    except _BROKEN_ZIP as error:
-        raise CorruptFileError(
-            f"{name}: expected an intact .npz archive, got {type(error).__name__}: {error}; "
-            "download the file again"
-        ) from error
-
-
-def _array(where: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
-    """One member: its checksum verified, its header held against its size before allocation."""
-    if info.compress_type not in _COMPRESSIONS:
-        raise CorruptFileError(
-            f"{where}: expected a stored or deflated member, got type {info.compress_type}"
-        )
-    if info.file_size > MAX_MEMBER_BYTES:
-        raise CorruptFileError(
-            f"{where}: expected at most {MAX_MEMBER_BYTES:,} bytes, the archive declares "
-            f"{info.file_size:,}"
-        )
-    with archive.open(info) as member:
-        stream = io.BytesIO(
-            member.read(info.file_size + 1)
-        )  # bounded, and to the end: checks the CRC
-    size = stream.getbuffer().nbytes
-    shape, dtype = _header(stream)
-    if dtype.hasobject:
-        raise DatasetFormatError(
-            f"{where}: expected numbers, got Python objects, which only unpickling could read"
-        )
-    declared = math.prod(shape) * dtype.itemsize
-    if declared != size - stream.tell():
-        raise CorruptFileError(
-            f"{where}: the header declares {dtype} of shape {shape}, {declared:,} bytes, "
-            f"but {size - stream.tell():,} bytes follow"
-        )
-    stream.seek(0)
-    return np.lib.format.read_array(stream, allow_pickle=False)
-
-
-def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise ValueError(f"unknown version {version} of the .npy format")
-    return shape, dtype
+    episode = shifted(where, content, is_last=is_last)
+    yield ReadEpisode(episode, where, tuple(repairs))
 
 
 def _check_data(where: str, arrays: dict[str, NDArray[Any]], expected: Expected) -> int:

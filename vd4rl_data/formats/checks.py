@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.upstream.rows import Expected
+from vd4rl_data.formats.pieces import Expected
 
 _NUMBERS: Final = "biuf"
 _LARGEST_NUMBER: Final = 8

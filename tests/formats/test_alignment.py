@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.formats.reading import read_episode, read_shards
+from vd4rl_data.formats import read_folder
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream import read_folder
-from vd4rl_data.upstream.hdf5 import read_shards
-from vd4rl_data.upstream.npz import read_episode
 
 
 def check_painted(episode: Any, kit: Any, number: int = 0, steps: int | None = None) -> None:

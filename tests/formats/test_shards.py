@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.formats.reading import read_shards
 from vd4rl_data.errors import DatasetFormatError
+from vd4rl_data.formats.vd4rl_hdf5.naming import ShardName, shard_order
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream.hdf5 import read_shards
-from vd4rl_data.upstream.naming import ShardName, shard_order
 
 Arrays = dict[str, Any]
 
@@ -144,7 +144,7 @@ def test_rows_left_out_at_the_end_are_recorded_too(
 
 def test_no_whole_episode_at_all(kit: Any, spec: DatasetSpec, tmp_path: Path) -> None:
     path = kit.write_hdf5(tmp_path / "0.hdf5", kit.shard_rows([0]), 3)
-    with pytest.raises(DatasetFormatError, match="no episode in any shard: left out rows 0 to 7"):
+    with pytest.raises(DatasetFormatError, match="no episode in any file: left out rows 0 to 7"):
         list(read_shards([path], spec))
 
 

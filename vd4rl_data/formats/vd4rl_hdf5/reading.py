@@ -5,7 +5,7 @@ Keys ``observation`` (N, 3, H, W) uint8, ``action`` (N, A) float32, ``reward``, 
 loss will do (the published gatherer writes float64 actions under today's dm_control), ``discount``
 may be missing, and other arrays are left out, with a line that says so. Boundaries come from
 ``step_type`` alone. The official tool that splits shards counts rows, so a shard may begin and end
-inside an episode; :mod:`vd4rl_data.upstream.join` puts the halves together.
+inside an episode; :mod:`vd4rl_data.formats.join` puts the halves together.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from jaxtyping import Int8
 from numpy.typing import NDArray
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, Vd4rlError
-from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream.checks import check_kind, exact, fail, first_true, real
-from vd4rl_data.upstream.join import join_shards
-from vd4rl_data.upstream.naming import shard_order
-from vd4rl_data.upstream.rows import NO_DISCOUNT, Expected, Piece, Rows, UpstreamEpisode
+from vd4rl_data.formats.checks import check_kind, exact, fail, first_true, real
+from vd4rl_data.formats.join import whole
+from vd4rl_data.formats.pieces import Expected, Piece, ReadEpisode
+from vd4rl_data.formats.rows import NO_DISCOUNT, Rows
 
 FIRST: Final = 0
 LAST: Final = 2
@@ -52,28 +51,15 @@ class _Segment:
     is_last: bool
 
 
-def read_shards(paths: list[Path], spec: DatasetSpec) -> Iterator[UpstreamEpisode]:
-    """Read shards in the numeric order of their counters, in this process, joining cut episodes.
+def read(path: Path, expected: Expected) -> Iterator[ReadEpisode | Piece]:
+    """Yield the episodes of one shard, and the parts of episodes at its two ends.
 
-    A file that was damaged on purpose can crash the HDF5 library;
-    :func:`~vd4rl_data.upstream.folder.read_folder` reads the same in a process of its own.
+    At most one block of chunks (about 80 MB in the official files) and one episode are in memory.
+    A file that was damaged on purpose can crash the HDF5 library.
 
     Raises:
         CorruptFileError: the bytes are not those that were written.
         DatasetFormatError: a key is missing or unfit, or ``step_type`` contradicts itself.
-        InvalidEpisodeError: an episode breaks an invariant.
-    """
-    expected = Expected.of(spec)
-    ordered = sorted(paths, key=lambda path: shard_order(path.name))
-    pieces = ((path.name, piece) for path in ordered for piece in read_shard(path, expected))
-    return join_shards(pieces, spec)
-
-
-def read_shard(path: Path, expected: Expected) -> Iterator[Piece]:
-    """Yield the episodes of one shard, and the parts of episodes at its two ends, row by row.
-
-    At most one block of chunks (about 80 MB in the official files) and one episode are in memory.
-    Raises as :func:`read_shards`.
     """
     import h5py
 
@@ -94,9 +80,11 @@ def read_shard(path: Path, expected: Expected) -> Iterator[Piece]:
             rows = Rows(
                 frames, small["action"][part], small["reward"][part], small["discount"][part]
             )
-            yield Piece(
+            piece = Piece(
                 rows, segment.start, segment.is_first, segment.is_last, repairs=tuple(repairs)
             )
+            is_whole = segment.is_first and segment.is_last
+            yield whole(path.name, piece) if is_whole else piece
             repairs = []
 
 

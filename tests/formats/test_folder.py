@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.formats.reading import HDF5, NPZ
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, DatasetNotFoundError
+from vd4rl_data.formats import part_files, read_folder, scan_folder
 from vd4rl_data.ids import parse_id
 from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
@@ -22,7 +24,6 @@ from vd4rl_data.suites.vd4rl_files import (
     find_official_file,
     official_files,
 )
-from vd4rl_data.upstream import part_files, read_folder, scan_folder
 
 
 def test_scan_orders_shards_by_number_and_episodes_by_name(tmp_path: Path) -> None:
@@ -35,10 +36,10 @@ def test_scan_orders_shards_by_number_and_episodes_by_name(tmp_path: Path) -> No
         for name in names:
             (folder / name).touch()
     listing = scan_folder(shards)
-    assert (listing.kind, listing.names) == ("hdf5", ("9_mixed.hdf5", "10_mixed.hdf5"))
+    assert (listing.format, listing.names) == (HDF5, ("9_mixed.hdf5", "10_mixed.hdf5"))
     assert listing.ignored == ("readme.txt",)
     listing = scan_folder(episodes)
-    assert listing.kind == "npz"
+    assert listing.format == NPZ
     assert listing.names == ("20220108T000000-b-500.npz", "20220109T013642-a-501.npz")
     assert listing.ignored == ("old.zip",)
 
@@ -57,7 +58,10 @@ def test_scan_refuses_what_is_no_dataset(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match="the folders 84px in it hold some"):
         scan_folder(tmp_path)
     (tmp_path / "84px" / "0.npz").touch()
-    with pytest.raises(DatasetFormatError, match=r"expected either .* got 1 \.npz and 1 \.hdf5"):
+    with pytest.raises(
+        DatasetFormatError,
+        match=r"expected either \.npz or \.hdf5 files, got 1 \.npz \(vd4rl-npz\) and 1 \.hdf5",
+    ):
         scan_folder(tmp_path / "84px")
 
 

@@ -6,7 +6,7 @@ and what it answers is checked like a foreign file itself.
 
 from __future__ import annotations
 
-import importlib
+import pickle
 import queue
 import time
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,18 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from vd4rl_data.errors import CorruptFileError
-from vd4rl_data.processes import Limits, Report, Worker, error_of
-from vd4rl_data.upstream.rows import Expected, Piece, Rows
+import cloudpickle
+from numpy.typing import NDArray
 
-ENTRY: Final = "vd4rl_data.upstream.sandbox:read_pieces"
+from vd4rl_data.episode import Episode
+from vd4rl_data.errors import CorruptFileError
+from vd4rl_data.formats.format import Format
+from vd4rl_data.formats.pieces import Expected, Piece, ReadEpisode
+from vd4rl_data.formats.rows import Rows
+from vd4rl_data.processes import Limits, Report, Worker, error_of
+
+_EPISODE: Final = ("observations", "actions", "rewards", "discounts")
+_INFOS: Final = "infos/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,84 +44,79 @@ class SandboxLimits:
     seconds_per_file: float = 900.0
 
 
-def read_pieces(path: Path, kind: str, expected: Expected) -> Iterator[Piece]:
-    """Read one foreign file of kind ``npz`` or ``hdf5``."""
-    if kind == "npz":
-        from vd4rl_data.upstream.npz import read_npz
-
-        yield read_npz(path, expected)
-    else:
-        from vd4rl_data.upstream.hdf5 import read_shard
-
-        yield from read_shard(path, expected)
-
-
 class _Request(NamedTuple):
     """A file to read."""
 
     path: Path
-    kind: str
     expected: Expected
 
 
 @dataclass(frozen=True, slots=True)
 class _ReadJob:
-    """Reading, with the signature of :func:`read_pieces`, as ``module:function``."""
+    """Reading files of one format, which is pickled here: that it cannot be imported is told."""
 
-    entry: str
+    pickled: bytes
 
     def open(self) -> _ReadSession:
-        module, _, function = self.entry.partition(":")
-        return _ReadSession(getattr(importlib.import_module(module), function))
+        return _ReadSession(pickle.loads(self.pickled))  # noqa: S301 - of our own process
 
 
 class _ReadSession:
-    def __init__(self, read: Any) -> None:
-        self._read = read
+    def __init__(self, format: Format) -> None:  # noqa: A002
+        self._format = format
 
     def make(self, item: _Request, report: Report) -> None:
-        for piece in self._read(*item):
-            report(_message_of(piece))
+        for found in self._format.read(*item):
+            if isinstance(found, ReadEpisode):
+                found.check(item.expected)
+                report(_message_of_episode(found))
+            elif isinstance(found, Piece) and self._format.continues is not None:  # pyright: ignore[reportUnnecessaryIsInstance]
+                report(_message_of_piece(found))
+            else:
+                name = self._format.name
+                raise TypeError(f"{name}: read: expected a ReadEpisode, got {type(found)}")
 
     def close(self) -> None:
         pass
 
 
 class Sandbox:
-    """Reads foreign files in a process of its own; a context manager.
+    """Reads files of one format in a process of its own; a context manager.
 
     Leaving the context, or dropping the last reference, kills the process and reaps it.
     """
 
-    def __init__(self, limits: SandboxLimits | None = None) -> None:
+    def __init__(self, format: Format, limits: SandboxLimits | None = None) -> None:  # noqa: A002
         """Nothing is started before the first :meth:`read`."""
+        self._job = _ReadJob(cloudpickle.dumps(format))
         self.limits = limits or SandboxLimits()
         self._worker: Worker | None = None
         self._inbox: queue.Queue[Any] = queue.Queue(maxsize=1)  # a piece that nobody took yet
 
-    def read(self, path: Path, kind: str, expected: Expected) -> Iterator[Piece]:
-        """Yield the pieces of one file (of kind ``npz`` or ``hdf5``).
+    def read(self, path: Path, expected: Expected) -> Iterator[ReadEpisode | Piece]:
+        """Yield what one file holds: episodes that were checked, and pieces that were not.
 
         An iterator that is abandoned half way costs the process: the next file gets a new one.
 
         Raises:
             CorruptFileError: also if the process died or exceeded a limit, with the signal's name.
-            DatasetFormatError: as the readers.
+            DatasetFormatError: as the format's reader.
+            InvalidEpisodeError: an episode breaks an invariant.
         """
         worker, self._worker = self._worker, None  # it comes back after a file read to its end
         if worker is None or not worker.is_alive():
             self._inbox = queue.Queue(maxsize=1)
             bounds = Limits(self.limits.memory_bytes, self.limits.seconds_per_file)
-            worker = Worker(_ReadJob(ENTRY), self._inbox, bounds)
+            worker = Worker(self._job, self._inbox, bounds)
         try:
-            worker.ask(_Request(path.resolve(), kind, expected))
+            worker.ask(_Request(path.resolve(), expected))
             left = self.limits.seconds_per_file
             while True:
                 asked = time.monotonic()
                 said, content = self._next(worker, path.name, left)
                 left -= time.monotonic() - asked
                 if said == "report":
-                    yield _piece_of(path.name, content)
+                    yield _item_of(path.name, content, expected)
                 elif said != "ready":
                     break
             self._worker = worker
@@ -167,7 +169,24 @@ class Sandbox:
         return said, content
 
 
-def _message_of(piece: Piece) -> dict[str, Any]:
+def _message_of_episode(found: ReadEpisode) -> dict[str, Any]:
+    episode = found.episode
+    infos = {f"{_INFOS}{name}": _little(values) for name, values in episode.infos.items()}
+    return {
+        "repairs": list(found.repairs),
+        "place": found.place,
+        "terminated": episode.terminated,
+        **{name: getattr(episode, name) for name in _EPISODE},
+        **infos,
+    }
+
+
+def _little(values: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers in the byte order that messages have."""
+    return values.astype(values.dtype.newbyteorder("<"), copy=False)
+
+
+def _message_of_piece(piece: Piece) -> dict[str, Any]:
     arrays = {field.name: getattr(piece.rows, field.name) for field in fields(Rows)}
     return {
         "start": piece.start,
@@ -178,24 +197,43 @@ def _message_of(piece: Piece) -> dict[str, Any]:
     }
 
 
-def _piece_of(name: str, message: Mapping[str, Any]) -> Piece:
-    """The piece in a message.
+def _item_of(name: str, message: Mapping[str, Any], expected: Expected) -> ReadEpisode | Piece:
+    """The episode or piece in a message.
 
     Raises:
         CorruptFileError: the message holds something else.
+        InvalidEpisodeError, DatasetFormatError: as :meth:`ReadEpisode.check`.
     """
     try:
-        arrays = {
-            field.name: message[field.name] for field in fields(Rows) if field.name in message
-        }
-        return Piece(
-            rows=Rows(**arrays),
-            start=int(message["start"]),
-            is_first=bool(message["is_first"]),
-            is_last=bool(message["is_last"]),
-            repairs=tuple(str(repair) for repair in message["repairs"]),
-        )
+        repairs = tuple(str(repair) for repair in message["repairs"])
+        if "start" in message:
+            return _piece_of(message, repairs)
+        found = ReadEpisode(_episode_of(message), name, repairs, str(message["place"]))
     except (ValueError, TypeError, KeyError) as error:
         raise CorruptFileError(
             f"{name}: the process that read it sent a piece that is none: {error}"
         ) from error
+    found.check(expected)
+    return found
+
+
+def _piece_of(message: Mapping[str, Any], repairs: tuple[str, ...]) -> Piece:
+    arrays = {field.name: message[field.name] for field in fields(Rows) if field.name in message}
+    return Piece(
+        rows=Rows(**arrays),
+        start=int(message["start"]),
+        is_first=bool(message["is_first"]),
+        is_last=bool(message["is_last"]),
+        repairs=repairs,
+    )
+
+
+def _episode_of(message: Mapping[str, Any]) -> Episode:
+    terminated = bool(message["terminated"])
+    infos = {key: values for key, values in message.items() if key.startswith(_INFOS)}
+    return Episode(
+        **{name: message[name] for name in _EPISODE},
+        terminated=terminated,
+        truncated=not terminated,
+        infos={key.removeprefix(_INFOS): values for key, values in infos.items()},
+    )

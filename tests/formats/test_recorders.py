@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.formats.reading import read_episode, read_shards
 from vd4rl_data.errors import DatasetFormatError
+from vd4rl_data.formats import ReadEpisode
 from vd4rl_data.registry import TASKS
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream import UpstreamEpisode
-from vd4rl_data.upstream.hdf5 import read_shards
-from vd4rl_data.upstream.npz import read_episode
 
 Arrays = dict[str, Any]
 Layout = tuple[tuple[str, int], ...]
-Read = Callable[[Arrays], list[UpstreamEpisode]]
+Read = Callable[[Arrays], list[ReadEpisode]]
 
 IGNORED_BY_THE_DRIVER = ("orientations", "height", "velocity")
 """What the published collecting driver drops of every domain's proprioception."""
@@ -46,7 +45,7 @@ def arrays(kind: str, kit: Any) -> Arrays:
 
 @pytest.fixture
 def read(kind: str, kit: Any, spec: DatasetSpec, tmp_path: Path) -> Read:
-    def call(arrays: Arrays) -> list[UpstreamEpisode]:
+    def call(arrays: Arrays) -> list[ReadEpisode]:
         if kind == "npz":
             return [read_episode(kit.write_npz(tmp_path / "0.npz", arrays), spec)]
         return list(read_shards([kit.write_hdf5(tmp_path / "0.hdf5", arrays)], spec))
@@ -54,7 +53,7 @@ def read(kind: str, kit: Any, spec: DatasetSpec, tmp_path: Path) -> Read:
     return call
 
 
-def _same(left: UpstreamEpisode, right: UpstreamEpisode) -> bool:
+def _same(left: ReadEpisode, right: ReadEpisode) -> bool:
     fields = ("observations", "actions", "rewards", "discounts")
     pairs = [(getattr(left.episode, name), getattr(right.episode, name)) for name in fields]
     ends = [(one.episode.terminated, one.episode.truncated) for one in (left, right)]

@@ -37,6 +37,11 @@ class ShardName:
         return self.series == other.series and self.counter == other.counter + 1
 
 
+def continues(name: str, before: str) -> bool:
+    """Whether a shard is the one after the other in the same series."""
+    return ShardName.parse(name).continues(ShardName.parse(before))
+
+
 def shard_order(name: str) -> tuple[list[tuple[int, str]], int, str]:
     """Sort key: series by series, and inside a series by the counter's number (9 before 10)."""
     shard = ShardName.parse(name)

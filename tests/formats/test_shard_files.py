@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.formats.reading import read_shards
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, InvalidEpisodeError
+from vd4rl_data.formats.vd4rl_hdf5 import reading
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream import hdf5
-from vd4rl_data.upstream.hdf5 import read_shards
 
 Arrays = dict[str, Any]
 
@@ -142,7 +142,7 @@ def test_a_header_that_declares_too_much(
             file.create_dataset(key, (10**9, *values.shape[1:]), values.dtype, chunks=True)
     with pytest.raises(DatasetFormatError, match="action: expected 1 to 4,000,000 rows"):
         list(read_shards([path], spec))
-    monkeypatch.setattr(hdf5, "MAX_BLOCK_BYTES", 1000)
+    monkeypatch.setattr(reading, "MAX_BLOCK_BYTES", 1000)
     path = kit.write_hdf5(tmp_path / "1.hdf5", kit.shard_rows([0]))
     with pytest.raises(
         DatasetFormatError, match="at most 1,000 bytes in a row of chunks, got 2,112"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.formats.reading import read_episode
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError, InvalidEpisodeError
+from vd4rl_data.formats.vd4rl_npz import archive as npz_archive
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.upstream import npz
-from vd4rl_data.upstream.npz import read_episode
 
 Arrays = dict[str, Any]
 
@@ -246,7 +246,7 @@ def test_an_archive_that_inflates_beyond_reason(
 ) -> None:
     path = kit.write_npz(tmp_path / "episode.npz", kit.converted())
     _member(path, "image.npy", b"\0" * 3_000_000)
-    monkeypatch.setattr(npz, "MAX_MEMBER_BYTES", 2_000_000)
+    monkeypatch.setattr(npz_archive, "MAX_MEMBER_BYTES", 2_000_000)
     with pytest.raises(CorruptFileError, match="at most 2,000,000 bytes, the archive declares 3,0"):
         read_episode(path, spec)
 

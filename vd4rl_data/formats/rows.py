@@ -19,35 +19,10 @@ from jaxtyping import Float, Float32, UInt8
 from numpy.typing import NDArray
 
 from vd4rl_data.episode import Episode
-from vd4rl_data.errors import DatasetFormatError
-from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
 
 NO_DISCOUNT: Final = "no discount: taken for 1 throughout, so no episode terminates"
 """What is said of a file that tells nothing of terminations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What the catalog says about every file of a dataset.
-
-    Attributes:
-        size: height and width of a frame, in pixels.
-        action_size: dimensions of an action.
-        max_rows: rows of a full episode: its time steps and the row of the first observation.
-        state_layout: the proprioceptive keys and their columns, in the simulator's order; empty
-            where files hold none.
-    """
-
-    size: int
-    action_size: int
-    max_rows: int
-    state_layout: tuple[tuple[str, int], ...]
-
-    @classmethod
-    def of(cls, spec: DatasetSpec) -> Expected:
-        """The expectations of one catalog row."""
-        task = spec.task
-        return cls(spec.size, task.action_size, task.time_steps + 1, task.state_layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +45,6 @@ class Rows:
     def __len__(self) -> int:
         """The number of rows, R."""
         return len(self.actions)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A run of rows of one episode: a whole one, or the part of it that lies in one shard.
-
-    Attributes:
-        rows: the rows.
-        start: the row of the file that they begin at.
-        is_first: they begin with the first observation of the episode.
-        is_last: they end with its last observation, by a time limit or a termination.
-        repairs: what was changed while reading, in words.
-    """
-
-    rows: Rows
-    start: int
-    is_first: bool
-    is_last: bool
-    repairs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamEpisode:
-    """A valid episode from a foreign file.
-
-    Attributes:
-        episode: the episode, in our convention.
-        source: name of the file that it (or its first row) was read from.
-        repairs: what was changed, joined or left out on the way here, in words; empty if nothing.
-    """
-
-    episode: Episode
-    source: str
-    repairs: tuple[str, ...] = ()
 
 
 def shifted(where: str, rows: Rows, *, is_last: bool) -> Episode:
@@ -139,12 +80,17 @@ def shifted(where: str, rows: Rows, *, is_last: bool) -> Episode:
     )
 
 
-def unshifted(episode: Episode) -> Rows:
+def unshifted(where: str, episode: Episode) -> Rows:
     """The inverse of :func:`shifted`: T + 1 rows of an episode in the files' convention.
 
     Rewards and discounts become float64, as the official files hold them; of the infos only a
     float32 ``state`` of T + 1 rows survives.
+
+    Raises:
+        InvalidEpisodeError: a discount is 0 elsewhere than where the episode terminates, which
+            these files cannot say; ``where`` is named.
     """
+    _check_ends(where, episode)
     state = episode.infos.get("state")
     if state is not None and (
         state.dtype != np.float32 or state.ndim != 2 or len(state) != len(episode) + 1
@@ -171,6 +117,19 @@ def concatenated(parts: list[Rows]) -> Rows:
         discounts=np.concatenate([part.discounts for part in parts]),
         state=np.concatenate(states) if len(states) == len(parts) else None,
     )
+
+
+def _check_ends(where: str, episode: Episode) -> None:
+    ends = np.zeros(len(episode), dtype=np.bool_)
+    ends[-1] = episode.terminated
+    differs = np.flatnonzero((episode.discounts == 0) != ends)
+    if differs.size:
+        row = int(differs[0])
+        raise InvalidEpisodeError(
+            f"{where}: discounts: expected 0 exactly where the episode terminates, as "
+            f"the official formats say it, got {episode.discounts[row]} at row {row} of "
+            f"{len(episode)} (terminated: {episode.terminated})"
+        )
 
 
 def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
