@@ -40,7 +40,7 @@ CHANGES: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
     ),
     "long text": (
         ("algorithm", "name"), "x" * 300,
-        f"algorithm.name: expected a string of 1 to 200 {LINE}, got '{'x' * 59}... of 300 characters",
+        f"name: expected a string of 1 to 200 {LINE}, got '{'x' * 59}... of 300 characters",
     ),
     "pattern": (
         ("algorithm", "commit"), "XYZXYZXYZ",
