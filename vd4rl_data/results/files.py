@@ -9,8 +9,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from vd4rl_data.arguments import check_type, checked_path
-from vd4rl_data.errors import InvalidArgumentError, InvalidResultError, OutputExistsError
+from vd4rl_data.arguments import check_absent, check_type, checked_path
+from vd4rl_data.errors import InvalidArgumentError, InvalidResultError
 from vd4rl_data.results.decode import decode
 from vd4rl_data.results.given import plain
 from vd4rl_data.results.model import RunResult
@@ -180,11 +180,7 @@ def write_result(
         problems = find_trace_problems(result, actions or b"")
         if problems:
             raise InvalidResultError(str(path), tuple(problems))
-    for present in (path, traces_path(path)):
-        if not replace and present.exists():
-            raise OutputExistsError(
-                f"{present} is already there; remove it, write elsewhere, or say replace=True"
-            )
+    check_absent([path, traces_path(path)], replace=replace)
     if actions is None:
         traces_path(path).unlink(missing_ok=True)  # those of the result that is replaced
     else:
