@@ -68,7 +68,9 @@ class Report:
         return self.replay.reproduced and why_no_badge(self.result) is None
 
 
-def check_file(path: Path, *, store: Path = RESULTS, replay: bool = True) -> Report:
+def check_file(
+    path: Path, *, store: Path = RESULTS, replay: bool = True, known: Known | None = None
+) -> Report:
     """Check a result file.
 
     Args:
@@ -76,6 +78,7 @@ def check_file(path: Path, *, store: Path = RESULTS, replay: bool = True) -> Rep
         store: other entries, which it is compared with; if the file lies in this store, its place
             and its receipt are checked, too.
         replay: play its action traces again.
+        known: what is in the store, for callers that check many files of it; read if not given.
 
     Raises:
         OSError: the file cannot be read.
@@ -90,7 +93,8 @@ def check_file(path: Path, *, store: Path = RESULTS, replay: bool = True) -> Rep
     if benchmark is None:
         unknown = f"benchmark: {result.benchmark!r} is not registered (leaderboard/benchmarks.py)"
         return Report(path, result, [unknown])
-    known, place = known_in(store), place_of(result)
+    known = known_in(store) if known is None else known
+    place = place_of(result)
     problems = list(_problems(result, benchmark, known, place))
     if claim := find_false_claim(store, result, data):
         problems.append(claim)

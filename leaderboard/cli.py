@@ -13,6 +13,7 @@ import tyro
 
 from leaderboard.adding import put_entry
 from leaderboard.check import Report, check_file
+from leaderboard.known import known_in
 from leaderboard.random_policy import random_policy
 from leaderboard.receipts import write_receipt
 from leaderboard.site import build_site
@@ -48,9 +49,10 @@ class Check:
     def run(self) -> int:
         """Run the command."""
         files = list(self.files) or result_paths(_existing(self.store))
+        known = known_in(self.store)
         failed = 0
         for path in files:
-            report = check_file(path, store=self.store, replay=not self.no_replay)
+            report = check_file(path, store=self.store, replay=not self.no_replay, known=known)
             failed += not report.ok
             _print_report(report, quiet=not self.files)
             if self.record and report.earned and report.replay is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from typing import Final
 
 from leaderboard.benchmarks import benchmarks
 from vd4rl_data.errors import InvalidActionError, InvalidTraceError
+from vd4rl_data.evaluation import ActionTrace, replay_episode
 from vd4rl_data.results import RunResult
 from vd4rl_data.results.traces import EpisodeTrace, unpack_actions
 from vd4rl_data.scores import EpisodeSummary
+from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.versions import PACKAGES, same_states, states_drift
 from vd4rl_data.spec import Score, SuccessScore, TaskSpec
 from vd4rl_data.version import versions_of
@@ -95,28 +98,25 @@ def _differences(
     task: TaskSpec, score: Score | None, traces: Iterable[EpisodeTrace], tolerance: float
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Traces that are none of the task, and claims that are not what their actions give."""
-    from vd4rl_data.envs import make_env
-    from vd4rl_data.evaluation import ActionTrace, replay_summaries
-
     broken: list[str] = []
     differences: list[str] = []
-    env = make_env(task)
-    for trace in traces:
-        where = f"{trace.environment}, seed {trace.run_seed}, episode {trace.episode}"
-        try:
-            (played,) = replay_summaries(env, [ActionTrace(trace.episode_seed, trace.actions)])
-        except (InvalidTraceError, InvalidActionError) as error:
-            broken.append(f"{where}: {error}")
-        else:
-            claims = _claims(trace, played, score)
-            differences += [
-                f"{where}: claims {what} {claimed:.6g}, its actions give {given:.6g}"
-                for what, claimed, given in claims
-                if not math.isclose(given, claimed, rel_tol=tolerance, abs_tol=tolerance)
-            ]
-        if len(broken) + len(differences) >= _MOST_DIFFERENCES:
-            differences.append("and maybe more: stopped here")
-            break
+    with contextlib.closing(Simulation(task)) as simulation:
+        for trace in traces:
+            where = f"{trace.environment}, seed {trace.run_seed}, episode {trace.episode}"
+            episode = ActionTrace(trace.episode_seed, trace.actions)
+            try:
+                played = replay_episode(simulation, episode, task.time_steps, where)
+            except (InvalidTraceError, InvalidActionError) as error:
+                broken.append(str(error))
+            else:
+                differences += [
+                    f"{where}: claims {what} {claimed:.6g}, its actions give {given:.6g}"
+                    for what, claimed, given in _claims(trace, played, score)
+                    if not math.isclose(given, claimed, rel_tol=tolerance, abs_tol=tolerance)
+                ]
+            if len(broken) + len(differences) >= _MOST_DIFFERENCES:
+                differences.append("and maybe more: stopped here")
+                break
     return tuple(broken), tuple(differences)
 
 

@@ -13,7 +13,7 @@ from leaderboard.exports import to_csv, to_latex, to_markdown
 from leaderboard.payload import make_payload
 from leaderboard.store import read_store
 from vd4rl_data.errors import InvalidResultError
-from vd4rl_data.results.schema import SCHEMA_FILE, format_json_schema, make_json_schema
+from vd4rl_data.results.schema import SCHEMA_FILE, format_json_schema
 
 PAGE: Final = Path(__file__).parent / "page"
 ASSETS: Final = Path(__file__).parent / "assets"
@@ -51,7 +51,7 @@ def build_site(store: Path, folder: Path) -> Site:
             shutil.copyfile(path, folder / "assets" / path.name)
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     (folder / "leaderboard.json").write_text(text + "\n", encoding="utf-8")
-    (folder / SCHEMA_FILE).write_text(format_json_schema(make_json_schema()), encoding="utf-8")
+    (folder / SCHEMA_FILE).write_text(format_json_schema(), encoding="utf-8")
     page = (PAGE / "index.html").read_text(encoding="utf-8")
     page = page.replace(_MARK, f'<script type="application/json" id="data">{inline(text)}</script>')
     (folder / "index.html").write_text(page, encoding="utf-8")

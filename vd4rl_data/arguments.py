@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import operator
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, cast
 
-from vd4rl_data.errors import InvalidArgumentError
+from vd4rl_data.errors import InvalidArgumentError, OutputExistsError
 
 _SHOWN: Final = 60  # characters of a wrong value in a message
 
@@ -49,6 +50,19 @@ def checked_path(name: str, value: object) -> Path:
     if not isinstance(value, (str, os.PathLike)):
         raise InvalidArgumentError(f"{name}: expected a path, got {shown(value)}")
     return Path(cast("str | os.PathLike[str]", value))
+
+
+def check_absent(paths: Iterable[Path], *, replace: bool) -> None:
+    """Refuse to replace a file unless asked to; every writer calls this before it starts.
+
+    Raises:
+        OutputExistsError: one of the paths exists, and ``replace`` is false.
+    """
+    present = None if replace else next((path for path in paths if os.path.lexists(path)), None)
+    if present is not None:
+        raise OutputExistsError(
+            f"{present} already exists; remove it, write elsewhere, or pass replace=True"
+        )
 
 
 def checked_count(name: str, value: Any, least: int = 1) -> int:

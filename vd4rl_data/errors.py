@@ -161,7 +161,7 @@ class PublishError(Vd4rlError, RuntimeError):
 
 
 class InvalidResultError(Vd4rlError, ValueError):
-    """A result file breaks its schema or contradicts itself; ``problems`` lists every finding."""
+    """A result file breaks its schema or contradicts itself; ``problems`` lists the findings."""
 
     def __init__(self, where: str, problems: tuple[str, ...]) -> None:
         """Args:

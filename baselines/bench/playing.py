@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from baselines.bench.algorithm import Agent
 from baselines.bench.policy import PixelPolicy
 from baselines.errors import InvalidSettingError
+from vd4rl_data.arguments import check_absent
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.evaluation import ActionTrace, Evaluation, evaluate
 from vd4rl_data.preview import animate
 from vd4rl_data.preview.animation import SUFFIXES
-from vd4rl_data.storage.atomic import check_absent
 
 LANES: Final = 10
 """Episodes that are played at once."""

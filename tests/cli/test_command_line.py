@@ -16,7 +16,9 @@ from vd4rl_data import __version__
 from vd4rl_data.cli import COMMANDS
 
 Spawn = Callable[..., subprocess.CompletedProcess[str]]
-_HEAVY = ("h5py", "rich", "mujoco", "dm_control", "torch", "PIL", "huggingface_hub", "tqdm")
+_HEAVY = (
+    "h5py", "rich", "mujoco", "dm_control", "torch", "PIL", "huggingface_hub", "tqdm", "pydantic",
+)  # fmt: skip
 
 
 def test_version(run: Run) -> None:

@@ -12,6 +12,8 @@ from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.results import RunResult, read_result
 from vd4rl_data.results.files import read_traces
 
+pytestmark = pytest.mark.usefixtures("no_type_checks")  # playing is slow under them
+
 DOCS = Path(__file__).parents[2] / "docs"
 PATHS = sorted((DOCS / "learning").glob("*.json"))
 CLONED = "bc-walker_walk-medium_expert"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,27 +19,24 @@ from vd4rl_data.results import Algorithm, read_result, write_result
 from vd4rl_data.results.files import RECEIPT_SUFFIX
 from vd4rl_data.results.traces import traces_path
 
+pytestmark = pytest.mark.usefixtures("no_type_checks")  # playing is slow under them
+
 CHEETAH = Path("VD4RL/cheetah_run-random-v0/uniform_random.json")
 VERSIONS = {"mujoco": "3.3.0", "dm_control": "1.0.28"}
 
 
-def check_all(store: Path, repository: Path) -> subprocess.CompletedProcess[str]:
-    """In a process of its own: playing is slow under the type checks of the tests."""
-    command = [sys.executable, "-m", "leaderboard", "check", "--store", str(store)]
-    return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
-
-
 def test_every_entry_passes_and_every_receipt_is_earned_again(
-    grown: Path, repository: Path
+    grown: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All that ships and an honest pull request; no note is believed, all actions are played."""
     pytest.importorskip("dm_control")
     shipped = {path.relative_to(RESULTS) for path in RESULTS.rglob(f"*{RECEIPT_SUFFIX}")}
     assert shipped
     assert {path.relative_to(grown) for path in grown.rglob(f"*{RECEIPT_SUFFIX}")} > shipped
-    checked = check_all(grown, repository)
-    assert checked.returncode == 0, checked.stdout
-    assert "PROBLEM" not in checked.stdout
+    status = main(["check", "--store", str(grown)])
+    out = capsys.readouterr().out
+    assert status == 0, out
+    assert "PROBLEM" not in out
 
 
 def one_entry(folder: Path, path: Path = CHEETAH) -> Path:

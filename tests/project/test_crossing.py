@@ -32,6 +32,7 @@ import vd4rl_data
 
 env = gymnasium.make("VD4RL/walker_walk-random-sample-64px-v0")
 crossed(env.get_wrapper_attr("get_dataset"))
+assert not {"pydantic", "torch", "huggingface_hub"} & set(sys.modules)
 """
 _DOWNLOADED = """
 import os, tempfile

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-_HEAVY = ("torch", "mujoco", "dm_control", "h5py", "PIL", "rich", "huggingface_hub", "tqdm")
+_HEAVY = (
+    "torch", "mujoco", "dm_control", "h5py", "PIL", "rich", "huggingface_hub", "tqdm", "pydantic",
+)  # fmt: skip
 
 
 def test_import_prints_nothing_and_loads_nothing_heavy(repository: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 
 from tests.results.making import make_result
 from vd4rl_data.results import RunResult, format_result
-from vd4rl_data.results.decode import Problems, decode
-from vd4rl_data.results.schema import read_json_schema
+from vd4rl_data.results.decode import decode
+from vd4rl_data.results.schema import make_json_schema
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -34,8 +35,15 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from places(value[key])
 
 
+TEXT = format_result(make_result())
+VALIDATOR = jsonschema.Draft202012Validator(make_json_schema())
+OUR_WORDS = re.compile(
+    r"[^:]+: (?:a name: )?(?:expected .+, got .+|there is no field .+|the field .+ is missing)"
+)
+
+
 def mutated(rng: random.Random) -> Any:
-    document = json.loads(format_result(make_result()))
+    document = json.loads(TEXT)
     for _ in range(rng.choice((1, 1, 1, 2))):
         container, key = rng.choice(list(places(document)))
         action = rng.random()
@@ -53,12 +61,13 @@ def mutated(rng: random.Random) -> Any:
 @pytest.mark.parametrize("seed", range(8))
 def test_both_accept_and_refuse_the_same(seed: int) -> None:
     rng = random.Random(seed)
-    validator = jsonschema.Draft202012Validator(read_json_schema())
     accepted = 0
     for _ in range(100):
         document = mutated(rng)
-        problems = Problems()
-        decode(RunResult, document, problems)
-        assert validator.is_valid(document) == (not problems), (problems, document)
-        accepted += not problems
+        decoded = decode(document)
+        fits = isinstance(decoded, RunResult)
+        assert VALIDATOR.is_valid(document) == fits, (decoded, document)
+        accepted += fits
+        if not fits:
+            assert all(OUR_WORDS.fullmatch(problem) for problem in decoded), decoded
     assert 0 < accepted < 100

@@ -21,6 +21,7 @@ HOSTILE = {
     "deep after a quote": (b'["\\"[[[", ' + b"[" * 50, "nested deeper"),
     "quotes": (b'"' + b'\\"' * 1_000_000, "not JSON"),
     "backslash": (b'"' + b"\\" * 999_999, "not JSON"),
+    "many names": (b"{" + b",".join(b'"%d":1' % i for i in range(1001)) + b"}", "1001 names"),
     "large": (b" " * (MAX_BYTES + 1), "at most"),
     "bad UTF-8": (b'["\xff"]', "UTF-8"),
     "UTF-16": ('{"a": 1}'.encode("utf-16"), "UTF-8"),

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from vd4rl_data.arguments import check_absent
 from vd4rl_data.cli.command import Command, positive
 from vd4rl_data.cli.console import progress_bar
 from vd4rl_data.cli.sizes import add_replace, print_sizes
 from vd4rl_data.storage import open_dataset, pack
-from vd4rl_data.storage.atomic import check_absent
 from vd4rl_data.storage.convert import SHARD_RAW_BYTES
 from vd4rl_data.storage.naming import all_shards, dataset_stem
 

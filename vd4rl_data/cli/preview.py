@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vd4rl_data.arguments import check_absent
 from vd4rl_data.cli.command import TARGET_HELP, Command, UsageError, natural, positive
 from vd4rl_data.cli.local import is_file
 from vd4rl_data.cli.sizes import add_replace
 from vd4rl_data.cli.streams import print_lines
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.preview import animate, contact_sheet, return_histogram
-from vd4rl_data.storage.atomic import atomic_path, check_absent
+from vd4rl_data.storage.atomic import atomic_path
 
 _FORMATS: Final = ("gif", "mp4", "none")
 

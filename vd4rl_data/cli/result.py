@@ -11,7 +11,7 @@ from vd4rl_data.cli.command import Command, UsageError
 from vd4rl_data.cli.streams import print_lines
 from vd4rl_data.errors import InvalidResultError
 from vd4rl_data.results import read_result, read_traces
-from vd4rl_data.results.schema import format_json_schema, read_json_schema
+from vd4rl_data.results.schema import format_json_schema
 
 INVALID: Final = 1
 """Exit status if a file is not valid."""
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "schema":
         if arguments.files:
             raise UsageError("result schema takes no files")
-        sys.stdout.write(format_json_schema(read_json_schema()))
+        sys.stdout.write(format_json_schema())
         return 0
     if not arguments.files:
         raise UsageError("result validate needs at least one file")

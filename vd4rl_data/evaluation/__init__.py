@@ -7,4 +7,5 @@ from vd4rl_data.evaluation.policy import ActionTrace as ActionTrace
 from vd4rl_data.evaluation.policy import Evaluation as Evaluation
 from vd4rl_data.evaluation.policy import Policy as Policy
 from vd4rl_data.evaluation.replay import replay as replay
+from vd4rl_data.evaluation.replay import replay_episode as replay_episode
 from vd4rl_data.evaluation.replay import replay_summaries as replay_summaries

@@ -67,7 +67,8 @@ def replay_summaries(
                     f"{where}: member: expected 0 to {len(simulations) - 1}, got {trace.member}"
                 )
             simulation = simulations[trace.member]
-            found.append(_replay(simulation, trace, limit or simulation.task.time_steps, where))
+            steps = limit or simulation.task.time_steps
+            found.append(replay_episode(simulation, trace, steps, where))
     return found
 
 
@@ -85,7 +86,21 @@ def _checked(traces: object) -> list[ActionTrace]:
     return found
 
 
-def _replay(simulation: Simulation, trace: ActionTrace, limit: int, where: str) -> EpisodeSummary:
+def replay_episode(
+    simulation: Simulation, trace: ActionTrace, limit: int, where: str
+) -> EpisodeSummary:
+    """Replay one episode in a simulation that may have played others before.
+
+    Args:
+        simulation: of the trace's task.
+        trace: a whole episode.
+        limit: time steps that end an episode.
+        where: names the trace in messages.
+
+    Raises:
+        InvalidTraceError: the trace is shorter or longer than its episode.
+        InvalidActionError: it has actions of a wrong shape or outside [-1, 1].
+    """
     shape = (len(trace.actions), simulation.task.action_size)
     actions = checked_actions(trace.actions, shape, where)
     simulation.reset(trace.seed)

@@ -9,10 +9,11 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageDraw
 
+from vd4rl_data.arguments import check_absent
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.preview.typography import BAR, INK, RULE, enlarged, font
-from vd4rl_data.storage.atomic import atomic_path, check_absent
+from vd4rl_data.storage.atomic import atomic_path
 
 SUFFIXES: Final = (".gif", ".mp4")
 

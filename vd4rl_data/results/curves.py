@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from vd4rl_data.results.fields import Fraction, Natural, Real
+from vd4rl_data.results.fields import Fraction, Natural, Real, part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class CurvePoint:
     """One evaluation during training: mean undiscounted return after ``step`` gradient steps."""
 
@@ -15,7 +13,7 @@ class CurvePoint:
     mean_return: Real
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class OnlinePoint:
     """One evaluation of an agent that goes on to learn in the environment.
 

@@ -9,9 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from vd4rl_data.arguments import check_type, checked_path
-from vd4rl_data.errors import InvalidArgumentError, InvalidResultError, OutputExistsError
-from vd4rl_data.results.decode import Problems, decode
+from vd4rl_data.arguments import check_absent, check_type, checked_path
+from vd4rl_data.errors import InvalidArgumentError, InvalidResultError
+from vd4rl_data.results.decode import decode
 from vd4rl_data.results.given import plain
 from vd4rl_data.results.model import RunResult
 from vd4rl_data.results.text import MAX_BYTES, StrictJsonError, parse_json
@@ -39,7 +39,8 @@ def parse_result(data: bytes, where: str = "the text") -> RunResult:
 
     Raises:
         InvalidArgumentError: the data are not bytes.
-        InvalidResultError: it breaks the schema or contradicts itself; every finding is listed.
+        InvalidResultError: it breaks the schema or contradicts itself; ``problems`` lists up
+            to fifty findings, of a list the first wrong item.
     """
     check_type("data", data, bytes)
     try:
@@ -57,14 +58,14 @@ def check_document(document: object, where: str) -> RunResult:
         where: names it in messages.
 
     Raises:
-        InvalidResultError: it breaks the schema or contradicts itself; every finding is listed.
+        InvalidResultError: it breaks the schema or contradicts itself; ``problems`` lists up
+            to fifty findings, of a list the first wrong item.
     """
-    problems = Problems()
-    result: RunResult | None = decode(RunResult, document, problems)
-    if result is not None:
-        problems.extend(find_contradictions(result))
-    if result is None or problems:
-        raise InvalidResultError(where, tuple(problems))
+    result = decode(document)
+    if not isinstance(result, RunResult):
+        raise InvalidResultError(where, result)
+    if problems := tuple(find_contradictions(result)):
+        raise InvalidResultError(where, problems)
     return result
 
 
@@ -179,11 +180,7 @@ def write_result(
         problems = find_trace_problems(result, actions or b"")
         if problems:
             raise InvalidResultError(str(path), tuple(problems))
-    for present in (path, traces_path(path)):
-        if not replace and present.exists():
-            raise OutputExistsError(
-                f"{present} is already there; remove it, write elsewhere, or say replace=True"
-            )
+    check_absent([path, traces_path(path)], replace=replace)
     if actions is None:
         traces_path(path).unlink(missing_ok=True)  # those of the result that is replaced
     else:

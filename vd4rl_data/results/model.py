@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Final, Literal, cast
+
+from pydantic import BeforeValidator, Field
 
 from vd4rl_data.arguments import check_type
 from vd4rl_data.results.curves import CurvePoint, OnlinePoint
 from vd4rl_data.results.fields import (
-    ABSENT,
-    LARGEST_INTEGER,
     BenchmarkName,
     Count,
     Date,
@@ -28,9 +28,11 @@ from vd4rl_data.results.fields import (
     Prose,
     Range,
     Real,
+    Setting,
+    Settings,
     Sha256,
-    Text,
     Url,
+    part,
 )
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
 
@@ -57,17 +59,8 @@ episodes or subtasks solved."""
 
 _ORIGINS: Final = ("official", "imported", "regenerated")
 
-Setting = (
-    Annotated[str, Text(500, 0)]
-    | Annotated[int, Range(-LARGEST_INTEGER, LARGEST_INTEGER)]
-    | Annotated[float, Range(-LARGEST_INTEGER, LARGEST_INTEGER)]
-    | bool
-    | None
-)
-"""One value of a hyperparameter."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class Algorithm:
     """Who is measured.
 
@@ -85,7 +78,7 @@ class Algorithm:
     commit: Hex | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class Run:
     """One training seed in one environment, E evaluation episodes.
 
@@ -110,7 +103,7 @@ class Run:
     lengths: Annotated[tuple[Positive, ...], Count(1000, 1)] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class EnvironmentRuns:
     """All runs evaluated in one environment."""
 
@@ -118,7 +111,7 @@ class EnvironmentRuns:
     runs: Annotated[tuple[Run, ...], Count(100, 1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class Source:
     """Where a printed number stands. ``quoted_from`` names the paper that a quotation is from."""
 
@@ -128,7 +121,7 @@ class Source:
     quoted_from: Line | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class PublishedNumber:
     """One number of a paper, as printed.
 
@@ -155,7 +148,7 @@ class PublishedNumber:
     note: Prose | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class Protocol:
     """How the numbers came about; ``None`` and ``unstated`` are for papers that do not say.
 
@@ -179,9 +172,11 @@ class Protocol:
         not_comparable: why the result must not be ranked beside the others, if so.
     """
 
-    version: Annotated[int, Range(1, EVALUATION_PROTOCOL)] = field(
-        default=EVALUATION_PROTOCOL, metadata={ABSENT: FIRST_PROTOCOL}
-    )
+    version: Annotated[
+        int,
+        Range(1, EVALUATION_PROTOCOL),
+        Field(json_schema_extra={"default": FIRST_PROTOCOL}),
+    ] = EVALUATION_PROTOCOL
     track: Literal["offline", "offline_to_online"] = "offline"
     checkpoint: Literal["last", "offline_selected", "best_online", "unstated"]
     online_evaluations: Natural | None
@@ -192,6 +187,13 @@ class Protocol:
     environment_steps: Positive | None = None
     frame_stack: Annotated[int, Range(1, 100)] | None = None
     not_comparable: Prose | None = None
+
+
+def _with_version(protocol: Any) -> Any:
+    """A protocol as a file says it, which is of the first version if it names none."""
+    if not isinstance(protocol, dict):
+        return protocol
+    return {"version": FIRST_PROTOCOL, **cast("dict[str, Any]", protocol)}
 
 
 @typing.runtime_checkable
@@ -224,7 +226,7 @@ class TrainedOn(typing.Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class Data:
     """The dataset that was trained on; :meth:`of` reads it from a loaded one.
 
@@ -267,7 +269,7 @@ class Data:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class Compute:
     """What it ran on, and for how long."""
 
@@ -276,7 +278,7 @@ class Compute:
     versions: Annotated[dict[Name, Line], Count(50)] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class Traces:
     """The actions of every episode that has ``lengths``, in a file beside this one.
 
@@ -289,7 +291,7 @@ class Traces:
     action_size: Annotated[int, Range(1, 1000)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@part
 class RunResult:
     """One algorithm on one benchmark.
 
@@ -317,14 +319,14 @@ class RunResult:
     benchmark: BenchmarkName
     image_size: Annotated[int, Range(1, 4096)] | None
     kind: Literal["published", "reproduced", "submitted"]
-    protocol: Protocol
+    protocol: Annotated[Protocol, BeforeValidator(_with_version)]
     evaluations: Annotated[tuple[EnvironmentRuns, ...], Count(20)] = ()
     published: Annotated[tuple[PublishedNumber, ...], Count(50)] = ()
     data: Data | None = None
     compute: Compute | None = None
-    hyperparameters: Annotated[
-        dict[Name, Setting | Annotated[tuple[Setting, ...], Count(64)]], Count(200)
-    ] = field(default_factory=dict[str, "Setting | tuple[Setting, ...]"])
+    hyperparameters: Annotated[dict[Name, Settings], Count(200)] = field(
+        default_factory=dict[str, "Setting | tuple[Setting, ...]"]
+    )
     traces: Traces | None = None
     unusual: Prose | None = None
     submitter: Line | None = None

@@ -137,7 +137,7 @@ def make_submission(
         InvalidArgumentError: an argument is something else; the message begins with its name.
         InvalidIdError: the id is none.
         InvalidResultError: a value is not what its field holds, or the result contradicts itself,
-            e.g. by runs of different lengths; every finding is listed.
+            e.g. by runs of different lengths; ``problems`` lists the findings.
     """
     dataset = parse_id(dataset_id)
     benchmark = str(benchmark_of(dataset))

@@ -12,6 +12,7 @@ MAX_BYTES: Final = 4 << 20
 """Size limit of a result file."""
 
 MAX_DEPTH: Final = 12
+_MOST_NAMES: Final = 1000  # of one object, five times as many as any has
 _SHOWN: Final = 60  # characters of a wrong value in a message
 _LONGEST_NUMBER: Final = 40  # digits; seventeen are enough for any float64
 # Strings, also unfinished ones, are swallowed without backtracking: linear in any input.
@@ -32,8 +33,8 @@ def parse_json(data: bytes) -> Any:
     """Parse UTF-8 JSON.
 
     Raises:
-        StrictJsonError: too large, too deep, not UTF-8, not JSON, a name that stands twice in an
-            object, NaN or an infinity, a number of too many digits.
+        StrictJsonError: too large, too deep, not UTF-8, not JSON, an object of over a thousand
+            names or with a name that stands twice, NaN or an infinity, a number of too many digits.
     """
     if len(data) > MAX_BYTES:
         raise StrictJsonError(f"expected at most {MAX_BYTES:,} bytes, got {len(data):,}")
@@ -67,6 +68,8 @@ def _check_depth(text: str) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > _MOST_NAMES:
+        raise StrictJsonError(f"an object of {len(pairs)} names, expected at most {_MOST_NAMES}")
     value = dict(pairs)
     if len(value) != len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]

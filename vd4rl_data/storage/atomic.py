@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,6 @@ from vd4rl_data.errors import (
     DatasetLockedError,
     LocksUnsupportedError,
     NoSpaceError,
-    OutputExistsError,
 )
 
 TEMPORARY_SUFFIX: Final = ".incomplete"
@@ -87,19 +86,6 @@ def _locks_unsupported(place: Path, error: OSError) -> LocksUnsupportedError:
         " names the one for datasets, and VD4RL_SHARED_DATA_DIRS may name this one, since reading"
         " needs no lock",
     )
-
-
-def check_absent(paths: Iterable[Path], *, replace: bool) -> None:
-    """Refuse to replace a file unless asked to; every writer calls this before it starts.
-
-    Raises:
-        OutputExistsError: one of the paths exists, and ``replace`` is false.
-    """
-    present = None if replace else next((path for path in paths if os.path.lexists(path)), None)
-    if present is not None:
-        raise OutputExistsError(
-            f"{present} already exists; remove it, write elsewhere, or pass replace=True"
-        )
 
 
 @contextmanager

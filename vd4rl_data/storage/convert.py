@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from vd4rl_data.arguments import check_absent
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError
 from vd4rl_data.storage import sidecar
-from vd4rl_data.storage.atomic import atomic_path, check_absent, check_free_space, write_lock
+from vd4rl_data.storage.atomic import atomic_path, check_free_space, write_lock
 from vd4rl_data.storage.hashing import ContentHasher
 from vd4rl_data.storage.manifest import Manifest
 from vd4rl_data.storage.naming import all_shards, dataset_stem, shard_path

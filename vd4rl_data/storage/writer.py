@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from vd4rl_data.arguments import check_absent
 from vd4rl_data.episode import Episode, validate
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.spec import DatasetSpec
@@ -16,7 +17,6 @@ from vd4rl_data.storage import sidecar
 from vd4rl_data.storage.atomic import (
     OutputFile,
     atomic_path,
-    check_absent,
     check_free_space,
     uninterrupted,
     write_lock,
