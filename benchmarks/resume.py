@@ -185,7 +185,7 @@ def main() -> None:
             found.append((seconds_to_start(more, resumed), seconds_to_start(more, next(names))))
     found = found[1:] or found  # the first warms up
     ratios = [resumed / new for resumed, new in found]
-    record = {
+    record: dict[str, Any] = {
         "processor": find_processor().record(),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "steps": arguments.steps,
