@@ -147,9 +147,11 @@ def settings_of(steps: int) -> RunSettings:
 def trained(folder: Path, steps: int) -> None:
     """A complete run, with a bar."""
     with tqdm(total=steps, desc="train", unit="steps", disable=not sys.stderr.isatty()) as bar:
-        train(
-            settings_of(steps), folder, MACHINE, progress=lambda step, _: bar.update(step - bar.n)
-        )
+
+        def show(step: int, _: str) -> None:
+            bar.update(step - bar.n)
+
+        train(settings_of(steps), folder, MACHINE, progress=show)
 
 
 def seconds_to_start(settings: RunSettings, folder: Path) -> float:
