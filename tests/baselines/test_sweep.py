@@ -16,6 +16,7 @@ from baselines.bench.run_folder import RunFolder  # noqa: E402
 from baselines.bench.settings import RunSettings  # noqa: E402
 from baselines.bench.sweep import Job, run_jobs  # noqa: E402
 from baselines.bench.sweep_progress import SweepProgress  # noqa: E402
+from baselines.bench.training import train  # noqa: E402
 from baselines.cli import main  # noqa: E402
 from baselines.errors import InvalidSettingError  # noqa: E402
 from tests.baselines import blob  # noqa: E402
@@ -64,8 +65,13 @@ def test_the_bar_counts_what_this_call_does(
     """Of three runs, one was done before and one half done."""
     first, second, _ = jobs
     half = dataclasses.replace(second.settings.hyperparameters, steps=1)
-    begun = Job(dataclasses.replace(second.settings, hyperparameters=half), second.folder)
-    run_jobs([first, begun], CPU, root=blob_root)
+    train(first.settings, first.folder, CPU, root=blob_root)
+    train(
+        dataclasses.replace(second.settings, hyperparameters=half),
+        second.folder,
+        CPU,
+        root=blob_root,
+    )
     bars: list[SweepProgress] = []
 
     class Kept(SweepProgress):
@@ -110,7 +116,7 @@ def test_finished_runs_are_of_the_data_asked_for(
     jobs: list[Job], blob_root: Path, tmp_path: Path
 ) -> None:
     """One that was made anew since is told from theirs; one that is not here is not missed."""
-    run_jobs(jobs[:1], CPU, root=blob_root)
+    train(jobs[0].settings, jobs[0].folder, CPU, root=blob_root)
     other = tmp_path / "other"
     assert run_jobs(jobs[:1], CPU, root=other)["done"] == jobs[:1]
     blob.make_dataset(other, seed=1)

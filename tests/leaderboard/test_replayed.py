@@ -28,6 +28,8 @@ from vd4rl_data.results.traces import traces_path
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.versions import PACKAGES
 
+pytestmark = pytest.mark.usefixtures("no_type_checks")  # playing is slow under them
+
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -35,7 +35,7 @@ def test_programs_print_what_they_say(
 
 @pytest.mark.render
 def test_episodes_are_played_into_a_buffer(names: dict[str, Any]) -> None:
-    env = gymnasium.make("VD4RL/walker_walk-random-64px-v0")
+    env = gymnasium.make("VD4RL/walker_walk-random-64px-v0", max_episode_steps=30)
     episode = names["play"](env, lambda frame: env.action_space.sample())
     env.close()
     buffer = vd4rl_data.ReplayBuffer()
