@@ -48,8 +48,9 @@ BLOCKS: dict[str, str] = {
     f'batches = TorchTransitions(ds, {BATCH}, device="cpu", layout="stacked")\n'
     "for _ in range({n}): next(batches)",
     "render": f'import gymnasium, vd4rl_data; env = gymnasium.make("{DATASET}"); '
-    "env.reset(seed=0); action = env.action_space.sample()\n"
-    "for _ in range({n}): env.step(action)",
+    "env.reset(seed=0); action = 0 * env.action_space.sample()\n"
+    "for _ in range({n}):\n"
+    "    if env.step(action)[3]: env.reset()",
     "open": "import vd4rl_data\n"
     f'for _ in range({{n}}): vd4rl_data.load_dataset("{DATASET}", source="local")[0]',
 }
@@ -75,7 +76,8 @@ for line in sys.stdin:
     print(time.perf_counter() - begun, flush=True)
 """
 COMMANDS: dict[str, list[str]] = {
-    "collect": ["-m", "collection", "collect", DATASET, "--episodes", "1", "--workers", "1"]
+    # "collect" would draw other episodes where builds draw other seeds: 10 % more or less to draw
+    "render a file": ["-m", "collection", "render", "{file}", "--size", "84", "--workers", "1"]
 }
 TRAIN = ["benchmarks/train.py", "--device", "cpu", "--precision", "float32", "--threads", "1"]
 
@@ -132,13 +134,14 @@ def run(arguments: list[str], checkout: Path, data: Path) -> None:
     )
 
 
-def command(arguments: list[str], checkout: Path) -> Callable[[], float]:
-    """A command of one build, into an empty folder each time."""
+def command(arguments: list[str], checkout: Path, data: Path) -> Callable[[], float]:
+    """A command of one build on the file of one episode, into an empty folder each time."""
+    file = data / "one" / f"{DATASET}.h5"
 
     def seconds() -> float:
         with tempfile.TemporaryDirectory() as folder:
             begun = time.perf_counter()
-            run(arguments, checkout, Path(folder))
+            run([word.format(file=file) for word in arguments], checkout, Path(folder))
             return time.perf_counter() - begun
 
     return seconds
@@ -165,7 +168,7 @@ def contestants(
     if name in BLOCKS:
         return [Served(name, one, data, stack, 10 if quick else 1) for one in checkouts]
     if name in COMMANDS:
-        return [command(COMMANDS[name], one) for one in checkouts]
+        return [command(COMMANDS[name], one, data) for one in checkouts]
     return [trained(name.removeprefix("train "), one, data, quick) for one in checkouts]
 
 
@@ -213,8 +216,9 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        made = ["collect", DATASET, "--episodes", str(arguments.episodes)]
-        run(["-m", "collection", *made], checkouts[0], data)
+        for where, episodes in ((data, arguments.episodes), (data / "one", 1)):
+            made = ["-m", "collection", "collect", DATASET, "--episodes", str(episodes)]
+            run(made, checkouts[0], where)
         total = arguments.rounds * len(arguments.only)
         with tqdm(total=total, desc="builds", disable=not sys.stderr.isatty()) as bar:
             for name in arguments.only:

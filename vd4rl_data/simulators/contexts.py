@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import weakref
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Final
 
 from vd4rl_data.simulators.backends import choose_library
 
 Restore = Callable[[], object]
 
 
+_IDENTITIES: Final = weakref.WeakKeyDictionary[Any, object]()
+"""What tells contexts that were made current here from others: asking is most of what drawing as a
+guest costs."""
+
+
 @contextlib.contextmanager
 def current(context: Any) -> Generator[None]:
     """Make one of MuJoCo's contexts current, and afterwards the one that was before, if any."""
+    own = _IDENTITIES.get(context)
+    if own is not None and _identity() == own:
+        yield
+        return
     before, restore = _find_current()
     context.make_current()
-    foreign = before is not None and _find_current()[0] != before
+    _IDENTITIES[context] = own = _identity()
+    foreign = before is not None and own != before
     try:
         yield
     finally:
@@ -36,8 +47,15 @@ def left_as_it_was() -> Generator[None]:
     try:
         yield
     finally:
-        if before is not None and _find_current()[0] != before:
+        if before is not None and _identity() != before:
             restore()
+
+
+def _identity() -> object:
+    """What tells the thread's current context from others; ``None`` where that cannot be known."""
+    egl = sys.modules.get("OpenGL.EGL")
+    context = None if egl is None else egl.eglGetCurrentContext()
+    return context.address if context else _find_current()[0]
 
 
 def _find_current() -> tuple[object, Restore]:
