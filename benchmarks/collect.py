@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rich.console import Console
 from rich.table import Table
 
-from collection.behaviors import UniformBehavior
 from collection.jobs import CollectJob
+from collection.players import UniformBehavior
 from collection.versions import installed_versions
 from vd4rl_data.processes import LocalEngine
 from vd4rl_data.processor import find_processor

@@ -53,7 +53,7 @@ class Collect:
     deterministic: bool = False
     """Take a trained policy's mean action; by default, as in the published data, a sample."""
     source: JsonFile = None
-    """Policy (.safetensors) or replay (.h5) to use in place of the shipped one."""
+    """Policy (.safetensors), folder of policies, or replay (.h5), in place of the shipped one."""
     overwrite: bool = False
     """Make the file again even if it exists."""
     no_progress: bool = False

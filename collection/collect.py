@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from collection.behaviors import Behavior, BehaviorOptions, find_behavior
+from collection.behaviors import BehaviorOptions
+from collection.bodies import find_behavior_of
 from collection.checks import check_least
 from collection.errors import InvalidSettingError
 from collection.jobs import CollectJob
 from collection.pipeline import Made, make_dataset
 from collection.plan import DatasetPlan, parts_folder
+from collection.players import Behavior
 from collection.recipes import Recipe, find_recipe
 from collection.versions import installed_versions
 from vd4rl_data.registry import get_dataset_spec
@@ -63,10 +65,11 @@ def parts_to_collect(dataset_id: str, options: BehaviorOptions) -> tuple[str, ..
         InvalidSettingError: a source was given for a dataset of several parts.
     """
     spec = get_dataset_spec(dataset_id)
-    if spec.parts and options.source is not None:
+    if spec.parts and options.source is not None and not options.source.is_dir():
         raise InvalidSettingError(
             f"source: {spec.name} is {' followed by '.join(spec.parts)}, and one policy cannot "
-            f"make both, got {options.source}; collect each part with its own source"
+            f"make both, got {options.source}; collect each part with its own source,"
+            " or give a folder that holds both"
         )
     return spec.parts or (spec.name,)
 
@@ -79,7 +82,7 @@ def plan_collection(
     recipe = find_recipe(spec)
     count = spec.num_episodes if episodes is None else episodes
     check_least("episodes", count, 1)
-    behavior = find_behavior(spec.task, recipe.behavior, options)
+    behavior = find_behavior_of(spec, recipe.behavior, options)
     return plan_dataset(spec, recipe, behavior, root, episodes=count)
 
 
@@ -120,5 +123,14 @@ def _recipe(spec: DatasetSpec, behavior: Behavior) -> dict[str, Any]:
             "action_repeat": task.action_repeat,
             "horizon": task.horizon,
         },
+        **_mixture(spec),
         "size": spec.size,
     }
+
+
+def _mixture(spec: DatasetSpec) -> dict[str, Any]:
+    """Of a mixture, what is collected in which share."""
+    if len(spec.mixture) == 1:
+        return {}
+    shares = [{"task": item.environment.task.name, "share": item.share} for item in spec.mixture]
+    return {"mixture": shares}

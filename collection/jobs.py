@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from collection.behaviors import Behavior
 from collection.errors import NoPhysicsStateError
 from collection.mixtures import environment_numbers
+from collection.players import Behavior
 from collection.rollout import reset_seed
 from collection.statistics import EpisodeSummary, summarize
 from vd4rl_data.episode import Episode

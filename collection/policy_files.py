@@ -87,8 +87,13 @@ class PolicyFile:
 
 def shipped_policy(task: str, tier: str) -> Path | None:
     """Path of the policy that the repository ships; ``None`` if there is none."""
-    path = FOLDER / f"{task}-{tier}{SUFFIX}"
+    path = policy_in(FOLDER, task, tier)
     return path if path.is_file() else None
+
+
+def policy_in(folder: Path, task: str, tier: str) -> Path:
+    """Where a folder of policies has the one of a task and a tier."""
+    return folder / f"{task}-{tier}{SUFFIX}"
 
 
 def write_policy(

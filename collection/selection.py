@@ -11,13 +11,12 @@ from typing import Any, Final
 
 from collection.errors import InvalidSettingError
 from collection.learning_curve import draw_learning_curve
-from collection.policy_files import DESCRIPTION_SUFFIX, policy_contents
+from collection.policy_files import DESCRIPTION_SUFFIX, policy_contents, policy_in
 from collection.replay_files import replay_content
 from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.tiers import TIERS, Choice, choose, medium_level
-from collection.weight_files import SUFFIX
 from vd4rl_data.errors import OutputExistsError
 from vd4rl_data.registry import get_task_spec, list_datasets
 from vd4rl_data.storage.atomic import atomic_path
@@ -142,7 +141,7 @@ def _tier_contents(
     run: RunFolder, task: str, choice: Choice, training: Mapping[str, Any], folder: Path
 ) -> dict[Path, bytes]:
     return policy_contents(
-        folder / f"{task}-{choice.tier}{SUFFIX}",
+        policy_in(folder, task, choice.tier),
         run.actor(choice.environment_steps),
         task=task,
         tier=choice.tier,

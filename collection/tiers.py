@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from collection.errors import TierNotReachedError
+from vd4rl_data.registry import TASKS
 
 MEDIUM_LEVELS: Final[Mapping[str, float]] = {
     "walker_walk": 500.0,
@@ -53,17 +54,30 @@ class Choice:
 
 
 def medium_level(task: str) -> float:
-    """Look up the level of a task in :data:`MEDIUM_LEVELS`.
+    """Look up the level of a task in :data:`MEDIUM_LEVELS`; that of a changed body is its task's.
 
     Raises:
         TierNotReachedError: the task has no level.
     """
+    task = _without_body(task)
     if task not in MEDIUM_LEVELS:
         raise TierNotReachedError(
             f"no medium level is known for {task}, only for {', '.join(MEDIUM_LEVELS)}; give one "
             "with --level"
         )
     return MEDIUM_LEVELS[task]
+
+
+def _without_body(task: str) -> str:
+    spec = TASKS.get(task)
+    if spec is None or spec.body is None:
+        return task
+    of_the_same = (
+        name
+        for name in MEDIUM_LEVELS
+        if (TASKS[name].simulator, TASKS[name].settings) == (spec.simulator, spec.settings)
+    )
+    return next(of_the_same, task)
 
 
 def choose(tier: str, level: float, curve: Sequence[Mapping[str, Any]]) -> Choice:

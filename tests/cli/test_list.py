@@ -58,7 +58,7 @@ def test_filters(run: Run, option: str, value: str | int) -> None:
 
 
 def test_filters_that_leave_nothing(run: Run) -> None:
-    arguments = ("list", "--task", "walker_walk", "--behavior", "expert", "--size", "64")
+    arguments = ("list", "--task", "humanoid_walk", "--behavior", "expert", "--size", "64")
     assert len(json.loads(run(*arguments, "--json").out)) == 1
     assert run("list", "--size", "84").status == 0
 
@@ -115,8 +115,10 @@ def test_a_complete_copy_comes_before_an_incomplete_one(
     assert _line(run("list").out, ID).split()[-2:] == ["complete", "regenerated"]
 
 
-@pytest.mark.parametrize("width", [30, 44, 60, 80, 100, 120, 200])
-def test_no_terminal_is_too_narrow(run: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+@pytest.mark.parametrize("beside", [-11, 0, 3, 19, 39, 59, 79, 159])
+def test_no_terminal_is_too_narrow(run: Run, monkeypatch: pytest.MonkeyPatch, beside: int) -> None:
+    """Beside the longest id there is room for this many letters."""
+    width = max(map(len, DATASETS)) + beside
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, no_color=True, width=width, highlight=False)
     monkeypatch.setattr("vd4rl_data.cli.listing.output_console", lambda: console)
@@ -126,10 +128,10 @@ def test_no_terminal_is_too_narrow(run: Run, monkeypatch: pytest.MonkeyPatch, wi
     assert max(map(len, lines)) <= width
     assert sum(line.startswith("VD4RL/") for line in lines) == len(DATASETS)
     joined = text.replace("\n", "")
-    if width >= 41:  # the longest id
+    if beside >= 0:
         for name in DATASETS:
             assert name in joined
-    assert ("here" in lines[0]) == (width >= 60)
-    assert ("return" in lines[0]) == (width >= 80)
-    assert ("Not shown" in joined) == (width < 120)
+    assert ("here" in lines[0]) == (beside >= 19)
+    assert ("return" in lines[0]) == (beside >= 39)
+    assert ("Not shown" in joined) == (beside < 79)
     assert "walker_walk, 84 px" in text

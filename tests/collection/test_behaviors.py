@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from collection.actor import Actor
-from collection.behaviors import BEHAVIORS, BehaviorOptions, PolicyBehavior, find_behavior
+from collection.behaviors import BEHAVIORS, BehaviorOptions, find_behavior
 from collection.cli import main
 from collection.collect import collect
 from collection.errors import DatasetExistsError, InvalidSettingError, NotCollectableError
 from collection.fidelity import rollout_record
+from collection.players import PolicyBehavior
 from collection.policy_files import FOLDER, read_policy, shipped_policy, write_policy
 from collection.replay_files import open_replay, shipped_replay
 from collection.sac.run_folder import RunFolder

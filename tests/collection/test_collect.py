@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collection.behaviors import BehaviorOptions, make_uniform_policy
+from collection.behaviors import BehaviorOptions
 from collection.collect import collect
 from collection.errors import DatasetExistsError, InvalidSettingError, NotCollectableError
 from collection.pipeline import Made
 from collection.plan import parts_folder
+from collection.players import make_uniform_policy
 from collection.recipes import find_recipe
 from collection.rollout import rollout
 from vd4rl_data.dataset import load_dataset

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collection.behaviors import make_uniform_policy
+from collection.players import make_uniform_policy
 from collection.rollout import rollout
 from collection.statistics import EpisodeSummary, fidelity_record
 from vd4rl_data import load_dataset

@@ -45,7 +45,7 @@ def _value(option: str, behavior: str, folder: Path, actor: Actor) -> object:
 
 
 def _replay(folder: Path) -> Path:
-    from collection.behaviors import make_uniform_policy
+    from collection.players import make_uniform_policy
     from collection.rollout import rollout
 
     simulation = Simulation(dataclasses.replace(get_task_spec(TASK), horizon=4))

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from collection.behaviors import make_uniform_policy
 from collection.errors import ReplayFileError
+from collection.players import make_uniform_policy
 from collection.replay_files import open_replay, write_replay
 from collection.rollout import Trajectory, rollout
 from vd4rl_data.registry import get_task_spec

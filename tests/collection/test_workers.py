@@ -7,11 +7,11 @@ from typing import NoReturn
 
 import pytest
 
-from collection.behaviors import UniformBehavior
 from collection.collect import collect, plan_dataset
 from collection.errors import RendererMismatchError
 from collection.jobs import RenderJob, RolloutJob
 from collection.pipeline import _common_renderer
+from collection.players import UniformBehavior
 from collection.recipes import find_recipe
 from collection.statistics import EpisodeSummary
 from vd4rl_data.errors import CorruptFileError, NoSpaceError, WorkerError

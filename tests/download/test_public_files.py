@@ -103,8 +103,30 @@ def test_the_known_broken_file_is_listed() -> None:
     assert any("20220312T003842-69d22cdfea1d46b3af6afcd89260630d-500" in f.path for f in files)
 
 
+@pytest.mark.parametrize("task", ["walker_walk", "cheetah_run"])
+def test_files_of_several_bodies(task: str) -> None:
+    """The numbers in the names are the levels of the training bodies, B, C, F, G."""
+    robot = task.partition("_")[0]
+    for behavior in ("medium", "expert"):
+        source = of(f"VD4RL/{task}-{behavior}-multitask-84px-v0")
+        folder = f"vd4rl/multitask/{task}_medium_expert/84px"
+        expected = [f"{folder}/{robot}_{behavior}_{level}.hdf5" for level in (2, 3, 6, 7)]
+        assert [file.path for file in source.files] == expected
+        assert source.num_bytes is None
+        assert "if they are as large as the paper says" in source.note
+    both = of(f"VD4RL/{task}-medium_expert-multitask-84px-v0")
+    assert (len(both.files), both.num_episodes, both.complete) == (8, 2000, True)
+    random = of(f"VD4RL/{task}-random-multitask-64px-v0")
+    assert (len(random.files), random.num_episodes, random.complete) == (100, 100, False)
+    assert all(f"/multitask/{task}_random/64px/" in file.path for file in random.files)
+
+
 def test_what_was_never_published_has_no_source() -> None:
-    others = [spec for spec in list_datasets() if spec not in MAIN]
+    bodies = [spec for spec in list_datasets() if str(spec.id.variant) == "multitask"]
+    for spec in bodies:
+        published = (spec.id.behavior == "random") == (spec.size == 64)
+        assert (public_source(spec) is not None) == published
+    others = [spec for spec in list_datasets() if spec not in MAIN and spec not in bodies]
     assert others
     assert all(public_source(spec) is None for spec in others)
 

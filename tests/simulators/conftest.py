@@ -1,4 +1,4 @@
-"""Fixtures of the simulator tests: every task of the registry, and scripts in fresh processes."""
+"""Fixtures of the simulator tests: tasks of the registry, and scripts in fresh processes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from vd4rl_data.registry import TASKS
+from tests.tasks import KINDS, SUITE_TASKS
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(params=sorted(TASKS))
+@pytest.fixture(params=KINDS)
 def task(request: pytest.FixtureRequest) -> str:
-    """Each task of the registry."""
+    """A task of each kind in the registry."""
+    return request.param
+
+
+@pytest.fixture(params=SUITE_TASKS)
+def suite_task(request: pytest.FixtureRequest) -> str:
+    """Each task that is dm_control's own."""
     return request.param
 
 

@@ -13,12 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from vd4rl_data.registry import TASKS
+from tests.tasks import SUITE_TASKS
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.gl import renderer_name
 
 FOLDER: Final = Path(__file__).parent / "golden"
-NAMES: Final = tuple(sorted(name for name, task in TASKS.items() if task.simulator == "dmc"))
+NAMES: Final = SUITE_TASKS
 DRAWN: Final = (0, 1, 4, 40)
 """The time steps that are drawn, counted from the reset."""
 

@@ -40,8 +40,8 @@ def walker() -> Iterator[Simulation]:
     simulation.close()
 
 
-def test_pixels_are_those_of_dm_control(task: str) -> None:
-    row = get_task_spec(task)
+def test_pixels_are_those_of_dm_control(suite_task: str) -> None:
+    row = get_task_spec(suite_task)
     environment = load_suite().load(
         row.settings.domain, row.settings.goal, task_kwargs={"random": 1}
     )

@@ -45,13 +45,13 @@ def short(task: str = "walker_walk", **changes: Any) -> TaskSpec:
     return dataclasses.replace(get_task_spec(task), **changes)
 
 
-def test_a_time_step_is_action_repeat_steps_of_the_suite(task: str) -> None:
-    row = get_task_spec(task)
+def test_a_time_step_is_action_repeat_steps_of_the_suite(suite_task: str) -> None:
+    row = get_task_spec(suite_task)
     suite = load_suite().load(row.settings.domain, row.settings.goal, task_kwargs={"random": 5})
-    simulation = Simulation(task)
+    simulation = Simulation(suite_task)
     simulation.reset(seed=5)
     time_step = suite.reset()
-    for action in actions_for(task, 6):
+    for action in actions_for(suite_task, 6):
         expected = np.concatenate([np.ravel(value) for value in time_step.observation.values()])
         np.testing.assert_array_equal(simulation.state, expected.astype(np.float32))
         np.testing.assert_array_equal(simulation.physics_state, suite.physics.get_state())
@@ -63,13 +63,13 @@ def test_a_time_step_is_action_repeat_steps_of_the_suite(task: str) -> None:
         assert (result.reward, result.discount) == (reward, 1.0)
 
 
-def test_a_full_episode_ends_where_the_suite_ends_it(task: str) -> None:
-    row = get_task_spec(task)
+def test_a_full_episode_ends_where_the_suite_ends_it(suite_task: str) -> None:
+    row = get_task_spec(suite_task)
     suite = load_suite().load(row.settings.domain, row.settings.goal)
     assert suite._step_limit == pytest.approx(row.horizon)
-    simulation = Simulation(task)
+    simulation = Simulation(suite_task)
     simulation.reset(seed=0)
-    results = [simulation.step(action) for action in actions_for(task, row.time_steps)]
+    results = [simulation.step(action) for action in actions_for(suite_task, row.time_steps)]
     assert [result.truncated for result in results] == [False] * (row.time_steps - 1) + [True]
     assert not any(result.terminated for result in results)
     with pytest.raises(ResetNeeded, match="reset"):

@@ -2,26 +2,22 @@
 
 The authors' files are public in one repository of datasets. Two tables say what is there: sizes
 and SHA-256 of the 84 px shards of the main datasets (:mod:`vd4rl_data.suites.vd4rl_files`), and
-the names of all other files (``suites/vd4rl_listing.tsv``). The second was made from the table of
-folders and names that a public loader recorded in October 2023: its folders sorted, one line each,
-followed by a line for each file, sorted and indented by a tab; without the folders of the first
-table, and without those of ``medium_expert``, which hold copies of ``medium`` and ``expert`` at
-84 px and of ``expert`` alone at 64 px.
+the names of all other files (:mod:`vd4rl_data.suites.vd4rl_listing`).
 """
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import PurePosixPath
 from typing import Final
 
 from vd4rl_data.download.client import file_address
+from vd4rl_data.formats import format_of
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.manifest import Manifest
-from vd4rl_data.suites.vd4rl_files import official_files
+from vd4rl_data.suites.vd4rl_files import HASHED_SIZE, official_files
+from vd4rl_data.suites.vd4rl_listing import listed_names, public_folder
 
 REPO_ID: Final = "conglu/vd4rl"
 REVISION: Final = "63d6c339425b598fe61bbefbbe9c9eaadf9e438b"
@@ -31,9 +27,6 @@ DOWNLOAD_COMMAND: Final = "vd4rl download"
 """The command in the recipe of a dataset file that was made of downloaded files."""
 
 _ROOT: Final = "vd4rl"
-_SUITE: Final = "VD4RL"
-_HASHED_SIZE: Final = 84
-_TABLE: Final = "vd4rl_listing.tsv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +101,14 @@ def holds_source(source: PublicSource, manifest: Manifest) -> bool:
 
 def _stored(spec: DatasetSpec) -> PublicSource | None:
     """The source of a dataset that is stored under its own id."""
-    if spec.id.suite != _SUITE or spec.id.variant is not None:
+    if public_folder(spec.id) is None:
         return None
-    files = _hashed_files(spec) if spec.size == _HASHED_SIZE else _listed_files(spec)
+    files = _hashed_files(spec) or _listed_files(spec)
     if not files:
         return None
-    # At 64 px a file is an episode; the 84 px shards together hold all of them.
-    episodes = spec.num_episodes if spec.size == _HASHED_SIZE else len(files)
-    return _source(spec, files, episodes, "")
+    # A file of an episode, or a shard: together, shards hold all of them.
+    one_each = format_of([file.path for file in files]).one_per_file
+    return _source(spec, files, len(files) if one_each else spec.num_episodes, "")
 
 
 def _composed(spec: DatasetSpec) -> PublicSource | None:
@@ -132,44 +125,31 @@ def _source(
     spec: DatasetSpec, files: tuple[PublicFile, ...], episodes: int, note: str
 ) -> PublicSource:
     complete = episodes == spec.num_episodes
-    if complete:
+    known = all(file.sha256 for file in files)
+    if not complete:
+        note += f"The public files hold {episodes} of {spec.num_episodes} episodes."
+    elif known:
         note += f"The public files hold all {episodes} episodes; their SHA-256 are known."
     else:
         note += (
-            f"The public files hold {episodes} of {spec.num_episodes} episodes. Their SHA-256 are "
-            "those that the pinned commit of the repository names."
+            f"The public files hold {episodes} episodes, if they are as large as the paper says."
         )
+    if not known:
+        note += " Their SHA-256 are those that the pinned commit of the repository names."
     return PublicSource(REPO_ID, REVISION, files, episodes, complete, note)
 
 
-def _folder(spec: DatasetSpec) -> str:
-    return f"main/{spec.id.task}/{spec.id.behavior}/{spec.size}px"
-
-
 def _hashed_files(spec: DatasetSpec) -> tuple[PublicFile, ...]:
+    if spec.id.variant is not None or spec.size != HASHED_SIZE:
+        return ()
     return tuple(
-        PublicFile(f"{_ROOT}/{_folder(spec)}/{file.name}", file.bytes, file.sha256)
+        PublicFile(f"{_ROOT}/{public_folder(spec.id)}/{file.name}", file.bytes, file.sha256)
         for file in official_files()
         if (file.task, file.behavior) == (spec.id.task, spec.id.behavior)
     )
 
 
 def _listed_files(spec: DatasetSpec) -> tuple[PublicFile, ...]:
-    folder = _folder(spec)
-    names = _listing().get(folder, ())
+    folder = public_folder(spec.id)
+    names = listed_names(spec.id)
     return tuple(PublicFile(f"{_ROOT}/{folder}/{name}", None, None) for name in names)
-
-
-@functools.cache
-def _listing() -> dict[str, tuple[str, ...]]:
-    """Names by folder; read on first use."""
-    text = resources.files("vd4rl_data.suites").joinpath(_TABLE).read_text(encoding="utf-8")
-    names: dict[str, list[str]] = {}
-    folder = ""
-    for line in text.splitlines():
-        if line.startswith("\t"):
-            names[folder].append(line[1:])
-        else:
-            folder = line
-            names[folder] = []
-    return {folder: tuple(listed) for folder, listed in names.items()}

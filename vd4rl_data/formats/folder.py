@@ -12,6 +12,7 @@ from vd4rl_data.formats.table import find_format, formats_of, known_formats
 from vd4rl_data.ids import parse_id
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.suites.vd4rl_files import find_official_file
+from vd4rl_data.suites.vd4rl_listing import listed_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,16 @@ def part_files(listing: FolderListing, spec: DatasetSpec) -> dict[str, tuple[str
         Part id → names, in the order of ``spec.parts``. Files whose official name is not known (all
         64 px files) are in none of them.
     """
+    listed = {part: set(listed_names(parse_id(part))) for part in spec.parts}
     by_behavior = {parse_id(part).behavior: part for part in spec.parts}
     found: dict[str, tuple[str, ...]] = dict.fromkeys(spec.parts, ())
     for name in listing.names:
         official = find_official_file(spec, name)
+        parts = [part for part, names in listed.items() if name in names]
         if official is not None and official.behavior in by_behavior:
-            found[by_behavior[official.behavior]] += (name,)
+            parts = [by_behavior[official.behavior]]
+        if len(parts) == 1:
+            found[parts[0]] += (name,)
     return found
 
 

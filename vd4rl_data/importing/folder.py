@@ -227,7 +227,9 @@ def _composite_message(listing: FolderListing, spec: DatasetSpec) -> str:
         if not names:
             lines.append(f"    vd4rl import FOLDER --id {part}")
             continue
-        pattern = f"*_{parse_id(part).behavior}{Path(names[0]).suffix}"
+        behavior, suffix = parse_id(part).behavior, Path(names[0]).suffix
+        ends = all(fnmatchcase(name, f"*_{behavior}{suffix}") for name in names)
+        pattern = f"*_{behavior}{'' if ends else '_*'}{suffix}"
         lines.append(f"    vd4rl import {listing.folder} --id {part} --files '{pattern}'")
     if all(by_part.values()):
         lines.append(

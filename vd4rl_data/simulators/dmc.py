@@ -192,7 +192,7 @@ def _with_body(environment: Any, domain: str, body: Body) -> Any:
 
     module = importlib.import_module(f"dm_control.suite.{domain}")
     xml, assets = module.get_model_and_assets()
-    physics = type(environment.physics).from_xml_string(edited_model(xml, body), assets)
+    physics = type(environment.physics).from_xml_string(edited_model(xml, body, assets), assets)
     return control.Environment(
         physics,
         environment.task,

@@ -153,7 +153,8 @@ def make_manifest(
         )
     known = has_physics_state and provenance.renderer != UNKNOWN_RENDERER
     episodes_of_parts = part_episodes(provenance.recipe, len(lengths))
-    first_part = lengths[: episodes_of_parts[0]]
+    # Frames of one environment: the first part's only one, or that of a mixture's first episode.
+    compared = lengths[: episodes_of_parts[0] if len(spec.mixture) == 1 else 1]
     return Manifest(
         dataset_id=spec.name,
         complete=is_complete(provenance.recipe, len(lengths), spec.num_episodes),
@@ -161,7 +162,7 @@ def make_manifest(
         num_transitions=sum(lengths),
         returns=return_statistics(returns),
         validation_episodes=validation_split(episodes_of_parts),
-        fingerprint_rows=_spread_rows(sum(first_part) + len(first_part)) if known else (),
+        fingerprint_rows=_spread_rows(sum(compared) + len(compared)) if known else (),
         content_sha256=content_sha256,
         license=spec.license,
         citation=spec.citation,

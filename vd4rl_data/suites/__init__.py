@@ -6,6 +6,7 @@ from typing import Final
 
 from vd4rl_data.registry import register_suite, register_task
 from vd4rl_data.suite import Suite
+from vd4rl_data.suites.dmc_bodies import BODY_TASKS
 from vd4rl_data.suites.dmc_tasks import DMC_TASKS
 from vd4rl_data.suites.kitchen import SUITE as KITCHEN
 from vd4rl_data.suites.lompo import SUITE as LOMPO
@@ -21,5 +22,8 @@ def register_all() -> None:
     """Fill the registry with what this package knows. Doing it again changes nothing."""
     for task in DMC_TASKS.values():
         register_task(task)
+    for bodies in BODY_TASKS.values():
+        for task in bodies.values():
+            register_task(task)
     for suite in ALL:
         register_suite(suite)

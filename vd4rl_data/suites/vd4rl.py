@@ -1,4 +1,5 @@
-"""V-D4RL (Lu et al., TMLR 2023): fifteen main datasets, each at 64 and at 84 px, and our sample.
+"""V-D4RL (Lu et al., TMLR 2023): fifteen main datasets, each at 64 and at 84 px, and our sample;
+datasets of several bodies at once.
 
 Sizes and return statistics: paper, appendix A, Table 5 (its "mixed" is ``medium_replay``, its
 "medexp" is ``medium_expert``). Score: episode return / 1000 (Table 1 prints 100 times that).
@@ -6,12 +7,14 @@ Sizes and return statistics: paper, appendix A, Table 5 (its "mixed" is ``medium
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Final
 
 from vd4rl_data.ids import LEVELS, BenchmarkId, DatasetId, Variant, format_id
 from vd4rl_data.spec import ORIGINAL, DatasetSpec, ReturnStatistics, TaskSpec
 from vd4rl_data.suite import Benchmark, Section, Suite
+from vd4rl_data.suites.dmc_bodies import BODY_TASKS, GROUPS, MULTITASK, with_bodies
 from vd4rl_data.suites.dmc_tasks import DMC_TASKS
 from vd4rl_data.suites.rows import (
     OTHER_PROTOCOLS,
@@ -59,7 +62,10 @@ SHIFTED: Final = (0, 25, 50, 75, 100)
 """Percent of the data with a distraction."""
 
 _DISTRACTED: Final = (ORIGINAL, "distracted_train", "distracted_test")
-_BODIES: Final = (ORIGINAL, "train_tasks", "interpolation_tasks", "extrapolation_tasks")
+_BODIES: Final = (ORIGINAL, *GROUPS)
+_MULTITASK_EPISODES: Final = {"random": 200, "medium": 1000, "expert": 1000, "medium_expert": 2000}
+"""Section 4.2: medium_expert has a million transitions; random, where no size is printed, is as
+large as the main dataset."""
 
 _SECTIONS: Final = (
     Section(
@@ -104,18 +110,34 @@ def _main_dataset(task_name: str, behavior: str, size: int) -> DatasetSpec:
         num_episodes=int(transitions) // task.time_steps,
         score=RETURN_OVER_1000,
         published_returns=ReturnStatistics(*returns),
-        parts=_parts(task_name, behavior, size),
+        parts=_parts(_id(task_name, behavior, size)),
         license=LICENSE,
         citation=CITATION,
         source="V-D4RL, appendix A, Table 5",
     )
 
 
-def _parts(task: str, behavior: str, size: int) -> tuple[str, ...]:
+def _parts(dataset_id: DatasetId) -> tuple[str, ...]:
     """``medium_expert`` is medium followed by expert; its official files are copies of theirs."""
-    if behavior != "medium_expert":
+    if dataset_id.behavior != "medium_expert":
         return ()
-    return tuple(format_id(_id(task, half, size)) for half in ("medium", "expert"))
+    halves = ("medium", "expert")
+    return tuple(format_id(dataclasses.replace(dataset_id, behavior=half)) for half in halves)
+
+
+def _multitask_dataset(task: str, behavior: str, size: int) -> DatasetSpec:
+    tasks, dataset_id = BODY_TASKS[task], _id(task, behavior, size, Variant(body=MULTITASK))
+    row = plain_dataset(
+        dataset_id,
+        DMC_TASKS[task],
+        num_episodes=_MULTITASK_EPISODES[behavior],
+        score=RETURN_OVER_1000,
+        parts=_parts(dataset_id),
+        license=LICENSE,
+        citation=CITATION,
+        source="V-D4RL, section 4.2: bodies B, C, F, G in equal parts",
+    )
+    return with_bodies(row, tasks)
 
 
 def _sample() -> DatasetSpec:
@@ -136,6 +158,10 @@ def _datasets() -> Iterator[DatasetSpec]:
         for task, behavior in _TABLE_5:
             yield _main_dataset(task, behavior, size)
     yield _sample()
+    for task in BODY_TASKS:
+        for behavior in _MULTITASK_EPISODES:
+            for size in SIZES:
+                yield _multitask_dataset(task, behavior, size)
 
 
 def _benchmarks() -> Iterator[Benchmark]:
@@ -156,9 +182,9 @@ def _benchmarks() -> Iterator[Benchmark]:
                 source = "V-D4RL, section 4.1, Tables 10 and 11"
                 name = (task, behavior, variant)
                 yield _benchmark(name, "distractions", (size,), source, _DISTRACTED)
-    for task in ("walker_walk", "cheetah_run"):
+    for task in BODY_TASKS:
         for behavior, size in (("random", 64), ("medium_expert", 84)):
-            name = (task, behavior, Variant(body="multitask"))
+            name = (task, behavior, Variant(body=MULTITASK))
             source = "V-D4RL, section 4.2, Tables 3 and 12"
             yield _benchmark(name, "bodies", (size,), source, _BODIES)
 

@@ -17,7 +17,9 @@ from vd4rl_data.ids import parse_id
 from vd4rl_data.spec import DatasetSpec
 
 _SUITE: Final = "VD4RL"
-_SIZE: Final = 84
+HASHED_SIZE: Final = 84
+"""Pixels of the frames in all of these files."""
+
 _TABLE: Final = "vd4rl_checksums.tsv"
 _COLUMNS: Final = ["task", "behavior", "name", "bytes", "sha256"]
 
@@ -67,7 +69,7 @@ def belongs_to(file: OfficialFile, spec: DatasetSpec) -> bool:
 
 def _behaviors(spec: DatasetSpec) -> tuple[str, ...]:
     """The behaviors of the stored datasets behind ``spec``; none where no hash is known."""
-    main = spec.id.suite == _SUITE and spec.id.variant is None and spec.size == _SIZE
+    main = spec.id.suite == _SUITE and spec.id.variant is None and spec.size == HASHED_SIZE
     if not main:
         return ()
     return tuple(parse_id(part).behavior for part in spec.parts) or (spec.id.behavior,)

@@ -1,0 +1,231 @@
+"""What plays the episodes of a dataset: chance, a trained policy, a recorded replay."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float32
+
+from collection.errors import InvalidSettingError
+from collection.policy_files import PolicyFile, shipped_policy
+from collection.replay_files import ReplayFile, shipped_replay
+from collection.rollout import Policy, Trajectory, rollout
+from vd4rl_data.seeding import COLLECTION_RECIPE
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.spec import TaskSpec
+
+
+class Behavior(Protocol):
+    """Plays the episodes of a dataset. Must be picklable: each worker process gets a copy."""
+
+    @property
+    def name(self) -> str:
+        """The behavior's name in dataset ids."""
+        ...
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What the manifest records about the policy; JSON values."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything besides the name that determines the episodes; JSON values."""
+        ...
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The command-line options that select this behavior, besides its name."""
+        ...
+
+    def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
+        """Time steps of each of the first episodes; upper bounds if an episode can end early."""
+        ...
+
+    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
+        """Play one episode, determined by task, behavior and episode number alone.
+
+        Args:
+            simulation: a simulation of the task.
+            episode: number of the episode.
+            size: height and width of the frames, in pixels. They are rendered while playing, and
+                only if the simulator has no physics state to render from later.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UniformBehavior:
+    """Actions drawn independently and uniformly from [-1, 1]: V-D4RL's ``random`` datasets.
+
+    Attributes:
+        name: the behavior's name in dataset ids.
+        seed: seed of all episodes.
+    """
+
+    name: str = "random"
+    seed: int = 0
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """See :class:`Behavior`."""
+        return {"name": self.name, "distribution": "uniform(-1, 1)"}
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """See :class:`Behavior`."""
+        return _seeding(self.seed)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """See :class:`Behavior`."""
+        return ("--seed", str(self.seed))
+
+    def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
+        """See :class:`Behavior`."""
+        return (task.time_steps,) * episodes
+
+    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
+        """See :class:`Behavior`."""
+        return rollout(
+            simulation,
+            make_uniform_policy,
+            behavior=self.name,
+            seed=self.seed,
+            episode=episode,
+            size=size,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyBehavior:
+    """A trained policy chooses the actions.
+
+    Attributes:
+        policy: the policy, read from a file.
+        deterministic: whether to take the squashed mean; otherwise, as in the paper, a sample.
+        seed: seed of all episodes.
+    """
+
+    policy: PolicyFile
+    deterministic: bool = False
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """See :class:`Behavior`."""
+        return self.policy.tier
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """See :class:`Behavior`."""
+        return {**self.policy.description, "deterministic": self.deterministic}
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """See :class:`Behavior`."""
+        return {
+            "policy_sha256": self.policy.sha256,
+            "deterministic": self.deterministic,
+            **_seeding(self.seed),
+        }
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """See :class:`Behavior`."""
+        return (
+            *("--seed", str(self.seed)),
+            *(("--deterministic",) if self.deterministic else ()),
+            *_source(self.policy.path, shipped_policy(self.policy.task, self.policy.tier)),
+        )
+
+    def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
+        """See :class:`Behavior`."""
+        return (task.time_steps,) * episodes
+
+    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
+        """See :class:`Behavior`."""
+        return rollout(
+            simulation,
+            self._make_policy,
+            behavior=self.name,
+            seed=self.seed,
+            episode=episode,
+            size=size,
+        )
+
+    def _make_policy(self, task: TaskSpec, rng: np.random.Generator) -> Policy:
+        del task
+        actor = self.policy.actor
+
+        def act(state: Float32[np.ndarray, " P"]) -> Float32[np.ndarray, " A"]:
+            states = state[None]
+            return (actor.mode(states) if self.deterministic else actor.sample(states, rng))[0]
+
+        return act
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayBehavior:
+    """The recorded episodes of a training run: they are read from a file, not played again."""
+
+    replay: ReplayFile
+    name: str = "medium_replay"
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """See :class:`Behavior`."""
+        return {"name": self.name, **self.replay.description}
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """See :class:`Behavior`."""
+        return {"replay_sha256": self.replay.sha256}
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """See :class:`Behavior`."""
+        return _source(self.replay.path, shipped_replay(self.replay.task))
+
+    def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
+        """See :class:`Behavior`.
+
+        Raises:
+            InvalidSettingError: the replay holds fewer episodes.
+        """
+        del task
+        if episodes > len(self.replay):
+            raise InvalidSettingError(
+                f"episodes: expected at most {len(self.replay)}, as many as {self.replay.path} "
+                f"holds, got {episodes}"
+            )
+        return self.replay.lengths[:episodes]
+
+    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
+        """See :class:`Behavior`."""
+        del size
+        return dataclasses.replace(
+            self.replay.trajectory(episode, simulation), look_episode=episode
+        )
+
+
+def make_uniform_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
+    """Make a policy that draws uniform actions and ignores the state."""
+
+    def act(state: Float32[np.ndarray, " P"]) -> Float32[np.ndarray, " A"]:  # noqa: ARG001
+        return rng.uniform(-1.0, 1.0, size=task.action_size).astype(np.float32)
+
+    return act
+
+
+def _source(path: Path, shipped: Path | None) -> tuple[str, ...]:
+    return () if path == shipped else ("--source", path.name)
+
+
+def _seeding(seed: int) -> dict[str, int]:
+    return {"seed": seed, "recipe_version": COLLECTION_RECIPE}

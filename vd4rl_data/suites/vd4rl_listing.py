@@ -1,0 +1,61 @@
+"""Where V-D4RL's files lie in the public repository: folders and names, as they were listed.
+
+``vd4rl_listing.tsv`` was made from the table of folders and names that a public loader recorded in
+October 2023: its folders sorted, one line each, followed by a line for each file, sorted and
+indented by a tab; without the folders whose files :mod:`vd4rl_data.suites.vd4rl_files` knows by
+hash, and without those of the main ``medium_expert``, which hold copies of ``medium`` and
+``expert`` at 84 px and of ``expert`` alone at 64 px.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import Final
+
+from vd4rl_data.ids import DatasetId, Variant
+from vd4rl_data.suites.dmc_bodies import MULTITASK
+
+_SUITE: Final = "VD4RL"
+_TABLE: Final = "vd4rl_listing.tsv"
+_BODIES: Final = Variant(body=MULTITASK)
+
+
+def public_folder(dataset_id: DatasetId) -> str | None:
+    """The folder that holds a dataset's files; ``None`` if it was never published."""
+    task, behavior, size = dataset_id.task, dataset_id.behavior, dataset_id.size
+    if dataset_id.suite != _SUITE:
+        return None
+    if dataset_id.variant is None:
+        return f"main/{task}/{behavior}/{size}px"
+    if dataset_id.variant == _BODIES:
+        halves = behavior in ("medium", "expert")
+        return f"multitask/{task}_{'medium_expert' if halves else behavior}/{size}px"
+    return None
+
+
+def listed_names(dataset_id: DatasetId) -> tuple[str, ...]:
+    """The names of a dataset's files in its public folder, sorted; empty if none were listed.
+
+    The two halves of a dataset of several bodies share a folder, ``walker_medium_2.hdf5`` beside
+    ``walker_expert_2.hdf5``: the numbers are MTEnv's levels of the bodies.
+    """
+    names = _listing().get(public_folder(dataset_id) or "", ())
+    if dataset_id.variant != _BODIES or dataset_id.behavior == "random":
+        return names
+    return tuple(name for name in names if name.split("_")[1] == dataset_id.behavior)
+
+
+@functools.cache
+def _listing() -> dict[str, tuple[str, ...]]:
+    """Names by folder; read on first use."""
+    text = resources.files("vd4rl_data.suites").joinpath(_TABLE).read_text(encoding="utf-8")
+    names: dict[str, list[str]] = {}
+    folder = ""
+    for line in text.splitlines():
+        if line.startswith("\t"):
+            names[folder].append(line[1:])
+        else:
+            folder = line
+            names[folder] = []
+    return {folder: tuple(listed) for folder, listed in names.items()}
