@@ -13,6 +13,7 @@ from collection.errors import InvalidSettingError, NotCollectableError
 from collection.players import (
     Behavior,
     PolicyBehavior,
+    RandomWeightsBehavior,
     ReplayBehavior,
     UniformBehavior,
 )
@@ -60,6 +61,11 @@ def _uniform(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
     return UniformBehavior(name, options.seed or 0)
 
 
+def _random_weights(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
+    del task, name
+    return RandomWeightsBehavior(options.seed or 0)
+
+
 def _trained(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
     path = options.source or shipped_policy(task.name, name)
     if path is None:
@@ -88,6 +94,7 @@ _OF_A_POLICY: Final = BehaviorKind(_trained, frozenset({"source", "deterministic
 
 BEHAVIORS: Final[Mapping[str, BehaviorKind]] = {
     "random": BehaviorKind(_uniform, frozenset({"seed"})),
+    "random_weights": BehaviorKind(_random_weights, frozenset({"seed"})),
     "medium_replay": BehaviorKind(_replayed, frozenset({"source"})),
     "medium": _OF_A_POLICY,
     "expert": _OF_A_POLICY,

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from jaxtyping import Float32
 
+from collection.actor import Actor
 from collection.errors import InvalidSettingError
 from collection.policy_files import PolicyFile, shipped_policy
 from collection.replay_files import ReplayFile, shipped_replay
@@ -18,6 +19,9 @@ from collection.rollout import Policy, Trajectory, rollout
 from vd4rl_data.seeding import COLLECTION_RECIPE
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import TaskSpec
+
+HIDDEN: Final = (256, 256, 256)
+"""Widths of the hidden layers of a policy that was never trained; those of V-D4RL's."""
 
 
 class Behavior(Protocol):
@@ -95,6 +99,55 @@ class UniformBehavior:
         return rollout(
             simulation,
             make_uniform_policy,
+            behavior=self.name,
+            seed=self.seed,
+            episode=episode,
+            size=size,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RandomWeightsBehavior:
+    """A policy that was never trained, another one in every episode: LQV-D4RL's ``random``.
+
+    Which initialization its authors used is not published. This one has the layers of the trained
+    policies, with normal weights that keep the scale of what passes through them (He et al., 2015).
+
+    Attributes:
+        seed: seed of all episodes.
+    """
+
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """See :class:`Behavior`."""
+        return "random_weights"
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """See :class:`Behavior`."""
+        return {"name": self.name, "layers": [*HIDDEN], "deterministic": False}
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """See :class:`Behavior`."""
+        return _seeding(self.seed)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """See :class:`Behavior`."""
+        return ("--seed", str(self.seed))
+
+    def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
+        """See :class:`Behavior`."""
+        return (task.time_steps,) * episodes
+
+    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
+        """See :class:`Behavior`."""
+        return rollout(
+            simulation,
+            make_untrained_policy,
             behavior=self.name,
             seed=self.seed,
             episode=episode,
@@ -219,6 +272,32 @@ def make_uniform_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
 
     def act(state: Float32[np.ndarray, " P"]) -> Float32[np.ndarray, " A"]:  # noqa: ARG001
         return rng.uniform(-1.0, 1.0, size=task.action_size).astype(np.float32)
+
+    return act
+
+
+def make_untrained_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
+    """Make a policy of random weights, whose actions are samples.
+
+    Raises:
+        InvalidSettingError: the task's row tells no proprioceptive state to act on.
+    """
+    state_size = sum(size for _, size in task.state_layout)
+    if not state_size:
+        raise InvalidSettingError(f"task: {task.name} has no proprioceptive state to act on")
+    sizes = (state_size, *HIDDEN, 2 * task.action_size)
+    gains = (*(2.0,) * len(HIDDEN), 1.0)  # half of what passes a ReLU is lost
+    layers = list(zip(sizes[1:], sizes[:-1], gains, strict=True))
+    actor = Actor(
+        tuple(
+            rng.normal(0.0, np.sqrt(gain / into), (out, into)).astype(np.float32)
+            for out, into, gain in layers
+        ),
+        tuple(np.zeros(out, np.float32) for out, _, _ in layers),
+    )
+
+    def act(state: Float32[np.ndarray, " P"]) -> Float32[np.ndarray, " A"]:
+        return actor.sample(state[None], rng)[0]
 
     return act
 

@@ -43,8 +43,9 @@ def find_recipe(spec: DatasetSpec) -> Recipe:
 
 
 def _match(spec: DatasetSpec) -> Recipe | None:
-    if spec.parts or spec.id.behavior not in BEHAVIORS:
+    behavior = spec.collected_by or spec.id.behavior
+    if spec.parts or behavior not in BEHAVIORS:
         return None
     variant = spec.id.variant
     is_sample = variant is not None and variant.sample
-    return Recipe(spec.id.behavior, "sample" if is_sample else "regenerated")
+    return Recipe(behavior, "sample" if is_sample else "regenerated")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+import importlib.util
+from typing import Any, Final
+
+import pytest
 
 from vd4rl_data.registry import TASKS
 from vd4rl_data.spec import TaskSpec
@@ -10,20 +13,32 @@ from vd4rl_data.suites import register_all
 
 register_all()
 
+_NEEDS: Final = {"car_racing": "Box2D"}
+"""Simulator → module of the extra that it needs; dm_control is always there."""
 
-def _kinds(tasks: dict[str, TaskSpec]) -> dict[str, str]:
+
+def _first_of_each_kind() -> tuple[str, ...]:
     """By what is simulated, and whether its body is changed: the first name."""
     found: dict[tuple[object, ...], str] = {}
-    for name, task in sorted(tasks.items()):
+    for name, task in sorted(TASKS.items()):
         found.setdefault((task.simulator, task.settings, task.body is None), name)
-    return {name: tasks[name].simulator for name in found.values()}
+    return tuple(found.values())
 
 
-_SIMULATORS: Final = _kinds(TASKS)
-KINDS: Final = tuple(_SIMULATORS)
+def simulated(task: TaskSpec, *values: Any) -> Any:
+    """A parameter of a test that is skipped where the task's simulator is not installed."""
+    module = _NEEDS.get(task.simulator)
+    missing = module is not None and importlib.util.find_spec(module) is None
+    return pytest.param(*values, marks=pytest.mark.skipif(missing, reason=f"needs {module}"))
+
+
+NAMES: Final = _first_of_each_kind()
 """A task for each simulator and settings, and one with a changed body where there are any."""
 
+KINDS: Final = tuple(simulated(TASKS[name], name) for name in NAMES)
+"""The same as parameters; those whose simulator is not installed are skipped."""
+
 SUITE_TASKS: Final = tuple(
-    name for name, kind in _SIMULATORS.items() if kind == "dmc" and TASKS[name].body is None
+    name for name in NAMES if TASKS[name].simulator == "dmc" and TASKS[name].body is None
 )
 """The tasks that are those of dm_control itself."""

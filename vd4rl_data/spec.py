@@ -257,6 +257,10 @@ class DatasetSpec:
         license, citation: SPDX name and BibTeX entry of the data.
         source: where the figures of this row come from.
         bundled: whether it is shipped inside the wheel.
+        collected_by: the behavior that the pipeline collects it with, where the id's word says too
+            little, e.g. which kind of ``random``.
+        level: deterministic return above which its ``medium`` policy was chosen, where that is not
+            the task's usual one.
         name: the id as text.
     """
 
@@ -272,6 +276,8 @@ class DatasetSpec:
     citation: str
     source: str
     bundled: bool = False
+    collected_by: str | None = None
+    level: float | None = None
     name: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -49,6 +49,22 @@ def test_the_bundled_sample_comes_back_equal(run: Run, tmp_path: Path) -> None:
     assert all(_equal(left, right) for left, right in pairs)
 
 
+def test_a_folder_of_another_suite_in_the_same_format(
+    run: Run, data_dir: Path, tmp_path: Path
+) -> None:
+    """LQV-D4RL's archives lie in LQV-D4RL/hopper_hop/random, without a folder for the size."""
+    name = "LQVD4RL/hopper_hop-random-64px-v0"
+    episodes = make_episodes(get_dataset_spec(name))
+    folder = tmp_path / "LQV-D4RL" / "hopper_hop" / "random"
+    export_dataset(episodes, folder, "vd4rl-npz")
+    assert "random in it hold some" in run("import", folder.parent, "--id", name).err
+    imported = run("import", folder, "--id", name)
+    assert imported.status == 0, imported.err
+    stored = open_dataset(flat_path(data_dir, name))
+    assert (stored.manifest.origin, stored.manifest.complete) == ("imported", False)
+    assert all(map(_equal, stored.episodes(), episodes))
+
+
 @pytest.mark.parametrize("kind", OFFICIAL_FORMATS)
 def test_an_import_tells_rewards_that_the_task_cannot_pay(
     run: Run, tmp_path: Path, kind: str

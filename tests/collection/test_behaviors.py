@@ -64,7 +64,9 @@ def run(rows: list[DatasetSpec], tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 
 def test_behaviors_have_the_registry_s_names() -> None:
-    assert set(BEHAVIORS) == {"random", "medium_replay", "medium", "expert"}
+    of_rows = {spec.collected_by or spec.id.behavior for spec in list_datasets() if not spec.parts}
+    assert set(BEHAVIORS) == {"random", "random_weights", "medium_replay", "medium", "expert"}
+    assert set(BEHAVIORS) == of_rows
 
 
 @pytest.mark.parametrize("deterministic", [False, True])
@@ -207,7 +209,7 @@ def test_shipped_replays_make_whole_datasets(task: str) -> None:
     path = shipped_replay(task)
     assert path is not None
     replay = open_replay(path)
-    rows = list_datasets(task=task, behavior="medium_replay")
+    rows = list_datasets(suite="VD4RL", task=task, behavior="medium_replay")
     assert rows
     for spec in rows:
         assert len(replay) == spec.num_episodes

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import mujoco
 import numpy as np
 import pytest
 
@@ -62,7 +61,7 @@ def test_one_length_differs_and_the_mass_follows(
 ) -> None:
     model, stock = models[task, letter], models[task, ""]
     name, lengths = _LENGTHS[task]
-    changed = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, name)
+    changed = model.geom(name).id
     assert model.geom_size[changed, 1] == pytest.approx(lengths["abcdefgh".index(letter)])
     others = np.arange(model.ngeom) != changed
     for field in ("geom_size", "geom_pos", "geom_quat"):
@@ -91,7 +90,7 @@ def test_one_body_of_each_is_that_of_dm_control(
 
 
 def _texture(model: Any, name: str) -> np.ndarray:
-    number = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_TEXTURE, name)
+    number = model.texture(name).id
     first, size = model.tex_adr[number], model.tex_height[number] * model.tex_width[number] * 3
     return model.tex_data[first : first + size].reshape(-1, 3)
 

@@ -64,6 +64,10 @@ def test_a_recorded_state_gives_the_frame_of_its_visit(task: str) -> None:
     """Far into an episode, so that the cameras have followed the body for a while."""
     visited, drawn = Simulation(task), Simulation(task)
     visited.reset(seed=3)
+    if visited.physics_state is None:
+        with pytest.raises(ValueError, match="physics state"):
+            drawn.render_state(np.zeros(3), 64)
+        return
     rng = np.random.default_rng(3)
     states, frames = [visited.physics_state], [visited.render(64)]
     for length in (1, 1, 30, 60):

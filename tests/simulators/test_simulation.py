@@ -27,11 +27,16 @@ def actions_for(task: str, steps: int, seed: int = 0) -> np.ndarray:
 
 def states_of(simulation: Simulation, seed: int | None, actions: np.ndarray) -> list[bytes]:
     simulation.reset(seed)
-    states = [simulation.physics_state.tobytes() + simulation.state.tobytes()]
+    states = [_bytes(simulation.physics_state) + simulation.state.tobytes()]
     for action in actions:
-        result = simulation.step(action)
-        states.append(simulation.physics_state.tobytes() + np.float64(result.reward).tobytes())
+        reward = np.float64(simulation.step(action).reward)
+        parts = (simulation.physics_state, simulation.state, reward)
+        states.append(b"".join(map(_bytes, parts)))
     return states
+
+
+def _bytes(values: Any) -> bytes:
+    return b"" if values is None else np.asarray(values).tobytes()
 
 
 @pytest.fixture

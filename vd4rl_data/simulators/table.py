@@ -13,6 +13,7 @@ from vd4rl_data.spec import Look, TaskSpec
 
 SIMULATORS: Final[dict[str, str]] = {
     "dmc": "vd4rl_data.simulators.dmc:DMCSimulator",
+    "car_racing": "vd4rl_data.simulators.car_racing:CarRacingSimulator",
 }
 """Name → ``module:class``; entry points of ``vd4rl_data.simulators`` add to it."""
 

@@ -37,6 +37,8 @@ def plain_dataset(
     published_returns: ReturnStatistics | None = None,
     parts: tuple[str, ...] = (),
     bundled: bool = False,
+    collected_by: str | None = None,
+    level: float | None = None,
 ) -> DatasetSpec:
     """A dataset of whole episodes, collected and evaluated in the unchanged task."""
     environment = EnvironmentSpec(task, dataset_id.size)
@@ -53,6 +55,8 @@ def plain_dataset(
         citation=citation,
         source=source,
         bundled=bundled,
+        collected_by=collected_by,
+        level=level,
     )
 
 

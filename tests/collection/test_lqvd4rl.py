@@ -1,0 +1,90 @@
+"""What LQV-D4RL asks of the pipeline: policies of random weights, other levels, a game's frames."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collection.behaviors import BehaviorOptions, find_behavior
+from collection.bodies import find_behavior_of
+from collection.collect import collect
+from collection.errors import InvalidSettingError, NotCollectableError
+from collection.rollout import Trajectory
+from tests.tasks import simulated
+from vd4rl_data.ids import parse_id
+from vd4rl_data.registry import DATASETS, TASKS, get_dataset_spec, get_task_spec
+from vd4rl_data.simulators import Simulation
+from vd4rl_data.storage import open_dataset
+from vd4rl_data.suites.rows import plain_dataset
+
+
+def _played(seed: int, episode: int, task: str = "walker_walk_short") -> Trajectory:
+    behavior = find_behavior(get_task_spec(task), "random_weights", BehaviorOptions(seed=seed))
+    simulation = Simulation(task)
+    try:
+        return behavior.play(simulation, episode=episode)
+    finally:
+        simulation.close()
+
+
+@pytest.mark.render
+def test_each_episode_has_a_policy_of_its_own_that_its_seed_decides() -> None:
+    first, again, next_one, other = (
+        _played(seed, episode).actions for seed, episode in ((0, 0), (0, 0), (0, 1), (1, 0))
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, next_one)
+    assert not np.array_equal(first, other)
+    assert first.std() > 0.2
+    assert np.abs(first).max() <= 1.0
+
+
+def test_without_a_state_no_policy_can_act() -> None:
+    task = dataclasses.replace(get_task_spec("walker_walk_short"), state_layout=())
+    behavior = find_behavior(task, "random_weights")
+    with pytest.raises(InvalidSettingError, match="no proprioceptive state"):
+        behavior.play(Simulation(task), episode=0)
+
+
+@pytest.mark.parametrize("behavior", ["medium", "medium_replay"])
+def test_what_is_shipped_is_of_another_level(behavior: str) -> None:
+    spec = get_dataset_spec(f"LQVD4RL/cheetah_run-{behavior}-64px-v0")
+    with pytest.raises(NotCollectableError, match="--tiers medium --level 350"):
+        find_behavior_of(spec, behavior, BehaviorOptions())
+
+
+def test_the_usual_level_is_what_is_shipped() -> None:
+    spec = get_dataset_spec("LQVD4RL/hopper_hop-medium-64px-v0")
+    assert find_behavior_of(spec, "medium", BehaviorOptions()).name == "medium"
+
+
+@pytest.mark.render
+@pytest.mark.parametrize("name", [simulated(TASKS["car_racing"], "car_racing")])
+def test_frames_of_a_game_are_collected_while_it_is_played(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = dataclasses.replace(get_task_spec(name), name=f"{name}_short", horizon=12)
+    row = plain_dataset(
+        parse_id(f"Test/{task.name}-random-24px-v0"),
+        task,
+        num_episodes=2,
+        score=None,
+        license="MIT",
+        citation="nobody",
+        source="made by a test",
+        collected_by="random_weights",
+    )
+    monkeypatch.setitem(TASKS, task.name, task)
+    monkeypatch.setitem(DATASETS, row.name, row)
+    made = collect(row.name, tmp_path, show_progress=False)
+    stored = open_dataset(made.path)
+    episode = stored.episode(1)
+    assert episode.observations.shape == (7, 24, 24, 3)
+    assert episode.infos["success"].tolist() == [False] * 6
+    assert "physics_state" not in episode.infos
+    again = collect(row.name, tmp_path / "again", workers=2, show_progress=False)
+    assert again.manifest.content_sha256 == made.manifest.content_sha256
+    assert made.manifest.provenance.recipe["behavior"] == "random_weights"
