@@ -24,6 +24,7 @@ BEHAVIORS: Final = (
     "medium",
     "medium_expert",
     "expert",
+    "random_expert",
     "scripted",
     "demos",
 )
@@ -120,7 +121,8 @@ class Variant:
         motion: one of :data:`MOTIONS`.
         percent: how much of the data has the look, 0 to 100.
         body: name of a changed body, or of a mixture of them, e.g. ``multitask``.
-        amount: number of transitions, a multiple of 1000, if it differs from the main dataset's.
+        amount: number of transitions, a multiple of 1000, if it differs from the main dataset's; of
+            a dataset of two parts, such as ``medium_expert``, those of each.
         sample: whether it is the few episodes that come with the package.
     """
 

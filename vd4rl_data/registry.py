@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from vd4rl_data.amounts import with_amount, without_amount
 from vd4rl_data.errors import InvalidIdError, UnknownDatasetError, UnknownTaskError
 from vd4rl_data.ids import (
     DatasetId,
@@ -110,10 +111,10 @@ def get_task_spec(name: str) -> TaskSpec:
 
 
 def get_dataset_spec(name: str) -> DatasetSpec:
-    """Look a dataset up by its id, at any size, if the catalog has it at some size.
+    """Look a dataset up by its id, at any size and amount, if the catalog has it at some.
 
     Raises:
-        InvalidIdError: the id does not follow the grammar.
+        InvalidIdError: the id does not follow the grammar, or its amount is not whole episodes.
         UnknownDatasetError: the id is well formed but not in the catalog at any size.
     """
     known = DATASETS.get(name) if type(name) is str else None
@@ -123,6 +124,10 @@ def get_dataset_spec(name: str) -> DatasetSpec:
     for spec in DATASETS.values():
         if dataclasses.replace(spec.id, size=dataset_id.size) == dataset_id and not spec.bundled:
             return at_size(spec, dataset_id.size)
+    variant = dataset_id.variant
+    if variant is not None and variant.amount is not None:
+        known = get_dataset_spec(format_id(without_amount(dataset_id)))
+        return with_amount(known, variant.amount)
     raise UnknownDatasetError(
         f"no dataset is called {name!r}.{_did_you_mean(name, DATASETS)}"
         " `vd4rl list` shows all of them."

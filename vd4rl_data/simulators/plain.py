@@ -6,6 +6,7 @@ as JSON, and to processes in which a user's own task is not registered.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -25,11 +26,13 @@ from vd4rl_data.spec import (
 
 def environment_to_plain(environment: EnvironmentSpec) -> dict[str, Any]:
     """An environment as plain values; the inverse of :func:`environment_from_plain`."""
-    plain = asdict(environment)
     look = environment.look
-    if look is not None:
-        plain["look"] = {**asdict(look), "settings": dict(look.settings)}
-    return _lists(plain)
+    plain = None if look is None else {**asdict(look), "settings": dict(look.settings)}
+    return {
+        "task": dict(_plain_task(environment.task)),
+        "size": environment.size,
+        "look": _lists(plain),
+    }
 
 
 def environment_from_plain(plain: Mapping[str, Any]) -> EnvironmentSpec:
@@ -51,6 +54,19 @@ def environment_from_plain(plain: Mapping[str, Any]) -> EnvironmentSpec:
             f"environment: expected task, size and look as plain values, got {plain!r}"
             f" ({type(error).__name__}: {error})"
         ) from error
+
+
+def _plain_task(task: TaskSpec) -> dict[str, Any]:
+    """A task as plain values; hundreds of environments share a few tasks."""
+    try:
+        return _cached_plain_task(task)
+    except TypeError:  # settings of somebody's own that have no hash
+        return _lists(asdict(task))
+
+
+@functools.cache
+def _cached_plain_task(task: TaskSpec) -> dict[str, Any]:
+    return _lists(asdict(task))
 
 
 def _task(plain: Mapping[str, Any]) -> TaskSpec:

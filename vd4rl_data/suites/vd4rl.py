@@ -1,5 +1,5 @@
 """V-D4RL (Lu et al., TMLR 2023): fifteen main datasets, each at 64 and at 84 px, and our sample;
-datasets of several bodies at once.
+five times the data, random followed by expert, and several bodies at once.
 
 Sizes and return statistics: paper, appendix A, Table 5 (its "mixed" is ``medium_replay``, its
 "medexp" is ``medium_expert``). Score: episode return / 1000 (Table 1 prints 100 times that).
@@ -11,8 +11,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Final
 
+from vd4rl_data.amounts import with_amount
 from vd4rl_data.ids import LEVELS, BenchmarkId, DatasetId, Variant, format_id
-from vd4rl_data.spec import ORIGINAL, DatasetSpec, ReturnStatistics, TaskSpec
+from vd4rl_data.spec import ORIGINAL, DatasetSpec, ReturnStatistics
 from vd4rl_data.suite import Benchmark, Section, Suite
 from vd4rl_data.suites.dmc_bodies import BODY_TASKS, GROUPS, MULTITASK, with_bodies
 from vd4rl_data.suites.dmc_tasks import DMC_TASKS
@@ -61,6 +62,9 @@ _TABLE_5: Final = {
 SHIFTED: Final = (0, 25, 50, 75, 100)
 """Percent of the data with a distraction."""
 
+_HALVES: Final = {"medium_expert": ("medium", "expert"), "random_expert": ("random", "expert")}
+_MORE_DATA: Final = ("random", "medium", "medium_expert", "expert")
+_MORE_TASKS: Final = ("walker_walk", "cheetah_run")
 _DISTRACTED: Final = (ORIGINAL, "distracted_train", "distracted_test")
 _BODIES: Final = (ORIGINAL, *GROUPS)
 _MULTITASK_EPISODES: Final = {"random": 200, "medium": 1000, "expert": 1000, "medium_expert": 2000}
@@ -119,10 +123,27 @@ def _main_dataset(task_name: str, behavior: str, size: int) -> DatasetSpec:
 
 def _parts(dataset_id: DatasetId) -> tuple[str, ...]:
     """``medium_expert`` is medium followed by expert; its official files are copies of theirs."""
-    if dataset_id.behavior != "medium_expert":
-        return ()
-    halves = ("medium", "expert")
+    halves = _HALVES.get(dataset_id.behavior, ())
     return tuple(format_id(dataclasses.replace(dataset_id, behavior=half)) for half in halves)
+
+
+def _more_data(task: str, behavior: str, size: int) -> DatasetSpec:
+    row = with_amount(_main_dataset(task, behavior, size), 500 * _K)
+    return dataclasses.replace(row, source="V-D4RL, section 4.3, Table 4")
+
+
+def _random_expert(task: str, size: int) -> DatasetSpec:
+    dataset_id = _id(task, "random_expert", size)
+    return plain_dataset(
+        dataset_id,
+        DMC_TASKS[task],
+        num_episodes=400,
+        score=RETURN_OVER_1000,
+        parts=_parts(dataset_id),
+        license=LICENSE,
+        citation=CITATION,
+        source="V-D4RL, appendix F.1, which has 500,000 transitions of each half",
+    )
 
 
 def _multitask_dataset(task: str, behavior: str, size: int) -> DatasetSpec:
@@ -158,6 +179,10 @@ def _datasets() -> Iterator[DatasetSpec]:
         for task, behavior in _TABLE_5:
             yield _main_dataset(task, behavior, size)
     yield _sample()
+    for task in _MORE_TASKS:
+        for size in SIZES:
+            yield from (_more_data(task, behavior, size) for behavior in _MORE_DATA)
+            yield _random_expert(task, size)
     for task in BODY_TASKS:
         for behavior in _MULTITASK_EPISODES:
             for size in SIZES:
@@ -167,13 +192,10 @@ def _datasets() -> Iterator[DatasetSpec]:
 def _benchmarks() -> Iterator[Benchmark]:
     for task, behavior in _TABLE_5:
         yield benchmark_of_datasets(_main_dataset(task, behavior, SIZES[0]), "main", SIZES)
-    for task in ("walker_walk", "cheetah_run"):
-        for behavior in ("random", "medium", "medium_expert", "expert"):
-            source = "V-D4RL, section 4.3, Table 4"
-            variant = Variant(amount=500 * _K)
-            yield _benchmark(
-                (task, behavior, variant), "more_data", SIZES, source, task=DMC_TASKS[task]
-            )
+    for task in _MORE_TASKS:
+        for behavior in _MORE_DATA:
+            row = _more_data(task, behavior, SIZES[0])
+            yield benchmark_of_datasets(row, "more_data", SIZES)
     settings = (("walker_walk", "random", 64), ("cheetah_run", "medium_expert", 84))
     for task, behavior, size in settings:
         for level in LEVELS:
@@ -194,8 +216,7 @@ def _benchmark(
     family: str,
     sizes: tuple[int, ...],
     source: str,
-    environments: tuple[str, ...] = (ORIGINAL,),
-    task: TaskSpec | None = None,
+    environments: tuple[str, ...],
 ) -> Benchmark:
     return Benchmark(
         id=BenchmarkId(NAME, *name, version=0),
@@ -205,7 +226,7 @@ def _benchmark(
         metric="return",
         return_range=DMC_TASKS[name[0]].return_range,
         score=RETURN_OVER_1000,
-        task=task,
+        task=None,  # actions are replayed in one task only
         source=source,
         graded=True,
     )
