@@ -111,5 +111,5 @@ def _find(spec: DatasetSpec) -> Path:
 def _compared_with(task: str, behavior: str) -> DatasetSpec | None:
     """The first dataset of this task and behavior; the published returns hold for all sizes."""
     rows = (spec for spec in list_datasets(task=task) if spec.id.variant is None)
-    of_behavior = (row for row in rows if (row.collected_by or row.id.behavior) == behavior)
+    of_behavior = (row for row in rows if row.behavior == behavior)
     return next(of_behavior, None)

@@ -43,7 +43,7 @@ def find_recipe(spec: DatasetSpec) -> Recipe:
 
 
 def _match(spec: DatasetSpec) -> Recipe | None:
-    behavior = spec.collected_by or spec.id.behavior
+    behavior = spec.behavior
     if spec.parts or behavior not in BEHAVIORS:
         return None
     variant = spec.id.variant

@@ -295,6 +295,11 @@ class DatasetSpec:
         return self.environment.task
 
     @property
+    def behavior(self) -> str:
+        """The behavior that the pipeline collects it with: the id's, unless the row says more."""
+        return self.collected_by or self.id.behavior
+
+    @property
     def size(self) -> int:
         """Height and width of an observation, in pixels."""
         return self.id.size

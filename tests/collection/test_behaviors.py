@@ -64,7 +64,7 @@ def run(rows: list[DatasetSpec], tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 
 def test_behaviors_have_the_registry_s_names() -> None:
-    of_rows = {spec.collected_by or spec.id.behavior for spec in list_datasets() if not spec.parts}
+    of_rows = {spec.behavior for spec in list_datasets() if not spec.parts}
     assert set(BEHAVIORS) == {"random", "random_weights", "medium_replay", "medium", "expert"}
     assert set(BEHAVIORS) == of_rows
 
@@ -173,7 +173,7 @@ def test_files_that_do_not_fit(policy: Path) -> None:
     replay = shipped_replay("cheetah_run")
     with pytest.raises(InvalidSettingError, match="a replay of walker_walk, got cheetah_run"):
         find_behavior(walker, "medium_replay", BehaviorOptions(replay))
-    with pytest.raises(NotCollectableError, match="expected one of random, medium_replay"):
+    with pytest.raises(NotCollectableError, match=r"expected one of random, .*medium_replay"):
         find_behavior(short, "scripted")
 
 

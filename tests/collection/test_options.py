@@ -18,7 +18,7 @@ from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
 from collection.selection import select_tiers
 from tests.storage.tiny import files_of
-from vd4rl_data.registry import get_task_spec
+from vd4rl_data.registry import get_task_spec, list_datasets
 from vd4rl_data.simulators import Simulation
 
 TASK = "walker_walk"
@@ -83,7 +83,8 @@ def test_an_option_that_means_nothing_is_refused_and_nothing_is_written(
     """Once, ``collect …medium_replay… --seed 5`` made seed 0's data, and a manifest that said 5."""
     arguments = _arguments(option, valued(behavior, option))
     if command == "collect":
-        name = f"VD4RL/{TASK}-{behavior}-64px-v0"
+        rows = list_datasets(task=TASK, size=64)
+        name = next(spec.name for spec in rows if spec.behavior == behavior)
         start = [command, name, "--out", str(tmp_path / "out"), "--episodes", "1"]
     else:
         start = [command, TASK, "--behavior", behavior, "--json", str(tmp_path / "out" / "x.json")]

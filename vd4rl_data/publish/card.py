@@ -202,6 +202,7 @@ def _facts(dataset: PreparedDataset) -> str:
             f"- **task:** {task.name} ({task.settings}), camera "
             f"{task.camera}, action repeat {task.action_repeat}, {task.time_steps} time steps "
             "per full episode",
+            f"- **the original:** {spec.source}",
             f"- **behavior policy:** {behavior}",
             *(f"  - {_code(name)}: {_code(_text(policy[name]))}" for name in sorted(policy)),
             f"- **observations:** uint8 {spec.observation_shape}, RGB, one frame, not stacked",

@@ -83,6 +83,7 @@ _LEVELS: Final = {"cheetah_run": 350.0, "car_racing": 372.0}
 """Where the mean of the medium dataset is not near the task's usual level."""
 
 _SOURCE: Final = "SeMOPO, appendix, Table 3"
+_ORIGINAL: Final = f"{_SOURCE}; its policies were trained by TIA on distracted pixels"
 _CAR_RACING_PRINTED_LOW: Final = 10.3
 """What SeMOPO's Table 1 actually used as car racing's minimum: the random dataset's mean."""
 
@@ -106,7 +107,7 @@ def _dataset(task: str, behavior: str) -> DatasetSpec:
         published_returns=ReturnStatistics(*returns),
         license=LICENSE,
         citation=CITATION,
-        source=_SOURCE,
+        source=_ORIGINAL,
         collected_by="random_weights" if behavior == "random" else None,
         level=_LEVELS.get(task),
     )
