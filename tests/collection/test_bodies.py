@@ -15,7 +15,6 @@ from collection.bodies import find_behavior_of
 from collection.collect import collect, parts_to_collect
 from collection.errors import InvalidSettingError, NotCollectableError
 from collection.policy_files import policy_in, write_policy
-from collection.rerender import rerender
 from collection.rollout import reset_seed
 from collection.tiers import medium_level
 from vd4rl_data.envs import check_fingerprint
@@ -77,38 +76,32 @@ def policies(medium: DatasetSpec, make_actor: Callable[..., Actor], tmp_path: Pa
     return folder
 
 
-def test_bodies_take_turns_and_are_drawn_again_to_the_same_pixels(
-    random: DatasetSpec, tmp_path: Path
-) -> None:
-    made = collect(random.name, tmp_path / "a", episodes=4, show_progress=False)
+def test_bodies_take_turns(random: DatasetSpec, tmp_path: Path) -> None:
+    made = collect(random.name, tmp_path, episodes=2, show_progress=False)
     stored = open_dataset(made.path)
-    for number in (0, 3):
-        task = random.mixture[number].environment.task
-        simulation = Simulation(task)
-        simulation.reset(seed=reset_seed(0, task.name, "random", number))
-        episode = stored.episode(number)
-        np.testing.assert_array_equal(episode.infos["physics_state"][0], simulation.physics_state)
-        np.testing.assert_array_equal(episode.observations[0], simulation.render(16))
-        simulation.close()
-    again = rerender(made.path, tmp_path / "b", size=16, show_progress=False)
-    assert again.manifest.content_sha256 == made.manifest.content_sha256
+    task, episode = random.mixture[1].environment.task, stored.episode(1)
+    simulation = Simulation(task)
+    simulation.reset(seed=reset_seed(0, task.name, "random", 1))
+    np.testing.assert_array_equal(episode.infos["physics_state"][0], simulation.physics_state)
+    np.testing.assert_array_equal(episode.observations[0], simulation.render(16))
+    simulation.close()
     assert [item["task"][-7:-6] for item in made.manifest.provenance.recipe["mixture"]] == list(
         GROUPS["train_tasks"]
     )
     fingerprint = stored.fingerprint()  # of one body alone
     assert fingerprint is not None
     assert check_fingerprint(fingerprint, random.task) == 0.0
-    assert check_fingerprint(fingerprint, random.mixture[3].environment.task) > 0.0
+    assert check_fingerprint(fingerprint, random.mixture[1].environment.task) > 0.0
 
 
 def test_each_body_is_played_by_its_own_policy(
     medium: DatasetSpec, policies: Path, tmp_path: Path
 ) -> None:
     options = BehaviorOptions(policies)
-    made = collect(medium.name, tmp_path, episodes=4, options=options, show_progress=False)
+    made = collect(medium.name, tmp_path, episodes=2, options=options, show_progress=False)
     behavior = find_behavior_of(medium, "medium", options)
     stored = open_dataset(made.path)
-    for number in (0, 3):
+    for number in (0, 1):
         task = medium.mixture[number].environment.task
         simulation = Simulation(task)
         played = behavior.play(simulation, episode=number)
