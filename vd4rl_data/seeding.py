@@ -63,6 +63,7 @@ class Purpose(Enum):
     BOOTSTRAP = (65, ("seed",))
 
     LOOK_OF_EPISODE = (80, ("episode",))
+    MEDIA_SCENE = (82, ("media", "scene"))
 
     @property
     def number(self) -> int:

@@ -77,7 +77,7 @@ class Canvases:
         if model is not self._model:
             self.release()
             self._model, self._digest = model, _model_digest(model)
-        if view.textures and not self._own_textures:
+        if (view.textures or view.images) and not self._own_textures:
             self._by_use.clear()
             self._own_textures = True
         use = view.size, threading.current_thread()  # an ident may be used again by a later thread

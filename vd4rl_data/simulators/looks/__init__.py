@@ -13,6 +13,7 @@ from vd4rl_data.spec import Look
 
 LOOKS: Final[dict[str, str]] = {
     "distracting": "vd4rl_data.simulators.looks.distracting:DistractingLook",
+    "video": "vd4rl_data.simulators.looks.video:VideoLook",
 }
 """Kind → ``module:class`` of a :class:`DrawnLook`; entry points of ``vd4rl_data.looks`` add to
 it."""

@@ -17,6 +17,7 @@ from jaxtyping import Float64, UInt8
 
 from vd4rl_data.simulators.draw import place_camera
 from vd4rl_data.simulators.looks import Moment
+from vd4rl_data.simulators.looks.background import SCENES, Scenes, Sky, floor_alpha
 from vd4rl_data.simulators.looks.camera import Rest, camera_walk
 from vd4rl_data.simulators.looks.colors import color_walk
 from vd4rl_data.simulators.looks.levels import Walks, scale_of, seed_of
@@ -33,7 +34,9 @@ class DistractingLook:
         """See :class:`~vd4rl_data.simulators.looks.DrawnLook`.
 
         Raises:
-            ValueError: no MuJoCo model, an unknown level or part, or a camera that cannot be moved.
+            ValueError: no MuJoCo model, an unknown level or part, or no sky to replace.
+            UnknownMediaError, MediaNotFoundError, OtherMediaError: see
+                :func:`vd4rl_data.media.find_media`.
         """
         if model is None:
             raise ValueError("look: distracting changes a MuJoCo model, and the task has none")
@@ -46,17 +49,21 @@ class DistractingLook:
         self._scale = scale_of(look)
         self._colors = Walks(self._color_walk)
         self._poses: dict[Camera, Walks[Pose]] = {}
+        self._sky: Sky | None = None
+        self._floor: tuple[int, float] | None = None
+        if "background" in look.parts:
+            scenes = Scenes.of(look, SCENES[str(look.level)])
+            self._sky = Sky(scenes, model, dynamic=look.dynamic)
+            self._floor = floor_alpha(model)
 
     def before(self, view: View, moment: Moment) -> View:
         """The view in this look."""
         seed, step = seed_of(self._look, moment), moment.step
-        if "colors" in self._look.parts:
-            colors = np.array(self._model.mat_rgba, np.float64)
-            colors[:, :3] = self._colors.at(seed, step)
-            view = dataclasses.replace(view, colors=colors)
         if "camera" in self._look.parts:
             view = dataclasses.replace(view, pose=self._camera(view.camera).at(seed, step))
-        return view
+        if self._sky is not None:
+            view = dataclasses.replace(view, images=self._sky.images(seed, step, view.size))
+        return dataclasses.replace(view, colors=self._materials(seed, step))
 
     def after(
         self, frame: UInt8[np.ndarray, "H W 3"], moment: Moment
@@ -64,6 +71,15 @@ class DistractingLook:
         """The frame as it is."""
         del moment
         return frame
+
+    def _materials(self, seed: int, step: int) -> Float64[np.ndarray, "M 4"]:
+        colors = np.array(self._model.mat_rgba, np.float64)
+        if "colors" in self._look.parts:
+            colors[:, :3] = self._colors.at(seed, step)
+        if self._floor is not None:
+            number, alpha = self._floor
+            colors[number, 3] = alpha
+        return colors
 
     def _color_walk(self, seed: int) -> Iterator[Float64[np.ndarray, "M 3"]]:
         original = np.array(self._model.mat_rgba[:, :3], np.float64)
