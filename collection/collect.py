@@ -9,6 +9,7 @@ from collection.behaviors import Behavior, BehaviorOptions, find_behavior
 from collection.checks import check_least
 from collection.errors import InvalidSettingError
 from collection.jobs import CollectJob
+from collection.mixtures import described_looks
 from collection.pipeline import Made, make_dataset
 from collection.plan import DatasetPlan, parts_folder
 from collection.recipes import Recipe, find_recipe
@@ -109,6 +110,7 @@ def plan_dataset(
 def _recipe(spec: DatasetSpec, behavior: Behavior) -> dict[str, Any]:
     """Everything that determines an episode's bytes, except versions and renderer."""
     task = spec.task
+    looks = described_looks(spec.mixture)
     return {
         "kind": "collect",
         "dataset_id": spec.name,
@@ -121,4 +123,5 @@ def _recipe(spec: DatasetSpec, behavior: Behavior) -> dict[str, Any]:
             "horizon": task.horizon,
         },
         "size": spec.size,
+        **({"looks": looks} if looks else {}),
     }

@@ -107,7 +107,7 @@ def _decoded(path: Path, size: int) -> list[NDArray[np.uint8]]:
             f"{path}: reading videos needs ffmpeg: `pip install 'vd4rl-data[video]'`"
         ) from error
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path)]
-    command += ["-vf", f"scale={size}:{size}:flags=bilinear"]
+    command += ["-s", f"{size}x{size}", "-sws_flags", "bilinear"]
     command += ["-pix_fmt", "rgb24", "-f", "rawvideo", "-"]
     done = subprocess.run(  # noqa: S603 - our own command, no shell
         command, stdin=subprocess.DEVNULL, capture_output=True, check=False
