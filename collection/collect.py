@@ -10,6 +10,7 @@ from collection.bodies import find_behavior_of
 from collection.checks import check_least
 from collection.errors import InvalidSettingError
 from collection.jobs import CollectJob
+from collection.mixtures import described_looks
 from collection.pipeline import Made, make_dataset
 from collection.plan import DatasetPlan, parts_folder
 from collection.players import Behavior
@@ -112,6 +113,7 @@ def plan_dataset(
 def _recipe(spec: DatasetSpec, behavior: Behavior) -> dict[str, Any]:
     """Everything that determines an episode's bytes, except versions and renderer."""
     task = spec.task
+    looks = described_looks(spec.mixture)
     return {
         "kind": "collect",
         "dataset_id": spec.name,
@@ -125,6 +127,7 @@ def _recipe(spec: DatasetSpec, behavior: Behavior) -> dict[str, Any]:
         },
         **_mixture(spec),
         "size": spec.size,
+        **({"looks": looks} if looks else {}),
     }
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from vd4rl_data.media import find_media
+from vd4rl_data.simulators.plain import environment_to_plain
 from vd4rl_data.spec import EnvironmentSpec, Share
 
 
@@ -26,3 +29,22 @@ def environment_numbers(mixture: Sequence[Share], episodes: int) -> tuple[int, .
 def environment_of(mixture: Sequence[Share], episode: int) -> EnvironmentSpec:
     """The environment that an episode is collected in."""
     return mixture[environment_numbers(mixture, episode + 1)[-1]].environment
+
+
+def described_looks(mixture: Sequence[Share]) -> list[dict[str, Any]]:
+    """Share, settings and hash of the media of each look of a mixture, as plain values.
+
+    Raises:
+        UnknownMediaError, MediaNotFoundError, OtherMediaError: see
+            :func:`vd4rl_data.media.find_media`.
+    """
+    found: list[dict[str, Any]] = []
+    for item in mixture:
+        look = item.environment.look
+        if look is not None:
+            plain = environment_to_plain(item.environment)["look"]
+            found.append({"share": item.share, "look": plain})
+            if look.media is not None:
+                media = find_media(look.media, look.settings.get("sha256"))
+                found[-1]["media_sha256"] = media.content_sha256()
+    return found

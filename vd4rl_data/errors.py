@@ -140,6 +140,24 @@ class UnknownSimulatorError(Vd4rlError, ValueError):
     """Nothing is registered under the name of a simulator or of a kind of look."""
 
 
+class UnknownMediaError(Vd4rlError, LookupError):
+    """No set of media has this name."""
+
+
+class MediaNotFoundError(Vd4rlError, FileNotFoundError):
+    """A set of media that only its user can provide is not, or not completely, on this machine; the
+    message shows the layout of its folder.
+    """
+
+
+class InvalidMediaError(Vd4rlError, ValueError):
+    """A clip has no frames, frames of several sizes, or cannot be decoded."""
+
+
+class OtherMediaError(Vd4rlError, ValueError):
+    """The media on this machine are not those that a look was made with."""
+
+
 class UnknownFormatError(Vd4rlError, ValueError):
     """No format of files has this name, or it cannot do what was asked of it."""
 

@@ -10,6 +10,7 @@ from vd4rl_data.errors import DataFolderError
 
 DATA_DIR: Final = "VD4RL_DATA_DIR"
 SHARED_DATA_DIRS: Final = "VD4RL_SHARED_DATA_DIRS"
+MEDIA_DIR: Final = "VD4RL_MEDIA_DIR"
 
 
 def data_dir() -> Path:
@@ -33,6 +34,17 @@ def data_dir() -> Path:
         raise DataFolderError(
             f"this user has no home folder; set {DATA_DIR} to the folder to keep datasets in"
         ) from error
+
+
+def media_dir() -> Path:
+    """The folder of pictures that only their user has: ``$VD4RL_MEDIA_DIR``, else ``media`` in
+    :func:`data_dir`. Nothing is ever written there.
+
+    Raises:
+        DataFolderError: as in :func:`data_dir`.
+    """
+    configured = os.environ.get(MEDIA_DIR)
+    return _folder(MEDIA_DIR, configured) if configured else data_dir() / "media"
 
 
 def search_dirs() -> list[Path]:

@@ -62,6 +62,9 @@ class Purpose(Enum):
     RANDOM_POLICY = (64, ("seed", "episode"))
     BOOTSTRAP = (65, ("seed",))
 
+    LOOK_OF_EPISODE = (80, ("episode",))
+    MEDIA_SCENE = (82, ("media", "scene"))
+
     @property
     def number(self) -> int:
         """The first word of the spawn key."""
@@ -110,6 +113,17 @@ def word(purpose: Purpose, *keys: Key) -> int:
     Raises the same errors as :func:`stream`.
     """
     return int(stream(purpose, *keys).generate_state(1, np.uint32)[0])
+
+
+def look_generator(seed: int) -> np.random.RandomState:
+    """The generator of a look in one episode.
+
+    It is numpy's older one, seeded directly, because published looks are known by such seeds.
+
+    Args:
+        seed: in [0, 2**32).
+    """
+    return np.random.RandomState(seed)
 
 
 def family_of(rng: np.random.Generator) -> np.random.SeedSequence:

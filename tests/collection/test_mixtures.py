@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from collection.collect import collect
-from collection.mixtures import environment_numbers
+from collection.mixtures import described_looks, environment_numbers
 from collection.rerender import rerender
 from tests.baselines import blob
 from tests.evaluation.test_environments import Negative
 from vd4rl_data.ids import Variant
+from vd4rl_data.media import MEDIA
 from vd4rl_data.registry import DATASETS, register_dataset
 from vd4rl_data.simulators.looks import Moment
 from vd4rl_data.spec import DatasetSpec, Look, Share
@@ -62,8 +63,19 @@ def test_a_mixture_is_collected_and_drawn_again_to_the_same_pixels(
     assert darkness == [True, False, True, False]
     again = rerender(made.path, tmp_path / "b", size=blob.SIZE, show_progress=False)
     assert again.manifest.content_sha256 == made.manifest.content_sha256
+    (look,) = made.manifest.provenance.recipe["looks"]
+    assert (look["share"], look["look"]["kind"]) == (0.5, f"{Negative.__module__}:Negative")
+    assert made.manifest.fingerprint_rows == ()
     successes = stored.episode(0).infos["success"]
     assert (successes.shape, successes.dtype) == ((blob.HORIZON,), np.bool_)
+
+
+def test_media_are_described_by_their_hash() -> None:
+    look = Look("video", media="street", dynamic=True)
+    mixture = [Share(ENVIRONMENT, 0.5), Share(dataclasses.replace(ENVIRONMENT, look=look), 0.5)]
+    (described,) = described_looks(mixture)
+    assert described["media_sha256"] == MEDIA["street"].content_sha256()
+    assert described["look"]["media"] == "street"
 
 
 def test_a_look_knows_the_episode_and_the_step() -> None:

@@ -18,6 +18,8 @@ GRID: dict[str, list[int | str]] = {
     "episode": [0, 1, 2, 9, 10, 199, 2**32],
     "task": [*TASKS],
     "behavior": [*BEHAVIORS],
+    "media": ["street", "leaves"],
+    "scene": [0, 1, 89],
 }
 
 

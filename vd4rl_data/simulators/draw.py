@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vd4rl_data.arguments import checked_count
+from vd4rl_data.simulators.changes import Images, changed
 from vd4rl_data.simulators.contexts import current
 from vd4rl_data.simulators.gl import FORK_GUARD, load_mujoco, make_gl_context, no_rendering
 from vd4rl_data.simulators.protocol import View
@@ -76,7 +77,7 @@ class Canvases:
         if model is not self._model:
             self.release()
             self._model, self._digest = model, _model_digest(model)
-        if view.textures and not self._own_textures:
+        if (view.textures or view.images) and not self._own_textures:
             self._by_use.clear()
             self._own_textures = True
         use = view.size, threading.current_thread()  # an ident may be used again by a later thread
@@ -153,6 +154,7 @@ class _Canvas:
         self._option.flags[mujoco.mjtVisFlag.mjVIS_RANGEFINDER] = False  # as dm_control has it
         self._perturb = mujoco.MjvPerturb()
         self._rectangle = mujoco.MjrRect(0, 0, size, size)
+        self._images = Images()
         self._pixels = np.empty((size, size, 3), dtype=np.uint8)
 
     def draw(self, model: Any, data: Any, view: View) -> UInt8[np.ndarray, "size size 3"]:
@@ -160,14 +162,16 @@ class _Canvas:
         mujoco, context = self._mujoco, self._context
         camera = place_camera(model, view.camera)
         everything = mujoco.mjtCatBit.mjCAT_ALL
-        mujoco.mjv_updateScene(
-            model, data, self._option, self._perturb, camera, everything, self._scene
-        )
+        with changed(model, data, view, camera.fixedcamid):
+            mujoco.mjv_updateScene(
+                model, data, self._option, self._perturb, camera, everything, self._scene
+            )
         with current(self._gl):
             for number in range(model.nhfield):  # terrain may be new in each episode
                 mujoco.mjr_uploadHField(model, context, number)
             for number in view.textures:
                 mujoco.mjr_uploadTexture(model, context, number)
+            self._images.show(model, context, view.images)
             mujoco.mjr_render(self._rectangle, self._scene, context)
             mujoco.mjr_readPixels(self._pixels, None, self._rectangle, context)
         return self._pixels[::-1].copy()  # OpenGL's first row is the bottom one

@@ -7,11 +7,13 @@ checks of actions and the look are added by :class:`~vd4rl_data.simulators.Simul
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
+from numpy.typing import NDArray
 
 from vd4rl_data.spec import Camera, TaskSpec
 
@@ -35,6 +37,22 @@ class EnvironmentStep:
     success: bool | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """Where a camera of the model is for one frame, in place of its own pose.
+
+    Attributes:
+        offset: float64 (3,), in meters, from the center of mass of the robot (the model's first
+            body and its children) if ``follows``, else from the origin of the world.
+        rotation: float64 (3, 3), from the camera's axes to the world's; it looks along its -z.
+        follows: whether the camera follows the robot.
+    """
+
+    offset: Float64[np.ndarray, " 3"]
+    rotation: Float64[np.ndarray, "3 3"]
+    follows: bool
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What to draw.
@@ -43,11 +61,23 @@ class View:
         size: height and width of the frame, in pixels.
         camera: the camera to draw from.
         textures: numbers of the textures of the model that have changed since the last frame.
+        colors: float64 (materials, 4), red, green, blue, alpha from 0 to 1: the colors of the
+            model's materials for this frame; ``None``: the model's own.
+        pose: where the camera is for this frame, if it is one of the model's; ``None``: where the
+            model has it.
+        images: number of a texture of the model → uint8 (h, w, 3), its image for this frame (on all
+            six faces of a skybox), no larger than the model's own. An array that is handed over
+            again must not have changed: it is uploaded once.
     """
 
     size: int
     camera: Camera
     textures: tuple[int, ...] = field(default=())
+    colors: Float64[np.ndarray, "M 4"] | None = field(default=None, compare=False)
+    pose: Pose | None = field(default=None, compare=False)
+    images: Mapping[int, UInt8[np.ndarray, "h w 3"]] = field(
+        default_factory=dict[int, NDArray[np.uint8]], compare=False
+    )
 
 
 class Simulator(Protocol):

@@ -75,7 +75,8 @@ class Manifest:
         returns: statistics of the undiscounted episode returns.
         validation_episodes: numbers of the 5 % of episodes held out by ``split="train"``; of a
             composite, those of its parts.
-        fingerprint_rows: rows whose frames and physics states are the render fingerprint.
+        fingerprint_rows: rows whose frames and physics states are the render fingerprint; none if
+            some of the data have a look.
         content_sha256: hash of all arrays, the same in both layouts.
         license, citation: license and citation of the data.
         provenance: see :class:`Provenance`.
@@ -151,7 +152,8 @@ def make_manifest(
         raise DatasetFormatError(
             f"{spec.name}: origin: expected one of {', '.join(ORIGINS)}, got {provenance.origin!r}"
         )
-    known = has_physics_state and provenance.renderer != UNKNOWN_RENDERER
+    plain = all(item.environment.look is None for item in spec.mixture)  # states tell the frames
+    known = plain and has_physics_state and provenance.renderer != UNKNOWN_RENDERER
     episodes_of_parts = part_episodes(provenance.recipe, len(lengths))
     # Frames of one environment: the first part's only one, or that of a mixture's first episode.
     compared = lengths[: episodes_of_parts[0] if len(spec.mixture) == 1 else 1]

@@ -11,7 +11,10 @@ from jaxtyping import UInt8
 from vd4rl_data.simulators.protocol import View
 from vd4rl_data.spec import Look
 
-LOOKS: Final[dict[str, str]] = {}
+LOOKS: Final[dict[str, str]] = {
+    "distracting": "vd4rl_data.simulators.looks.distracting:DistractingLook",
+    "video": "vd4rl_data.simulators.looks.video:VideoLook",
+}
 """Kind → ``module:class`` of a :class:`DrawnLook`; entry points of ``vd4rl_data.looks`` add to
 it."""
 
@@ -51,7 +54,7 @@ class DrawnLook(Protocol):
         ...
 
     def before(self, view: View, moment: Moment) -> View:
-        """Change the model for this moment; returns the view to draw."""
+        """The view to draw at this moment; the model itself stays as it is."""
         ...
 
     def after(
