@@ -45,8 +45,8 @@ def _pick(
     return colors[rng.integers(len(colors))] * shade
 
 
-def _blank(meters: int, grain: Float32[np.ndarray, "H W"]) -> Texture:
-    return np.zeros((meters * TEXELS, _COLUMNS, 4), np.float32) + 0 * grain[..., None]
+def _blank(meters: int) -> Texture:
+    return np.zeros((meters * TEXELS, _COLUMNS, 4), np.float32)
 
 
 def paint_sky(rng: np.random.Generator, top: Float32[np.ndarray, " 3"]) -> Texture:
@@ -90,7 +90,7 @@ def paint_wall(rng: np.random.Generator) -> Texture:
     """Houses with windows, trees between them."""
     height = WALL * TEXELS
     grain = fractal(rng, height, _COLUMNS, 64)
-    wall = _blank(WALL, grain)
+    wall = _blank(WALL)
     start = 0
     while start < _COLUMNS:
         stop = min(start + int(rng.integers(6, 16)) * TEXELS, _COLUMNS)
@@ -140,7 +140,7 @@ def paint_roadside(rng: np.random.Generator) -> Texture:
     """Parked cars, trees and lamp posts, with gaps."""
     height = ROADSIDE * TEXELS
     grain = fractal(rng, height, _COLUMNS, 32)
-    place = _blank(ROADSIDE, grain)
+    place = _blank(ROADSIDE)
     start = int(rng.integers(0, 24))
     while start < _COLUMNS - 48:
         kind = rng.random()
@@ -149,7 +149,7 @@ def paint_roadside(rng: np.random.Generator) -> Texture:
         elif kind < 0.7:
             _paint_tree(rng, place[:, start : start + 28], grain[:, start : start + 28])
         elif kind < 0.85:
-            place[:, start : start + 2] = (*(np.full(3, 70)), 1)
+            place[:, start : start + 2] = (70, 70, 70, 1)
         start += int(rng.integers(40, 90))
     place[..., :3] *= (1 + np.float32(0.2) * grain)[..., None]
     return place
