@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -13,14 +15,14 @@ from gymnasium.utils.env_checker import check_env
 
 from tests.tasks import simulated
 from vd4rl_data.envs import PixelEnv, make_env
-from vd4rl_data.errors import InvalidActionError, UnknownTaskError
+from vd4rl_data.errors import InvalidActionError, MediaNotFoundError, UnknownTaskError
 from vd4rl_data.registry import DATASETS, get_task_spec
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import EnvironmentSpec
 
 pytestmark = pytest.mark.render
 
-KINDS = {(spec.task.name, spec.size): spec for spec in DATASETS.values()}
+KINDS = {(spec.task.name, spec.size, spec.environment.look): spec for spec in DATASETS.values()}
 
 
 def of(task: str, size: int) -> EnvironmentSpec:
@@ -34,10 +36,33 @@ def env() -> Iterator[PixelEnv]:
     env.close()
 
 
+@pytest.fixture
+def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with media of the user's own: one short clip."""
+    imageio = pytest.importorskip("imageio.v3")
+    monkeypatch.setenv("VD4RL_MEDIA_DIR", str(tmp_path))
+    (tmp_path / "kinetics").mkdir()
+    frames = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8)
+    imageio.imwrite(tmp_path / "kinetics" / "a.mp4", frames, fps=5)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("videos")
 @pytest.mark.parametrize("name", [simulated(spec.task, spec.name) for spec in KINDS.values()])
 def test_every_registered_environment_passes_gymnasiums_check(name: str) -> None:
-    """Once per task and size: datasets of one kind share their environment."""
+    """Once per task, size and look: datasets of one kind share their environment."""
     check_env(gymnasium.make(name, render_mode="rgb_array").unwrapped)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, spec in DATASETS.items() if spec.environment.look is not None]
+)
+def test_no_other_pictures_stand_in_for_media_that_are_not_here(name: str) -> None:
+    with (
+        contextlib.closing(gymnasium.make(name)) as env,
+        pytest.raises(MediaNotFoundError, match="no others are shown in their place"),
+    ):
+        env.reset(seed=0)
 
 
 def test_spaces_and_shapes(task: str) -> None:

@@ -10,12 +10,12 @@ import pytest
 from vd4rl_data.registry import TASKS
 from vd4rl_data.simulators import Simulation
 
-DMC = sorted(name for name, task in TASKS.items() if task.simulator == "dmc")
+DMC = sorted(name for name, task in TASKS.items() if task.simulator == "dmc" and task.body is None)
 
 
 @pytest.fixture(params=DMC)
 def dmc_task(request: pytest.FixtureRequest) -> str:
-    """Each task of dm_control."""
+    """Each task of dm_control, with its own robot and floor."""
     return request.param
 
 

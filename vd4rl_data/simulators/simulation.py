@@ -16,6 +16,7 @@ from jaxtyping import Float32, Float64, UInt8
 from numpy.typing import ArrayLike
 
 from vd4rl_data.registry import get_task_spec
+from vd4rl_data.seeding import Purpose, word
 from vd4rl_data.simulators.actions import checked_actions
 from vd4rl_data.simulators.looks import START, DrawnLook, Moment
 from vd4rl_data.simulators.protocol import Simulator, View
@@ -81,9 +82,15 @@ class Simulation:
             ValueError: the seed is negative, or the task's row disagrees with the simulator.
         """
         self._simulator.reset(seed)
-        self._moment = Moment(secrets.randbits(32) if seed is None else seed, 0)
+        self._moment = Moment(self._unseeded_episode() if seed is None else seed, 0)
         self._steps_left = self.task.horizon
         self._started = True
+
+    def _unseeded_episode(self) -> int:
+        """What looks take for the seed of an episode without one: it follows from the last one."""
+        if not self._started:
+            return secrets.randbits(32)
+        return word(Purpose.UNSEEDED_EPISODE, self._moment.episode)
 
     def step(self, action: ArrayLike) -> StepResult:
         """Take one time step: repeat the action for ``action_repeat`` environment steps, or until

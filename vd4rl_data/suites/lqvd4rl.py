@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from vd4rl_data.simulators.car_racing import STATE_LAYOUT, CarRacingSettings
@@ -20,6 +21,7 @@ from vd4rl_data.spec import (
     ORIGINAL,
     DatasetSpec,
     FixedCamera,
+    Look,
     ReturnScore,
     ReturnStatistics,
     TaskSpec,
@@ -35,6 +37,9 @@ from vd4rl_data.suites.rows import (
 
 NAME: Final = "LQVD4RL"
 SIZE: Final = 64
+RGB_VIDEO: Final = "rgb_video"
+"""The evaluation before colored videos."""
+
 LICENSE: Final = "unknown"
 CITATION: Final = """\
 @inproceedings{wan2024semopo,
@@ -97,7 +102,27 @@ def _score(task: str) -> ReturnScore:
     return ReturnScore(low, high, f"{_SOURCE}: least and largest of the task's datasets")
 
 
+def _look(task: str, *, color: bool) -> Look:
+    """The videos that the data show, gray, and the colored ones of SeMOPO's Table 2.
+
+    They are clips of Kinetics, which nobody may pass on: environments of these datasets need the
+    user's own copy of them, and show no other pictures instead.
+    """
+    where = "green" if task == CAR_RACING.name else "blue"
+    settings = {"where": where, "color": color}
+    return Look("video", media="kinetics", dynamic=True, settings=settings)
+
+
 def _dataset(task: str, behavior: str) -> DatasetSpec:
+    spec = _before_videos(task, behavior)
+    gray, color = (
+        spec.with_environments(partial(replace, look=_look(task, color=color)))
+        for color in (False, True)
+    )
+    return replace(gray, evaluations={**gray.evaluations, RGB_VIDEO: color.evaluations[ORIGINAL]})
+
+
+def _before_videos(task: str, behavior: str) -> DatasetSpec:
     episodes, *returns = _TABLE_3[task, behavior]
     return plain_dataset(
         benchmark_id(NAME, task, behavior).at(SIZE),
@@ -122,7 +147,7 @@ def _benchmarks() -> Iterator[Benchmark]:
         is_car = spec.task == CAR_RACING
         yield replace(
             row,
-            environments=(ORIGINAL, "rgb_video"),
+            environments=(ORIGINAL, RGB_VIDEO),
             return_range=_CAR_RACING_RETURNS if is_car else row.return_range,
             task=None,  # evaluated before videos that not everybody has
             printed_low=_CAR_RACING_PRINTED_LOW if is_car else None,
@@ -151,7 +176,7 @@ SUITE: Final = Suite(
             "Colored videos at test time",
             "Trained before gray videos, evaluated before colored ones; the paper's own"
             " normalization.",
-            environments=("rgb_video",),
+            environments=(RGB_VIDEO,),
         ),
         OTHER_PROTOCOLS,
     ),
