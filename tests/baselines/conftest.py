@@ -28,6 +28,11 @@ CPU = Machine(device="cpu", workers=1, tensorboard=False)
 MakeAgent = Callable[..., Any]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def as_users_run_it(no_type_checks: None) -> None:
+    """The library's arrays are checked at run time by its own tests; here that costs an eighth."""
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)

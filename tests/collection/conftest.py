@@ -59,6 +59,11 @@ sys.exit(main(arguments))
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def as_users_run_it(no_type_checks: None) -> None:
+    """The library's arrays are checked at run time by its own tests; here that costs an eighth."""
+
+
 def _rows() -> list[DatasetSpec]:
     task = dataclasses.replace(
         get_task_spec("walker_walk"), name="walker_walk_short", horizon=2 * TIME_STEPS
