@@ -95,6 +95,28 @@ def test_a_sky_changes_and_is_put_back(
     assert np.array(simulation._simulator.model.tex_data).sum(dtype=np.int64) == textures
 
 
+def test_many_looks_of_one_state_are_those_drawn_alone(
+    simulations: dict[str, Simulation],
+    states: dict[str, np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Looks behind the robot share one drawing, also with the plain picture."""
+    simulation, state, moment = simulations["hopper_hop"], states["hopper_hop"][1], Moment(3, 4)
+    still = dataclasses.replace(VIDEO, dynamic=False, seed=5)
+    colored = dataclasses.replace(VIDEO, media="leaves", settings={"color": True})
+    looks = (VIDEO, None, still, SKY, colored)
+    alone = [simulation.render_looks(state, 64, [look], moment)[0] for look in looks]
+    drawn: list[Any] = []
+    draw = simulation._simulator.draw
+    monkeypatch.setattr(simulation._simulator, "draw", lambda view: drawn.append(0) or draw(view))
+    together = simulation.render_looks(state, 64, looks, moment)
+    assert len(drawn) == 2  # one for the sky
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len({frame.tobytes() for frame in together}) == len(looks)
+    assert not any(np.shares_memory(together[1], frame) for frame in (*together[:1], *together[2:]))
+
+
 @pytest.mark.parametrize("look", [VIDEO, SKY], ids=["video", "sky"])
 def test_seeds_and_episodes_decide(
     simulations: dict[str, Simulation], states: dict[str, np.ndarray], look: Look

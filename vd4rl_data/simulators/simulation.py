@@ -7,6 +7,7 @@ and renders the recorded physics states afterwards.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +64,7 @@ class Simulation:
         self.task = task if isinstance(task, TaskSpec) else get_task_spec(task)
         self.look = look
         self._simulator: Simulator = make_simulator(self.task)
-        self._drawn_look: DrawnLook | None = None
+        self._drawn_looks: list[tuple[Look, DrawnLook]] = []
         self._looked_at: Any = None
         self._moment = START
         self._steps_left = 0
@@ -156,7 +157,7 @@ class Simulation:
             RenderBackendError: no OpenGL library works here.
         """
         self._check_started()
-        return self._draw(size, self._moment)
+        return self._draw((self.look,), size, self._moment)[0]
 
     def render_state(
         self,
@@ -175,9 +176,37 @@ class Simulation:
             ValueError: it is not a physics state of this task.
             ForkAfterRenderError, RenderBackendError: as in :meth:`render`.
         """
+        return self.render_looks(physics_state, size, (self.look,), moment)[0]
+
+    def render_looks(
+        self,
+        physics_state: Float64[np.ndarray, " S"],
+        size: int,
+        looks: Sequence[Look | None],
+        moment: Moment = START,
+    ) -> list[UInt8[np.ndarray, "size size 3"]]:
+        """Draw a recorded state in several looks; ends a running episode.
+
+        Each frame has the bytes that :meth:`render_state` of a simulation with this look gives.
+        Looks that only change the finished picture (``video``) share one drawing, also with
+        ``None``, so that many of them cost little more than one.
+
+        Args:
+            physics_state: float64 (S,), a recorded :attr:`physics_state`.
+            size: height and width of the frames, in pixels.
+            looks: the looks; ``None`` for the simulator's own picture.
+            moment: :attr:`moment` of that time, which looks need.
+
+        Returns:
+            One frame per look, uint8 (size, size, 3), each an array of its own.
+
+        Raises:
+            ValueError: it is not a physics state of this task, or a setting does not apply.
+            ForkAfterRenderError, RenderBackendError: as in :meth:`render`.
+        """
         self._steps_left, self._started = 0, False
         self._simulator.set_physics_state(physics_state)
-        return self._draw(size, moment)
+        return self._draw(looks, size, moment)
 
     def state_at(self, physics_state: Float64[np.ndarray, " S"]) -> Float32[np.ndarray, " P"]:
         """float32 (P,): the :attr:`state` that belongs to a recorded physics state.
@@ -199,20 +228,33 @@ class Simulation:
     def close(self) -> None:
         """Free the simulator and its OpenGL context. A later reset builds them again."""
         self._simulator.close()
-        self._drawn_look = self._looked_at = None
+        self._drawn_looks, self._looked_at = [], None
         self._steps_left, self._started = 0, False
 
-    def _draw(self, size: int, moment: Moment) -> UInt8[np.ndarray, "size size 3"]:
-        view = View(size, self.task.camera)
-        if self.look is None:
-            return self._simulator.draw(view)
+    def _draw(
+        self, looks: Sequence[Look | None], size: int, moment: Moment
+    ) -> list[UInt8[np.ndarray, "size size 3"]]:
+        plain = View(size, self.task.camera)
+        drawn = [None if look is None else self._drawn(look) for look in looks]
+        views = [plain if one is None else one.before(plain, moment) for one in drawn]
+        shared = self._simulator.draw(plain) if any(view is plain for view in views) else None
+        frames: list[UInt8[np.ndarray, "size size 3"]] = []
+        for one, view in zip(drawn, views, strict=True):
+            frame = self._simulator.draw(view) if view is not plain or shared is None else shared
+            frames.append(frame.copy() if one is None else one.after(frame, moment))
+        return frames
+
+    def _drawn(self, look: Look) -> DrawnLook:
+        """A look on the simulator's model, made once for each model."""
         model = self._simulator.model
-        look = self._drawn_look
-        if look is None or self._looked_at is not model:
-            look = self._drawn_look = make_look(self.look, model)
-            self._looked_at = model
-        frame = self._simulator.draw(look.before(view, moment))
-        return look.after(frame, moment)
+        if self._looked_at is not model:
+            self._drawn_looks, self._looked_at = [], model
+        for known, drawn in self._drawn_looks:
+            if known == look:
+                return drawn
+        drawn = make_look(look, model)
+        self._drawn_looks.append((look, drawn))
+        return drawn
 
     def _check_started(self) -> None:
         if not self._started:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -36,6 +36,7 @@ START: Final = Moment(0, 0)
 """The first frame of the episode of seed 0; without a look, the moment does not matter."""
 
 
+@runtime_checkable
 class DrawnLook(Protocol):
     """A look applied to one model. Its effect depends on its settings and the moment alone: the
     same frame results whatever was drawn before, in any process.
@@ -54,11 +55,15 @@ class DrawnLook(Protocol):
         ...
 
     def before(self, view: View, moment: Moment) -> View:
-        """The view to draw at this moment; the model itself stays as it is."""
+        """The view to draw at this moment; the model itself stays as it is. The very view that was
+        given says that its frame may be shared with other looks.
+        """
         ...
 
     def after(
         self, frame: UInt8[np.ndarray, "H W 3"], moment: Moment
     ) -> UInt8[np.ndarray, "H W 3"]:
-        """Change the frame that was drawn; returns the changed one."""
+        """The frame in this look, a new array; the given one, which other looks may share, stays as
+        it is.
+        """
         ...
