@@ -14,6 +14,7 @@ from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.simulators import versions
 from vd4rl_data.storage import open_dataset, pack
 from vd4rl_data.version import versions_of
+from vd4rl_data.ways import ways_to_get
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -26,6 +27,8 @@ def test_every_id(run: Run, name: str) -> None:
     assert all(part in finished.out for part in spec.parts)
     if spec.published_returns is not None:
         assert f"{spec.published_returns.mean:.1f}" in finished.out
+    for way in ways_to_get(spec):
+        assert all(f"      {command}\n" in finished.out for command in way.commands)
 
 
 def test_a_file_tells_its_story(run: Run, dataset: Path) -> None:
@@ -117,6 +120,7 @@ def test_values_wrap_in_a_narrow_terminal(
     monkeypatch.setattr("vd4rl_data.cli.info.output_console", lambda: console)
     assert run("info", SAMPLE).status == 0
     lines = screen.getvalue().splitlines()
-    wrapped = [line for line in lines if not line.startswith("/")]  # a path is one long word
+    # A path is one long word, and a command is to be copied.
+    wrapped = [line for line in lines if not line.startswith(("/", "      "))]
     assert max(map(len, wrapped)) <= width
     assert any("renderer" in line for line in lines)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tests.cli.conftest import ID, SAMPLE, Run, flip_byte, write
 from vd4rl_data.registry import DATASETS, list_datasets
+from vd4rl_data.ways import KINDS, ways_to_get
 
 _MEDIUM = "VD4RL/walker_walk-medium-64px-v0"
 _EXPERT = "VD4RL/walker_walk-expert-64px-v0"
@@ -33,6 +34,10 @@ def test_a_pipe_gets_a_line_per_dataset(run: Run) -> None:
         "GB",
         "here",
         "origin",
+        "how",
+        "to",
+        "get",
+        "it",
     ]
     assert [line.split()[0] for line in lines] == list(DATASETS)
     assert _line("\n".join(lines), ID).split()[1:] == [
@@ -43,6 +48,9 @@ def test_a_pipe_gets_a_line_per_dataset(run: Run) -> None:
         "8.7",
         "1.23",
         "-",
+        "download",
+        "or",
+        "collect",
     ]
 
 
@@ -55,6 +63,18 @@ def test_filters(run: Run, option: str, value: str | int) -> None:
     found = [row["name"] for row in json.loads(run("list", f"--{option}", value, "--json").out)]
     assert found == expected
     assert len(found) > 0
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_every_dataset_can_be_had_somehow(run: Run, how: str) -> None:
+    rows = json.loads(run("list", "--how", how, "--json").out)
+    assert rows
+    expected = [
+        spec.name for spec in list_datasets() if how in {way.kind for way in ways_to_get(spec)}
+    ]
+    assert [row["name"] for row in rows] == expected
+    (way,) = (way for way in rows[0]["ways"] if way["kind"] == how)
+    assert way["commands"]
 
 
 def test_filters_that_leave_nothing(run: Run) -> None:
@@ -88,11 +108,11 @@ def test_what_is_here(run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch)
     write(data_dir, _MEDIUM, [1] * 200, origin="official")
     write(data_dir, _EXPERT, [1] * 3, origin="imported")
     out = run("list").out
-    assert _line(out, ID).endswith("complete       regenerated")
-    assert _line(out, _MEDIUM).endswith("complete       official")
-    assert _line(out, _EXPERT).endswith("3/200          imported")
-    assert _line(out, _MEDIUM_EXPERT).endswith("composite 1/2  imported+official")
-    assert _line(out, SAMPLE).endswith("bundled        sample")
+    assert "  complete       regenerated  " in _line(out, ID)
+    assert "  complete       official  " in _line(out, _MEDIUM)
+    assert "  3/200          imported  " in _line(out, _EXPERT)
+    assert "  composite 1/2  imported+official  " in _line(out, _MEDIUM_EXPERT)
+    assert "  bundled        sample  " in _line(out, SAMPLE)
     rows = {row["name"]: row["local"] for row in json.loads(run("list", "--json").out)}
     composite = rows[_MEDIUM_EXPERT]
     assert (composite["state"], composite["num_episodes"]) == ("incomplete", 203)
@@ -103,7 +123,7 @@ def test_a_damaged_file_is_told(run: Run, dataset: Path) -> None:
     flip_byte(dataset, 20)
     finished = run("list")
     assert finished.status == 0
-    assert _line(finished.out, ID).endswith("damaged")
+    assert " damaged " in _line(finished.out, ID)
 
 
 def test_a_complete_copy_comes_before_an_incomplete_one(
@@ -112,7 +132,7 @@ def test_a_complete_copy_comes_before_an_incomplete_one(
     monkeypatch.setenv("VD4RL_SHARED_DATA_DIRS", str(tmp_path))
     write(data_dir, lengths=[1, 1])
     write(tmp_path, lengths=[1] * 200)
-    assert _line(run("list").out, ID).split()[-2:] == ["complete", "regenerated"]
+    assert "  complete       regenerated  " in _line(run("list").out, ID)
 
 
 @pytest.mark.parametrize("beside", [-11, 0, 3, 19, 39, 59, 79, 159])
@@ -134,5 +154,5 @@ def test_no_terminal_is_too_narrow(run: Run, monkeypatch: pytest.MonkeyPatch, be
             assert name in joined
     assert ("here" in lines[0]) == (beside >= 19)
     assert ("return" in lines[0]) == (beside >= 39)
-    assert ("Not shown" in joined) == (beside < 79)
+    assert ("Not shown" in joined) == (beside < 139)
     assert "walker_walk, 84 px" in text

@@ -12,11 +12,11 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 
 from tests.storage import damage, tiny
+from vd4rl_data import ways
 from vd4rl_data.dataset import (
     dataset_id_of,
     get_dataset,
     load_dataset,
-    locate,
     qlearning_dataset,
     sequence_dataset,
 )
@@ -164,7 +164,7 @@ def test_a_random_dataset_that_is_missing_can_be_made_or_imported(
 def test_the_wheel_alone_says_that_a_clone_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locate, "_PACKAGE", tmp_path / "site-packages" / "vd4rl_data")
+    monkeypatch.setattr(ways, "_CLONE", tmp_path / "site-packages")
     with pytest.raises(DatasetNotFoundError, match="cd CLONE   # a clone of the vd4rl-data"):
         load_dataset("VD4RL/cheetah_run-random-84px-v0")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from vd4rl_data.simulators.versions import describe_installed
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import StoredDataset, open_dataset
 from vd4rl_data.version import versions_of
+from vd4rl_data.ways import Way, ways_to_get
 
 _Lines = list[tuple[str, str]]
 _LISTED_REPAIRS: Final = 8
@@ -45,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.json:
         packages = find_simulator(spec.task.simulator).PACKAGES
         files = [_file_record(file) for file in found]
-        print_json({**spec_record(spec), "installed": versions_of(packages), "files": files})
+        record = {**spec_record(spec), "ways": [asdict(way) for way in ways_to_get(spec)]}
+        print_json({**record, "installed": versions_of(packages), "files": files})
     else:
         _print_report(spec, found)
     for file in found:
@@ -66,6 +69,7 @@ def _print_report(spec: DatasetSpec, files: Sequence[StoredDataset | tuple[Path,
     console = output_console()
     _print_section(console, spec.name, _dataset_lines(spec))
     _print_section(console, "Task", _task_lines(spec))
+    _print_ways(ways_to_get(spec))
     if not files:
         published = _published_lines(spec)
         if published:
@@ -77,6 +81,15 @@ def _print_report(spec: DatasetSpec, files: Sequence[StoredDataset | tuple[Path,
             _print_section(console, str(path), [("DAMAGED", problem)])
         else:
             _print_file(console, file)
+
+
+def _print_ways(ways: Sequence[Way]) -> None:
+    """Every way to the dataset, with commands that can be copied: they are never wrapped."""
+    lines = ["How to get it"]
+    for way in ways:
+        lines += [f"  {way.title}:", *(f"      {command}" for command in way.commands)]
+        lines += [f"    {note}" for note in way.notes]
+    print_lines([*lines, ""])
 
 
 def _print_file(console: Console, stored: StoredDataset) -> None:

@@ -17,10 +17,12 @@ from vd4rl_data.cli.local import LocalState, local_state, raw_bytes
 from vd4rl_data.cli.streams import print_json, print_lines
 from vd4rl_data.registry import DATASETS, list_datasets
 from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.ways import KINDS, Way, ways_to_get
 
 _GAP: Final = 2
-_LEFT: Final = ("id", "here", "origin")
-_DISPENSABLE: Final = ("transitions", "origin", "raw GB", "episodes", "return", "here")
+_HOW: Final = "how to get it"
+_LEFT: Final = ("id", "here", "origin", _HOW)
+_DISPENSABLE: Final = ("transitions", "origin", "raw GB", "episodes", _HOW, "return", "here")
 """Columns in the order in which they are left out on a narrow terminal."""
 
 
@@ -44,12 +46,15 @@ class _Row:
             "raw GB": f"{self.raw_bytes / 1e9:.2f}",
             "here": here_text(spec, self.local),
             "origin": self.local.origin,
+            _HOW: how_text(ways_to_get(spec)),
         }
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the catalog."""
     specs = list_datasets(arguments.suite, arguments.task, arguments.behavior, arguments.size)
+    if arguments.how is not None:
+        specs = [spec for spec in specs if arguments.how in _kinds(spec)]
     rows = [_Row(spec, local_state(spec), raw_bytes(spec)) for spec in specs]
     if arguments.json:
         print_json([_record(row) for row in rows])
@@ -77,12 +82,23 @@ def here_text(spec: DatasetSpec, local: LocalState) -> str:
     return "-" if local.state == "absent" else local.state
 
 
+def how_text(ways: Sequence[Way]) -> str:
+    """Describe the ways to a dataset in a few words; converting files is left out beside others."""
+    texts = [way.text for way in ways if way.kind != "import"]
+    return " or ".join(texts or [way.text for way in ways])
+
+
+def _kinds(spec: DatasetSpec) -> set[str]:
+    return {way.kind for way in ways_to_get(spec)}
+
+
 def _record(row: _Row) -> dict[str, Any]:
     spec = row.spec
     return {
         **spec_record(spec),
         "raw_bytes": row.raw_bytes,
         "local": _local_record(row.local),
+        "ways": [asdict(way) for way in ways_to_get(spec)],
     }
 
 
@@ -174,6 +190,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=sorted({found.task for found in ids}))
     parser.add_argument("--behavior", choices=sorted({found.behavior for found in ids}))
     parser.add_argument("--size", type=int, choices=sorted({found.size for found in ids}))
+    parser.add_argument("--how", choices=KINDS, help="only datasets that can be had this way")
     parser.add_argument("--json", action="store_true", help="print every field as a JSON array")
 
 

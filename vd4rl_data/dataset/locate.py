@@ -14,10 +14,9 @@ from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.manifest import Manifest
 from vd4rl_data.storage.naming import first_shard, flat_path, public_path
 from vd4rl_data.storage.reader import StoredDataset, open_dataset
+from vd4rl_data.ways import ways_to_get
 
 SOURCES: Final = ("auto", "local")
-COLLECTABLE_BEHAVIORS: Final = ("random", "medium_replay", "medium", "expert", "medium_expert")
-"""Behaviors that ``python -m collection collect`` regenerates."""
 
 _LOG = logging.getLogger("vd4rl_data")
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -148,32 +147,8 @@ def not_found_message(
     lines += passed_over
     if failure:
         lines.append(f"It could not be fetched: {failure}")
-    public = public_source(spec)
-    if public is not None:
-        count = f"{public.num_episodes} of {spec.num_episodes} episodes"
-        again = " again, when that is mended" if failure else ""
-        lines += [
-            f"Fetch the authors' public files ({count}){again}:",
-            f"    vd4rl download {spec.name}",
-        ]
-    if spec.id.behavior in COLLECTABLE_BEHAVIORS:
-        lines += ["Make it again from nothing:", *(f"    {line}" for line in _collect_lines(spec))]
-    names = spec.parts or (spec.name,)
-    lines.append("Convert files of the authors that you have:")
-    lines += [f"    vd4rl import FOLDER --id {name}" for name in names]
+    for way in ways_to_get(spec):
+        again = " again, when that is mended" if failure and way.kind == "download" else ""
+        lines.append(f"{way.title}{again}:")
+        lines += [f"    {command}" for command in way.commands]
     return "\n".join(lines)
-
-
-def _collect_lines(spec: DatasetSpec) -> list[str]:
-    clone = _PACKAGE.parent
-    if (clone / "collection").is_dir():
-        first = [f"cd {clone}"]
-    else:
-        first = [
-            "cd CLONE   # a clone of the vd4rl-data repository; the wheel holds the library alone"
-        ]
-    return [
-        *first,
-        'pip install -e ".[collection]"',
-        f"python -m collection collect {spec.name}",
-    ]

@@ -17,6 +17,9 @@ SIMULATORS: Final[dict[str, str]] = {
 }
 """Name → ``module:class``; entry points of ``vd4rl_data.simulators`` add to it."""
 
+EXTRAS: Final = {"car_racing": "car"}
+"""Name → the extra of this package that brings what it needs, beside dm_control."""
+
 
 def find_simulator(name: str) -> type[Any]:
     """Find the class of a :class:`~vd4rl_data.simulators.Simulator`, by name or ``module:class``.

@@ -1,0 +1,64 @@
+"""What ``vd4rl list`` says about collecting a dataset is what the pipeline does."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+import pytest
+import tyro
+
+from collection.behaviors import BehaviorOptions
+from collection.bodies import find_behavior_of
+from collection.cli import Command
+from collection.errors import InvalidSettingError, NotCollectableError
+from collection.recipes import find_recipe
+from vd4rl_data.registry import DATASETS, get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.suites.policies import TRAINING_RUNS
+from vd4rl_data.ways import ways_to_get
+
+_PREFIX = "python -m collection "
+
+
+def _makers(spec: DatasetSpec) -> Iterator[bool]:
+    """Whether each part can be made of what comes with the repository."""
+    for part in [get_dataset_spec(name) for name in spec.parts] or [spec]:
+        try:
+            behavior = find_behavior_of(part, find_recipe(part).behavior, BehaviorOptions())
+            behavior.lengths(part.task, part.num_episodes)
+        except (NotCollectableError, InvalidSettingError):
+            yield False
+        else:
+            yield True
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if not name.startswith("Test/")])
+def test_what_is_said_to_be_shipped_is_shipped(name: str) -> None:
+    kinds = {way.kind for way in ways_to_get(get_dataset_spec(name))}
+    assert ("collect" in kinds) == all(_makers(get_dataset_spec(name)))
+    assert not {"collect", "train"} <= kinds
+
+
+def test_every_command_is_one() -> None:
+    lines = {
+        line for spec in DATASETS.values() for way in ways_to_get(spec) for line in way.commands
+    }
+    ours = [line.removeprefix(_PREFIX) for line in sorted(lines) if line.startswith(_PREFIX)]
+    assert len(ours) > len(TRAINING_RUNS)
+    for line in ours:
+        tyro.cli(
+            Command,  # pyright: ignore[reportArgumentType]
+            args=shlex.split(line),
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+
+
+def test_of_what_nobody_trained_the_cost_is_unknown() -> None:
+    (way,) = (
+        way
+        for way in ways_to_get(get_dataset_spec("Test/walker_walk_short-medium-16px-v0"))
+        if way.kind == "train"
+    )
+    assert way.hours is None
+    assert "hours unknown" in way.text

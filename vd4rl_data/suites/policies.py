@@ -1,0 +1,113 @@
+"""Behavior policies: which come with the repository, and what it costs to train the others.
+
+The only place of these costs: the time that the shipped policies' own records tell, on one core, or
+for others the measured speed times the steps. Whoever adds a dataset whose policy has to be trained
+adds a row here; without one, ``vd4rl list`` says that the cost is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from vd4rl_data.suites.dmc_bodies import BODY_TASKS
+
+PLAYED: Final = frozenset({"random", "random_weights"})
+"""Behaviors that need no file of a policy."""
+
+REPLAY: Final = "medium_replay"
+TIERS: Final = ("medium", "expert")
+"""What a training run gives: its own first episodes, and policies of two tiers."""
+
+_STAND: Final = "runs/hopper_stand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """A training run that behavior policies come from.
+
+    Attributes:
+        task: the task's name.
+        steps: environment steps.
+        hours: time on one core.
+        level: return above which its medium policy is chosen; ``None`` for the task's usual one.
+        options: further options of ``python -m collection train``.
+        first: commands that have to be given before.
+        shipped: tiers whose policies come with the repository.
+        replay_episodes: number of its first episodes that come with the repository.
+        missing: what no run of ours reached yet, and how far they came; empty if all was reached.
+    """
+
+    task: str
+    steps: int
+    hours: float
+    level: float | None = None
+    options: str = ""
+    first: tuple[str, ...] = ()
+    shipped: tuple[str, ...] = ()
+    replay_episodes: int = 0
+    missing: str = ""
+
+
+_HOPPER_FIRST: Final = (
+    "python -m collection train hopper_stand --steps 300_000 --initial-temperature 0.1"
+    f" --out {_STAND}",
+    f"python -m collection select {_STAND} --tiers expert --out {_STAND}/tiers",
+)
+_HOPPER: Final = (
+    "--random-steps 0 --actor-starts 20_000 --initial-temperature 0.01 --start-from"
+    f" {_STAND}/tiers/policies/hopper_stand-expert.safetensors"
+)
+
+
+def _bodies() -> Iterator[TrainingRun]:
+    """Changed bodies learn like the unchanged one."""
+    for task in BODY_TASKS["walker_walk"].values():
+        yield TrainingRun(task=task.name, steps=360_000, hours=0.8)
+    for task in BODY_TASKS["cheetah_run"].values():
+        yield TrainingRun(task=task.name, steps=1_900_000, hours=2.5)
+
+
+TRAINING_RUNS: Final = (
+    TrainingRun(task="walker_walk", steps=360_000, hours=0.8, shipped=TIERS, replay_episodes=200),
+    TrainingRun(
+        task="cheetah_run",
+        steps=1_900_000,
+        hours=2.5,
+        options="--anneal-from 1_600_000",
+        shipped=TIERS,
+        replay_episodes=400,
+    ),
+    TrainingRun(task="cheetah_run", level=350.0, steps=400_000, hours=0.5),
+    TrainingRun(
+        task="hopper_hop",
+        steps=900_000,
+        hours=1.1,
+        options=f"{_HOPPER} --anneal-from 650_000",
+        first=_HOPPER_FIRST,
+        shipped=TIERS,
+    ),
+    TrainingRun(
+        task="humanoid_walk",
+        steps=5_000_000,
+        hours=5.5,
+        missing="No run of ours has reached its medium level, 500, yet.",
+    ),
+    TrainingRun(task="car_racing", level=372.0, steps=1_000_000, hours=3.0),
+    *_bodies(),
+)
+
+
+def find_training_run(task: str, level: float | None) -> TrainingRun | None:
+    """The run that gives the policies of a task, at a level; ``None`` if nobody made one."""
+    found = (run for run in TRAINING_RUNS if (run.task, run.level) == (task, level))
+    return next(found, None)
+
+
+def is_shipped(task: str, behavior: str, level: float | None, episodes: int) -> bool:
+    """Whether so many episodes of a behavior can be made with what comes with the repository."""
+    run = find_training_run(task, level)
+    if run is None:
+        return False
+    return episodes <= run.replay_episodes if behavior == REPLAY else behavior in run.shipped

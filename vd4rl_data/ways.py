@@ -1,0 +1,189 @@
+"""How to get a dataset: every way, with the commands from nothing to the file.
+
+``vd4rl list`` and ``vd4rl info`` show them, and so does the error about a dataset that is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from vd4rl_data.download.public_files import DOWNLOAD_COMMAND, public_source
+from vd4rl_data.media import MEDIA
+from vd4rl_data.media.folder import FolderMedia
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.simulators.table import EXTRAS
+from vd4rl_data.spec import DatasetSpec, TaskSpec
+from vd4rl_data.suites.policies import (
+    PLAYED,
+    REPLAY,
+    TIERS,
+    TrainingRun,
+    find_training_run,
+    is_shipped,
+)
+
+Kind = Literal["bundled", "download", "collect", "train", "import"]
+KINDS: Final[tuple[Kind, ...]] = ("bundled", "download", "collect", "train", "import")
+
+_CORES: Final = 2
+_CLONE: Final = Path(__file__).parents[1]
+_OUT: Final = "runs/tiers"
+_AGAIN: Final = "Make it again from nothing"
+_CLONE_FIRST: Final = (
+    "cd CLONE   # a clone of the vd4rl-data repository; the wheel holds the library alone"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to get a dataset.
+
+    Attributes:
+        kind: ``bundled``: it is part of the package; ``download``: the authors' public files;
+            ``collect``: the pipeline makes it again with policies that come with the repository;
+            ``train``: the same, after its policies were trained; ``import``: the authors' files, if
+            you have them.
+        text: the way in a few words, for a column.
+        title: the way as a sentence.
+        commands: to be given in order; lines of a shell.
+        hours: of training on two cores; ``None`` if nothing is trained, or nobody measured it.
+        notes: what else is needed or missing; sentences.
+    """
+
+    kind: Kind
+    text: str
+    title: str
+    commands: tuple[str, ...]
+    hours: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def ways_to_get(spec: DatasetSpec) -> tuple[Way, ...]:
+    """Every way to get a dataset, the least work first; at least one."""
+    parts = [get_dataset_spec(name) for name in spec.parts] or [spec]
+    ways: list[Way] = []
+    if spec.bundled:
+        load = f"python -c 'import vd4rl_data; vd4rl_data.load_dataset(\"{spec.name}\")'"
+        ways.append(Way("bundled", "bundled", "It is part of the package", (load,)))
+    public = public_source(spec)
+    if public is not None:
+        title = (
+            "Fetch the authors' public files"
+            f" ({public.num_episodes} of {spec.num_episodes} episodes)"
+        )
+        ways.append(Way("download", "download", title, (f"{DOWNLOAD_COMMAND} {spec.name}",)))
+    collected = _collected(spec, parts)
+    if collected is not None:
+        ways.append(collected)
+    if not spec.bundled:
+        commands = tuple(f"vd4rl import FOLDER --id {part.name}" for part in parts)
+        ways.append(Way("import", "import", "Convert files of the authors that you have", commands))
+    return tuple(ways)
+
+
+def clone_commands(extras: Iterable[str]) -> tuple[str, ...]:
+    """The lines before every ``python -m collection``: where to be, and what to install."""
+    place = f"cd {_CLONE}" if (_CLONE / "collection").is_dir() else _CLONE_FIRST
+    return place, f'pip install -e ".[{",".join(extras)}]"'
+
+
+def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec]) -> Way | None:
+    """The pipeline's way; ``None`` if it does not know one of the behaviors."""
+    if any(part.behavior not in {*PLAYED, REPLAY, *TIERS} for part in parts):
+        return None
+    pipeline = f"python -m collection collect {spec.name}"
+    tasks = {task.name: task for part in parts for task in _tasks(part)}
+    extras = [EXTRAS[task.simulator] for task in tasks.values() if task.simulator in EXTRAS]
+    notes = tuple(_media_notes(spec))
+    needed = [need for part in parts for need in _needs(part)]
+    if all(need.shipped for need in needed):
+        first = clone_commands(dict.fromkeys(["collection", *extras]))
+        return Way("collect", "collect", _AGAIN, (*first, pipeline), notes=notes)
+    runs = _runs(needed)
+    known = [run for run in runs.values() if run is not None]
+    hours = sum(run.hours for run in known) / min(_CORES, len(runs))
+    missing = tuple(dict.fromkeys(run.missing for run in known if run.missing))
+    measured = len(known) == len(runs)
+    about = f"{'more than ' if missing else ''}{hours:.1f} h" if measured else "hours unknown"
+    commands = (
+        *clone_commands(dict.fromkeys(["training", *extras])),
+        *_training(needed, runs),
+        f"{pipeline} --source {_source(needed)}",
+    )
+    text = f"collect after training ({about})"
+    title = f"{_AGAIN}, after training its policies ({about} on two cores)"
+    return Way("train", text, title, commands, hours if measured else None, (*notes, *missing))
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A policy or replay that a dataset is made with."""
+
+    task: str
+    behavior: str
+    level: float | None
+    steps: int
+    shipped: bool
+
+
+_Key = tuple[str, float | None]
+
+
+def _needs(spec: DatasetSpec) -> Iterator[_Need]:
+    if spec.behavior in PLAYED:
+        return
+    for task in _tasks(spec):
+        key = (task.name, spec.behavior, spec.level)
+        steps = spec.num_episodes * task.horizon
+        yield _Need(*key, steps, is_shipped(*key, spec.num_episodes))
+
+
+def _tasks(spec: DatasetSpec) -> list[TaskSpec]:
+    return list(
+        {share.environment.task.name: share.environment.task for share in spec.mixture}.values()
+    )
+
+
+def _runs(needed: Sequence[_Need]) -> dict[_Key, TrainingRun | None]:
+    """The runs that give what is needed, as long as they have to be."""
+    found: dict[_Key, TrainingRun | None] = {}
+    for need in needed:
+        run = find_training_run(need.task, need.level)
+        if run is not None and need.behavior == REPLAY and need.steps > run.steps:
+            run = replace(run, steps=need.steps, hours=run.hours * need.steps / run.steps)
+        found.setdefault((need.task, need.level), run)
+    return found
+
+
+def _training(needed: Sequence[_Need], runs: Mapping[_Key, TrainingRun | None]) -> Iterator[str]:
+    """The commands that train what is needed, and choose it."""
+    for (task, level), run in runs.items():
+        folder, options = f"runs/{task}", ""
+        if run is not None:
+            yield from run.first
+            options = f" --steps {run.steps:_} {run.options}".rstrip()
+        behaviors = {need.behavior for need in needed if (need.task, need.level) == (task, level)}
+        tiers = dict.fromkeys("expert" if name == "expert" else "medium" for name in behaviors)
+        above = f" --level {level:g}" if level is not None else ""
+        yield f"python -m collection train {task}{options} --out {folder}"
+        yield (
+            f"python -m collection select {folder} --tiers {' '.join(sorted(tiers, reverse=True))}"
+            f"{above} --out {_OUT}"
+        )
+
+
+def _source(needed: Sequence[_Need]) -> str:
+    """What ``collect`` is to be given: a folder of policies, or a replay."""
+    replays = [need.task for need in needed if need.behavior == REPLAY]
+    return f"{_OUT}/replays/{replays[0]}.h5" if replays else f"{_OUT}/policies"
+
+
+def _media_notes(spec: DatasetSpec) -> Iterator[str]:
+    """The media that nobody may pass on, and which the user has to have."""
+    looks = (share.environment.look for share in spec.mixture)
+    for name in dict.fromkeys(look.media for look in looks if look is not None and look.media):
+        if isinstance(MEDIA.get(name), FolderMedia):
+            yield f"It shows the media set {name!r}, of which you need a copy: docs/looks.md."
