@@ -18,8 +18,9 @@ from collection.players import (
     UniformBehavior,
 )
 from collection.policy_files import policy_in, read_policy, shipped_policy
-from collection.replay_files import open_replay, shipped_replay
+from collection.replay_files import open_replay, replay_in, shipped_replay
 from vd4rl_data.spec import TaskSpec
+from vd4rl_data.suites.policies import lender_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class BehaviorOptions:
 
     Attributes:
         source: a policy (``.safetensors``) or replay (``.h5``) to use in place of the shipped one,
-            or a folder of policies, named as ``select`` names them.
+            or a folder of them as ``select`` writes it: in it, or in its folders ``policies`` and
+            ``replays``.
         deterministic: whether a trained policy takes its mean action instead of a sample.
         seed: seed of all episodes; 0 if not given.
     """
@@ -48,42 +50,51 @@ class BehaviorKind:
     """A row of :data:`BEHAVIORS`.
 
     Attributes:
-        make: makes the behavior from a task, the behavior's name and the options.
+        make: makes the behavior from a task, the behavior's name, the options, and the level of
+            the medium policy, ``None`` for the task's usual one.
         options: names of the options that apply to it; all others are refused.
     """
 
-    make: Callable[[TaskSpec, str, BehaviorOptions], Behavior]
+    make: Callable[[TaskSpec, str, BehaviorOptions, float | None], Behavior]
     options: frozenset[str]
 
 
-def _uniform(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
-    del task
+def _uniform(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
+    del task, level
     return UniformBehavior(name, options.seed or 0)
 
 
-def _random_weights(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
-    del task, name
+def _random_weights(
+    task: TaskSpec, name: str, options: BehaviorOptions, level: float | None
+) -> Behavior:
+    del task, name, level
     return RandomWeightsBehavior(options.seed or 0)
 
 
-def _trained(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
-    path = options.source or shipped_policy(task.name, name)
+def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
+    path, expected = options.source, task.name
     if path is None:
-        raise _not_shipped(task, name)
-    if path.is_dir():
-        path = policy_in(path, task.name, name)
+        path, expected = shipped_policy(task.name, name, level), lender_of(task.name, name, level)
+    elif path.is_dir():
+        inner = policy_in(path / "policies", task.name, name, level)
+        path = inner if inner.is_file() else policy_in(path, task.name, name, level)
+    if path is None:
+        raise _not_shipped(task, name, level)
     policy = read_policy(path)
     if policy.tier != name:
         raise InvalidSettingError(f"{path}: expected a policy of tier {name}, got {policy.tier}")
-    if policy.task != task.name:
-        raise InvalidSettingError(f"{path}: expected a policy of {task.name}, got {policy.task}")
+    if policy.task != expected:
+        raise InvalidSettingError(f"{path}: expected a policy of {expected}, got {policy.task}")
     return PolicyBehavior(policy, bool(options.deterministic), options.seed or 0)
 
 
-def _replayed(task: TaskSpec, name: str, options: BehaviorOptions) -> Behavior:
-    path = options.source or shipped_replay(task.name)
+def _replayed(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
+    path = options.source or shipped_replay(task.name, level)
     if path is None:
-        raise _not_shipped(task, name)
+        raise _not_shipped(task, name, level)
+    if path.is_dir():
+        inner = replay_in(path / "replays", task.name, level)
+        path = inner if inner.is_file() else replay_in(path, task.name, level)
     replay = open_replay(path)
     if replay.task != task.name:
         raise InvalidSettingError(f"{path}: expected a replay of {task.name}, got {replay.task}")
@@ -105,8 +116,15 @@ def find_behavior(
     task: TaskSpec,
     name: str,
     options: BehaviorOptions = BehaviorOptions(),
+    level: float | None = None,
 ) -> Behavior:
     """Find the behavior with this name for a task.
+
+    Args:
+        task: the task.
+        name: one of :data:`BEHAVIORS`.
+        options: the user's.
+        level: return above which the medium policy was chosen; ``None`` for the task's usual one.
 
     Raises:
         NotCollectableError: there is no such behavior, or none is shipped for this task; the
@@ -127,14 +145,17 @@ def find_behavior(
             )
     if options.seed is not None:
         check_least("seed", options.seed, 0)
-    return kind.make(task, name, options)
+    return kind.make(task, name, options, level)
 
 
-def _not_shipped(task: TaskSpec, name: str) -> NotCollectableError:
+def _not_shipped(task: TaskSpec, name: str, level: float | None) -> NotCollectableError:
     folder = f"runs/{task.name}"
+    tier = "expert" if name == "expert" else "medium"
+    above = "" if level is None else f" --level {level:g}"
+    of_level = "" if level is None else f" of level {level:g}"
     return NotCollectableError(
-        f"the repository has no {name} policy for {task.name}. Train one, select its tiers, and "
-        f"pass the resulting file with --source:\n"
+        f"the repository has no {name} policy{of_level} for {task.name}. Train one, select it, and "
+        f"pass the folder with --source:\n"
         f"    python -m collection train {task.name} --out {folder}\n"
-        f"    python -m collection select {folder} --out {folder}/tiers"
+        f"    python -m collection select {folder} --tiers {tier}{above} --out {folder}/tiers"
     )

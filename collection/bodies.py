@@ -54,13 +54,11 @@ def find_behavior_of(spec: DatasetSpec, name: str, options: BehaviorOptions) -> 
     """Find what plays a dataset: one behavior, or one for each of its mixture's tasks.
 
     Raises:
-        NotCollectableError: a replay, which is of one task, would have to play several; or the
-            dataset's medium policy is of another level than those that are shipped.
+        NotCollectableError: a replay, which is of one task, would have to play several.
         As :func:`collection.behaviors.find_behavior`.
     """
-    _check_level(spec, name, options)
     tasks = {share.environment.task.name: share.environment.task for share in spec.mixture}
-    by_task = {task.name: find_behavior(task, name, options) for task in tasks.values()}
+    by_task = {task.name: find_behavior(task, name, options, spec.level) for task in tasks.values()}
     first, *others = by_task.values()
     if not others:
         return first
@@ -72,19 +70,6 @@ def find_behavior_of(spec: DatasetSpec, name: str, options: BehaviorOptions) -> 
     if options.source is not None:
         arguments = (*arguments[: arguments.index("--source")], "--source", options.source.name)
     return BehaviorByTask(by_task, arguments)
-
-
-def _check_level(spec: DatasetSpec, name: str, options: BehaviorOptions) -> None:
-    """What is shipped was chosen by the task's usual level."""
-    if spec.level is None or name not in ("medium", "medium_replay") or options.source is not None:
-        return
-    task = spec.task.name
-    raise NotCollectableError(
-        f"{spec.name}: its medium policy is the first above {spec.level:g}, and the repository has "
-        f"none of that level. Train one, select it, and pass it (or its replay) with --source:\n"
-        f"    python -m collection train {task} --out runs/{task}\n"
-        f"    python -m collection select runs/{task} --tiers medium --level {spec.level:g}"
-    )
 
 
 def _merged(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import tyro
 
 from collection.behaviors import BehaviorOptions
 from collection.collect import collect, parts_to_collect, plan_collection
-from collection.fidelity import dataset_record, rollout_record
+from collection.fidelity import dataset_record, judge_record, rollout_record
 from collection.report import print_differences, print_made, print_returns, write_json
 from collection.rerender import rerender
 from collection.training_cli import Select, Train
@@ -173,11 +173,53 @@ class RolloutStats:
             write_json(self.json, record)
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Play episodes of a policy, without rendering, and show their returns beside published ones.
+
+    The episodes are the ones that collect makes with this policy and seed.
+    """
+
+    policy: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
+    """Policy (.safetensors), with its description (.json) beside it."""
+    task: str | None = None
+    """Task to play, e.g. of another body; by default the one that the policy was trained on."""
+    dataset: Annotated[str | None, tyro.conf.arg(metavar="ID")] = None
+    """Dataset to compare with; by default the first of the policy's task, tier and level."""
+    episodes: Count = 100
+    """Number of episodes."""
+    workers: OptionalCount = None
+    """Number of worker processes; one per core by default, at most 16."""
+    seed: Count = 0
+    """Seed of all episodes."""
+    json: JsonFile = None
+    """Also write the statistics and the return of each episode to this file, as JSON."""
+    no_progress: bool = False
+    """Draw no progress bar."""
+
+    def run(self) -> None:
+        """Run the command."""
+        spec, episodes, record = judge_record(
+            self.policy,
+            task=self.task,
+            dataset=self.dataset,
+            episodes=self.episodes,
+            workers=_workers(self.workers),
+            seed=self.seed,
+            show_progress=not self.no_progress,
+        )
+        print_returns(spec, episodes)
+        print_differences(record)
+        if self.json is not None:
+            write_json(self.json, record)
+
+
 Command = (
     Annotated[Collect, tyro.conf.subcommand("collect")]
     | Annotated[Render, tyro.conf.subcommand("render")]
     | Annotated[Stats, tyro.conf.subcommand("stats")]
     | Annotated[RolloutStats, tyro.conf.subcommand("rollout-stats")]
+    | Annotated[Judge, tyro.conf.subcommand("judge")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Select, tyro.conf.subcommand("select")]
 )
@@ -186,7 +228,7 @@ Command = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 after an error, 130 after Ctrl-C."""
-    command: Collect | Render | Stats | RolloutStats | Train | Select = tyro.cli(
+    command: Collect | Render | Stats | RolloutStats | Judge | Train | Select = tyro.cli(
         Command,  # pyright: ignore[reportArgumentType] - an annotated union, which tyro understands
         prog="python -m collection",
         description="Make datasets for offline reinforcement learning from pixels.",

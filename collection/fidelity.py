@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from collection.behaviors import BehaviorOptions, find_behavior
 from collection.checks import check_least
 from collection.jobs import RolloutJob
+from collection.players import Behavior, PolicyBehavior
+from collection.policy_files import PolicyFile, check_fits, read_policy
 from collection.progress import EpisodeProgress
 from collection.report import returns_of
 from collection.statistics import EpisodeSummary, fidelity_record
+from collection.tiers import usual_level
 from collection.versions import installed_versions
 from vd4rl_data.errors import DatasetNotFoundError
 from vd4rl_data.processes import LocalEngine
 from vd4rl_data.registry import get_dataset_spec, get_task_spec, list_datasets
-from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import open_dataset
 
 Result = tuple[DatasetSpec | None, list[EpisodeSummary], dict[str, Any]]
@@ -59,7 +63,7 @@ def rollout_record(
     options: BehaviorOptions = BehaviorOptions(),  # noqa: B008 - frozen
     show_progress: bool = True,
 ) -> Result:
-    """Simulate episodes without rendering them, and summarize their returns.
+    """Simulate episodes of a behavior without rendering them, and summarize their returns.
 
     Raises:
         UnknownTaskError: there is no such task.
@@ -67,34 +71,105 @@ def rollout_record(
         InvalidSettingError: a number is out of range, or an option does not apply to the behavior.
         WorkerError: a worker process died.
     """
-    spec, task_spec = _compared_with(task, behavior), get_task_spec(task)
+    task_spec = get_task_spec(task)
+    player = find_behavior(task_spec, behavior, options)
+    command = ("rollout-stats", task, "--behavior", behavior, "--episodes", str(episodes))
+    summaries = _simulate(task_spec, player, episodes, workers, show_progress=show_progress)
+    spec = _compared_with(task, behavior, None)
+    command = (*command, *player.arguments)
+    return spec, summaries, _record(task_spec, behavior, player, command, spec, summaries)
+
+
+def judge_record(
+    path: Path,
+    *,
+    task: str | None = None,
+    dataset: str | None = None,
+    episodes: int = 100,
+    workers: int = 1,
+    seed: int = 0,
+    show_progress: bool = True,
+) -> Result:
+    """Simulate episodes of a policy without rendering them, and compare their returns.
+
+    They are the episodes that ``collect`` makes with this policy and seed.
+
+    Args:
+        path: the policy.
+        task: the task to play; by default the one that it was trained on. Another body of the same
+            robot has the same state and the same actions.
+        dataset: id of the dataset to compare with; by default the first that the policy is for.
+        episodes: number of episodes.
+        workers: number of worker processes.
+        seed: seed of all episodes.
+        show_progress: draw a progress bar.
+
+    Raises:
+        UnknownTaskError, UnknownDatasetError, InvalidIdError: there is no such task or dataset.
+        PolicyFileError: the policy cannot be read, or does not fit the task.
+        InvalidSettingError: a number is out of range.
+        WorkerError: a worker process died.
+    """
+    policy = read_policy(path)
+    task_spec = get_task_spec(policy.task if task is None else task)
+    if dataset is None:
+        spec = _compared_with(task_spec.name, policy.tier, level_of(policy))
+    else:
+        spec = get_dataset_spec(dataset)
+    check_fits(policy, task_spec)
+    check_least("seed", seed, 0)
+    player = PolicyBehavior(policy, seed=seed)
+    command = ("judge", path.name, "--episodes", str(episodes), "--seed", str(seed))
+    if task is not None:
+        command = (*command, "--task", task)
+    if dataset is not None:
+        command = (*command, "--dataset", dataset)
+    summaries = _simulate(task_spec, player, episodes, workers, show_progress=show_progress)
+    return spec, summaries, _record(task_spec, policy.tier, player, command, spec, summaries)
+
+
+def level_of(policy: PolicyFile) -> float | None:
+    """Return above which a policy was chosen as medium; ``None`` if that is the usual one."""
+    rule = policy.training.get("checkpoint", {}).get("rule", {})
+    level, usual = rule.get("level"), usual_level(policy.task)
+    return None if usual is None or level == usual else level
+
+
+def _simulate(
+    task: TaskSpec, player: Behavior, episodes: int, workers: int, *, show_progress: bool
+) -> list[EpisodeSummary]:
     check_least("episodes", episodes, 1)
     check_least("workers", workers, 1)
-    player = find_behavior(task_spec, behavior, options)
-    player.lengths(task_spec, episodes)
-    job = RolloutJob(task_spec, player)
+    player.lengths(task, episodes)
     made: dict[int, EpisodeSummary] = {}
     with (
-        LocalEngine(min(workers, episodes)).open(job) as pool,
+        LocalEngine(min(workers, episodes)).open(RolloutJob(task, player)) as pool,
         EpisodeProgress("simulating", episodes, show=show_progress) as progress,
     ):
         for outcome in pool.map(range(episodes)):
             made[outcome.item] = outcome.result
             progress.update(len(made))
-    summaries = [made[number] for number in range(episodes)]
-    command = ["python -m collection rollout-stats", task, "--behavior", behavior]
-    command += ["--episodes", str(episodes), *player.arguments]
-    record = {
+    return [made[number] for number in range(episodes)]
+
+
+def _record(
+    task: TaskSpec,
+    behavior: str,
+    player: Behavior,
+    command: Sequence[str],
+    spec: DatasetSpec | None,
+    summaries: list[EpisodeSummary],
+) -> dict[str, Any]:
+    return {
         "recipe": {
-            "command": " ".join(command),
-            "task": task,
+            "command": " ".join(("python -m collection", *command)),
+            "task": task.name,
             "behavior": behavior,
             **player.identity,
         },
-        "versions": installed_versions(task_spec),
+        "versions": installed_versions(task),
         **fidelity_record(spec, summaries),
     }
-    return spec, summaries, record
 
 
 def _find(spec: DatasetSpec) -> Path:
@@ -108,8 +183,8 @@ def _find(spec: DatasetSpec) -> Path:
     )
 
 
-def _compared_with(task: str, behavior: str) -> DatasetSpec | None:
-    """The first dataset of this task and behavior; the published returns hold for all sizes."""
+def _compared_with(task: str, behavior: str, level: float | None) -> DatasetSpec | None:
+    """The first dataset of this kind; the published returns hold for all sizes."""
     rows = (spec for spec in list_datasets(task=task) if spec.id.variant is None)
-    of_behavior = (row for row in rows if row.behavior == behavior)
+    of_behavior = (row for row in rows if (row.behavior, row.level) == (behavior, level))
     return next(of_behavior, None)

@@ -13,8 +13,10 @@ from jaxtyping import Float32
 
 from collection.actor import Actor
 from collection.errors import InvalidSettingError
-from collection.policy_files import PolicyFile, shipped_policy
-from collection.replay_files import ReplayFile, shipped_replay
+from collection.policy_files import FOLDER as POLICIES
+from collection.policy_files import PolicyFile
+from collection.replay_files import FOLDER as REPLAYS
+from collection.replay_files import ReplayFile
 from collection.rollout import Policy, Trajectory, rollout
 from vd4rl_data.seeding import COLLECTION_RECIPE
 from vd4rl_data.simulators import Simulation
@@ -194,7 +196,7 @@ class PolicyBehavior:
         return (
             *("--seed", str(self.seed)),
             *(("--deterministic",) if self.deterministic else ()),
-            *_source(self.policy.path, shipped_policy(self.policy.task, self.policy.tier)),
+            *_source(self.policy.path, POLICIES),
         )
 
     def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
@@ -243,7 +245,7 @@ class ReplayBehavior:
     @property
     def arguments(self) -> tuple[str, ...]:
         """See :class:`Behavior`."""
-        return _source(self.replay.path, shipped_replay(self.replay.task))
+        return _source(self.replay.path, REPLAYS)
 
     def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
         """See :class:`Behavior`.
@@ -302,8 +304,8 @@ def make_untrained_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
     return act
 
 
-def _source(path: Path, shipped: Path | None) -> tuple[str, ...]:
-    return () if path == shipped else ("--source", path.name)
+def _source(path: Path, shipped: Path) -> tuple[str, ...]:
+    return () if path.parent == shipped else ("--source", path.name)
 
 
 def _seeding(seed: int) -> dict[str, int]:

@@ -20,7 +20,9 @@ from collection.actor import Actor
 from collection.errors import PolicyFileError
 from collection.weight_files import SUFFIX, read_weights, weight_bytes
 from vd4rl_data.registry import get_task_spec
+from vd4rl_data.spec import TaskSpec
 from vd4rl_data.storage.atomic import atomic_path
+from vd4rl_data.suites.policies import lender_of, policy_name
 
 FORMAT: Final = "vd4rl-data behavior policy"
 VERSION: Final = 1
@@ -85,15 +87,21 @@ class PolicyFile:
         }
 
 
-def shipped_policy(task: str, tier: str) -> Path | None:
-    """Path of the policy that the repository ships; ``None`` if there is none."""
-    path = policy_in(FOLDER, task, tier)
+def shipped_policy(task: str, tier: str, level: float | None = None) -> Path | None:
+    """Path of the policy that the repository ships for a task; ``None`` if there is none.
+
+    Args:
+        task: name of the task; its policy may be lent by another task of the same robot.
+        tier: ``medium`` or ``expert``.
+        level: return above which a medium policy was chosen; ``None`` for the task's usual one.
+    """
+    path = policy_in(FOLDER, lender_of(task, tier, level), tier, level)
     return path if path.is_file() else None
 
 
-def policy_in(folder: Path, task: str, tier: str) -> Path:
-    """Where a folder of policies has the one of a task and a tier."""
-    return folder / f"{task}-{tier}{SUFFIX}"
+def policy_in(folder: Path, task: str, tier: str, level: float | None = None) -> Path:
+    """Where a folder of policies has the one of a task, a tier and a level."""
+    return folder / f"{policy_name(task, tier, level)}{SUFFIX}"
 
 
 def write_policy(
@@ -178,7 +186,12 @@ def read_policy(path: Path) -> PolicyFile:
             description_path(path), f"a field is missing or has the wrong type: {error}"
         ) from error
     policy = PolicyFile(path, task, tier, digest, observations, training, actor)
-    _check_task(policy)
+    total = sum(size for _, size in observations)
+    if total != actor.state_size:
+        raise PolicyFileError(
+            f"{path}: the observations have {total} numbers, the policy takes {actor.state_size}"
+        )
+    check_fits(policy, get_task_spec(task))
     return policy
 
 
@@ -243,18 +256,22 @@ def _read_actor(path: Path, content: bytes, stated: Mapping[str, Any]) -> Actor:
     return actor
 
 
-def _check_task(policy: PolicyFile) -> None:
-    task = get_task_spec(policy.task)
+def check_fits(policy: PolicyFile, task: TaskSpec) -> None:
+    """Check that a policy takes the states and gives the actions of a task.
+
+    Raises:
+        PolicyFileError: it does not.
+    """
     if policy.actor.action_size != task.action_size:
         raise PolicyFileError(
-            f"{policy.path}: expected actions of {task.action_size} dimensions for {policy.task}, "
+            f"{policy.path}: expected actions of {task.action_size} dimensions for {task.name}, "
             f"the policy gives {policy.actor.action_size}"
         )
-    total = sum(size for _, size in policy.observations)
-    if total != policy.actor.state_size:
+    layout = task.state_layout
+    if layout and policy.observations != layout:
         raise PolicyFileError(
-            f"{policy.path}: the observations have {total} numbers, the policy takes "
-            f"{policy.actor.state_size}"
+            f"{policy.path}: expected a policy of the states of {task.name}, {dict(layout)}, got "
+            f"one of {dict(policy.observations)}"
         )
 
 

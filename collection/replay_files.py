@@ -24,6 +24,7 @@ from collection.errors import ReplayFileError
 from collection.rollout import Trajectory
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.storage.atomic import atomic_path
+from vd4rl_data.suites.policies import replay_name
 
 FORMAT: Final = "vd4rl-data replay"
 VERSION: Final = 1
@@ -131,10 +132,20 @@ class ReplayFile:
         return self._loaded[name]
 
 
-def shipped_replay(task: str) -> Path | None:
-    """Path of the replay that the repository ships; ``None`` if there is none."""
-    path = FOLDER / f"{task}.h5"
+def shipped_replay(task: str, level: float | None = None) -> Path | None:
+    """Path of the replay that the repository ships; ``None`` if there is none.
+
+    Args:
+        task: name of the task.
+        level: see :func:`collection.policy_files.shipped_policy`.
+    """
+    path = replay_in(FOLDER, task, level)
     return path if path.is_file() else None
+
+
+def replay_in(folder: Path, task: str, level: float | None = None) -> Path:
+    """Where a folder of replays has the one of a task and a level."""
+    return folder / f"{replay_name(task, level)}.h5"
 
 
 def write_replay(

@@ -12,11 +12,11 @@ from typing import Any, Final
 from collection.errors import InvalidSettingError
 from collection.learning_curve import draw_learning_curve
 from collection.policy_files import DESCRIPTION_SUFFIX, policy_contents, policy_in
-from collection.replay_files import replay_content
+from collection.replay_files import replay_content, replay_in
 from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
-from collection.tiers import TIERS, Choice, choose, medium_level
+from collection.tiers import TIERS, Choice, choose, medium_level, usual_level
 from vd4rl_data.errors import OutputExistsError
 from vd4rl_data.registry import get_task_spec, list_datasets
 from vd4rl_data.storage.atomic import atomic_path
@@ -58,7 +58,8 @@ def select_tiers(
     Args:
         run: the folder of a training run.
         out: folder to write ``policies/<task>-<tier>.safetensors`` and ``.json``,
-            ``replays/<task>.h5`` and ``learning_curves/<task>-seed<seed>.png`` into.
+            ``replays/<task>.h5`` and ``learning_curves/<task>-seed<seed>.png`` into; policies and
+            replays of another level than the task's usual one are named by it.
         tiers: which policies to choose; the replay is made along with medium.
         level: deterministic return above which a policy is medium; the task's own by default.
         replace: replace other policies and replays that exist in ``out``.
@@ -77,6 +78,8 @@ def select_tiers(
         )
     settings, curve = run.settings(), run.curve()
     task = settings.task
+    usual = usual_level(task)
+    named = None if usual is None or level == usual else level
     if level is None:
         level = medium_level(task) if "medium" in tiers else math.nan
     learned = [record for record in curve if record["time_steps"] > settings.actor_starts]
@@ -84,14 +87,16 @@ def select_tiers(
     training = _training(run, settings, curve)
     contents: dict[Path, bytes] = {}
     for choice in choices:
-        contents |= _tier_contents(run, task, choice, training, out / "policies")
+        of_level = named if choice.tier == "medium" else None
+        path = policy_in(out / "policies", task, choice.tier, of_level)
+        contents |= _tier_contents(run, task, choice, training, path)
     size = _replay_size(task)
     replay = [] if "medium" not in tiers else _cut(run, curve, size)
     if replay:
         rule = f"all episodes of the first {size} time steps of training"
         medium = dataclasses.asdict(choices[tiers.index("medium")])
         about = {**training, "rule": rule, "medium": medium}
-        contents[out / "replays" / f"{task}.h5"] = replay_content(task, replay, about)
+        contents[replay_in(out / "replays", task, named)] = replay_content(task, replay, about)
     _write(contents, replace=replace)
     picture = out / "learning_curves" / f"{task}-seed{settings.seed}.png"
     draw_learning_curve(picture, task, curve, choices)
@@ -138,10 +143,10 @@ def _training(
 
 
 def _tier_contents(
-    run: RunFolder, task: str, choice: Choice, training: Mapping[str, Any], folder: Path
+    run: RunFolder, task: str, choice: Choice, training: Mapping[str, Any], path: Path
 ) -> dict[Path, bytes]:
     return policy_contents(
-        policy_in(folder, task, choice.tier),
+        path,
         run.actor(choice.environment_steps),
         task=task,
         tier=choice.tier,

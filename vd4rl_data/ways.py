@@ -111,7 +111,7 @@ def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec]) -> Way | None:
     commands = (
         *clone_commands(dict.fromkeys(["training", *extras])),
         *_training(needed, runs),
-        f"{pipeline} --source {_source(needed)}",
+        f"{pipeline} --source {_OUT}",
     )
     text = f"collect after training ({about})"
     title = f"{_AGAIN}, after training its policies ({about} on two cores)"
@@ -173,12 +173,6 @@ def _training(needed: Sequence[_Need], runs: Mapping[_Key, TrainingRun | None]) 
             f"python -m collection select {folder} --tiers {' '.join(sorted(tiers, reverse=True))}"
             f"{above} --out {_OUT}"
         )
-
-
-def _source(needed: Sequence[_Need]) -> str:
-    """What ``collect`` is to be given: a folder of policies, or a replay."""
-    replays = [need.task for need in needed if need.behavior == REPLAY]
-    return f"{_OUT}/replays/{replays[0]}.h5" if replays else f"{_OUT}/policies"
 
 
 def _media_notes(spec: DatasetSpec) -> Iterator[str]:

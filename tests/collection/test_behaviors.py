@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -220,6 +221,25 @@ def test_shipped_replays_make_whole_datasets(task: str) -> None:
     assert replay.returns[:5].max() < 100
     assert replay.returns.max() > 300
     simulation.close()
+
+
+def test_a_policy_is_judged(
+    policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its episodes are those that are collected with it."""
+    record = tmp_path / "record.json"
+    arguments = ["judge", str(policy), "--episodes", "3", "--workers", "1", "--no-progress"]
+    assert main([*arguments, "--json", str(record)]) == 0
+    assert "mean" in capsys.readouterr().out
+    found = json.loads(record.read_text())
+    options = BehaviorOptions(policy)
+    made = collect(MEDIUM, tmp_path, episodes=3, options=options, show_progress=False)
+    stored = open_dataset(made.path)
+    returns = [episode.rewards.sum(dtype=np.float64) for episode in stored.episodes()]
+    assert [episode["episode_return"] for episode in found["episodes"]] == returns
+    assert found["recipe"]["policy_sha256"] == read_policy(policy).sha256
+    assert main([*arguments, "--task", "hopper_hop"]) == 1
+    assert "actions of 4 dimensions for hopper_hop" in capsys.readouterr().err
 
 
 def test_commands(

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collection.fidelity import judge_record
 from collection.players import make_uniform_policy
+from collection.policy_files import read_policy, shipped_policy
 from collection.rollout import rollout
 from collection.statistics import EpisodeSummary, fidelity_record
 from vd4rl_data import load_dataset
@@ -18,6 +20,7 @@ from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.seeding import Purpose, word
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.dmc import load_suite
+from vd4rl_data.suites.policies import TRAINING_RUNS, policy_name
 
 TASKS = ("walker_walk", "cheetah_run", "humanoid_walk")
 FOLDER = Path(__file__).parents[2] / "docs" / "fidelity"
@@ -97,6 +100,28 @@ def test_a_bare_dm_control_loop_gives_the_same_rewards(task: str) -> None:
     environment.physics.free()
     assert len(rewards) == 50
     np.testing.assert_array_equal(trajectory.rewards, np.asarray(rewards, dtype=np.float32))
+
+
+_SHIPPED = [
+    (run.task, tier, run.level if tier == "medium" else None)
+    for run in TRAINING_RUNS
+    for tier in (*run.shipped, *run.lent)
+]
+
+
+@pytest.mark.parametrize(("task", "tier", "level"), _SHIPPED)
+def test_every_shipped_policy_has_been_judged(task: str, tier: str, level: float | None) -> None:
+    """Its record is of its present weights, and its first episode is played again."""
+    record = _record(policy_name(task, tier, level))
+    path = shipped_policy(task, tier, level)
+    assert path is not None
+    assert record["recipe"]["policy_sha256"] == read_policy(path).sha256
+    assert record["num_episodes"] >= 100
+    _, episodes, again = judge_record(path, task=task, episodes=1, show_progress=False)
+    assert again["recipe"]["policy_sha256"] == record["recipe"]["policy_sha256"]
+    assert again["dataset_id"] == record["dataset_id"]
+    expected = record["episodes"][0]["episode_return"]
+    assert episodes[0].episode_return == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_bundled_sample_is_what_we_simulate_today() -> None:

@@ -14,6 +14,7 @@ from collection.collect import collect
 from collection.errors import InvalidSettingError, NotCollectableError
 from collection.rollout import Trajectory
 from tests.tasks import simulated
+from vd4rl_data.errors import Vd4rlError
 from vd4rl_data.ids import parse_id
 from vd4rl_data.registry import DATASETS, TASKS, get_dataset_spec, get_task_spec
 from vd4rl_data.simulators import Simulation
@@ -50,10 +51,12 @@ def test_without_a_state_no_policy_can_act() -> None:
 
 
 @pytest.mark.parametrize("behavior", ["medium", "medium_replay"])
-def test_what_is_shipped_is_of_another_level(behavior: str) -> None:
-    spec = get_dataset_spec(f"LQVD4RL/cheetah_run-{behavior}-64px-v0")
-    with pytest.raises(NotCollectableError, match="--tiers medium --level 350"):
+def test_another_level_has_files_of_its_own(behavior: str, tmp_path: Path) -> None:
+    spec = dataclasses.replace(get_dataset_spec(f"VD4RL/cheetah_run-{behavior}-64px-v0"), level=7.0)
+    with pytest.raises(NotCollectableError, match="--tiers medium --level 7"):
         find_behavior_of(spec, behavior, BehaviorOptions())
+    with pytest.raises(Vd4rlError, match=r"cheetah_run(-medium)?_7\."):
+        find_behavior_of(spec, behavior, BehaviorOptions(tmp_path))
 
 
 def test_the_usual_level_is_what_is_shipped() -> None:

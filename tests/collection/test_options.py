@@ -147,7 +147,9 @@ def test_what_is_wrong_with_one_part_is_told_before_another_is_made(
     from collection import behaviors
 
     monkeypatch.setattr(
-        behaviors, "shipped_policy", lambda task, tier: None if tier == "expert" else _shipped()
+        behaviors,
+        "shipped_policy",
+        lambda task, tier, level: None if tier == "expert" else _shipped(),
     )
     out = tmp_path / "out"
     arguments = ["collect", f"VD4RL/{TASK}-medium_expert-64px-v0", "--episodes", "1"]

@@ -14,10 +14,12 @@ pytest.importorskip("torch")
 tyro: Any = pytest.importorskip("tyro")
 
 ID = "VD4RL/walker_walk-random-64px-v0"
+POLICY = Path(__file__).parents[2] / "collection/policies/walker_walk-medium.safetensors"
 COMMANDS: dict[str, list[str]] = {
     "collection collect": [ID],
     "collection render": ["x.h5", "--size", "64"],
     "collection rollout-stats": ["walker_walk"],
+    "collection judge": [str(POLICY)],
     "collection train": ["walker_walk"],
     "baselines train": ["--algorithm", "bc", "--dataset", ID],
     "baselines train ": ["--algorithm", "cql", "--dataset", ID],

@@ -35,6 +35,8 @@ class TrainingRun:
         options: further options of ``python -m collection train``.
         first: commands that have to be given before.
         shipped: tiers whose policies come with the repository.
+        lent: tiers that the policy of another task, ``lender``, plays as well on this one.
+        lender: another task of the same robot.
         replay_episodes: number of its first episodes that come with the repository.
         missing: what no run of ours reached yet, and how far they came; empty if all was reached.
     """
@@ -46,6 +48,8 @@ class TrainingRun:
     options: str = ""
     first: tuple[str, ...] = ()
     shipped: tuple[str, ...] = ()
+    lent: tuple[str, ...] = ()
+    lender: str = ""
     replay_episodes: int = 0
     missing: str = ""
 
@@ -94,7 +98,7 @@ TRAINING_RUNS: Final = (
         hours=5.5,
         missing="No run of ours has reached its medium level, 500, yet.",
     ),
-    TrainingRun(task="car_racing", level=372.0, steps=1_000_000, hours=3.0),
+    TrainingRun(task="car_racing", steps=1_000_000, hours=3.0),
     *_bodies(),
 )
 
@@ -110,4 +114,26 @@ def is_shipped(task: str, behavior: str, level: float | None, episodes: int) -> 
     run = find_training_run(task, level)
     if run is None:
         return False
-    return episodes <= run.replay_episodes if behavior == REPLAY else behavior in run.shipped
+    if behavior == REPLAY:
+        return episodes <= run.replay_episodes
+    return behavior in run.shipped or behavior in run.lent
+
+
+def lender_of(task: str, tier: str, level: float | None) -> str:
+    """The task whose policy plays a tier of a task: its own, unless another one lends it."""
+    run = find_training_run(task, level)
+    return run.lender if run is not None and tier in run.lent else task
+
+
+def policy_name(task: str, tier: str, level: float | None) -> str:
+    """The name of a policy's files, without a suffix."""
+    return f"{task}-{tier}{_of_level(level)}"
+
+
+def replay_name(task: str, level: float | None) -> str:
+    """The name of a replay's file, without a suffix."""
+    return f"{task}{_of_level(level)}"
+
+
+def _of_level(level: float | None) -> str:
+    return "" if level is None else f"_{level:g}"
