@@ -17,6 +17,7 @@ from collection.report import print_differences, print_made, print_returns, writ
 from collection.rerender import rerender
 from collection.training_cli import Select, Train
 from vd4rl_data.flags import blames_the_user, flags_of, told
+from vd4rl_data.look_words import id_with_look
 from vd4rl_data.paths import data_dir
 from vd4rl_data.processes import available_workers
 from vd4rl_data.registry import get_dataset_spec
@@ -42,6 +43,8 @@ class Collect:
 
     id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
     """Dataset id, e.g. VD4RL/walker_walk-random-64px-v0. For medium_expert, both parts are made."""
+    look: Annotated[str | None, tyro.conf.arg(metavar="WORDS")] = None
+    """Look words to add to the id, e.g. distracting_easy_leaves_50 or video_street."""
     episodes: OptionalCount = None
     """Number of episodes; all of the dataset by default. A smaller number gives the first ones."""
     workers: OptionalCount = None
@@ -63,7 +66,8 @@ class Collect:
         """Run the command."""
         root, workers = self.out or data_dir(), _workers(self.workers)
         options = _options(self)
-        names = parts_to_collect(self.id, options)
+        wanted = self.id if self.look is None else id_with_look(self.id, self.look)
+        names = parts_to_collect(wanted, options)
         for name in names:  # an error in any part is raised before the first one is made
             plan_collection(name, root, episodes=self.episodes, options=options)
         for name in names:

@@ -57,7 +57,9 @@ def dataset_words(benchmark: BenchmarkId) -> str:
     shifted = distraction(benchmark)
     if shifted is not None:
         level, percent = shifted
-        return f"{behavior}, {level} distraction in {percent} %"
+        media = benchmark.variant.media if benchmark.variant is not None else None
+        scenes = "" if media is None else f" ({media})"
+        return f"{behavior}, {level} distraction in {percent} %{scenes}"
     return behavior if benchmark.variant is None else f"{behavior}, {benchmark.variant}"
 
 

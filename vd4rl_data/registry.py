@@ -23,6 +23,7 @@ from vd4rl_data.ids import (
     register_words,
     without_version,
 )
+from vd4rl_data.look_words import look_words, with_look, without_look
 from vd4rl_data.spec import DatasetSpec, EnvironmentSpec, TaskSpec
 from vd4rl_data.suite import Benchmark, Suite
 
@@ -111,10 +112,11 @@ def get_task_spec(name: str) -> TaskSpec:
 
 
 def get_dataset_spec(name: str) -> DatasetSpec:
-    """Look a dataset up by its id, at any size and amount, if the catalog has it at some.
+    """Look a dataset up by its id, at any size, amount and look, if the catalog has it at some.
 
     Raises:
-        InvalidIdError: the id does not follow the grammar, or its amount is not whole episodes.
+        InvalidIdError: the id does not follow the grammar, its amount is not whole episodes, or its
+            look words are not complete.
         UnknownDatasetError: the id is well formed but not in the catalog at any size.
     """
     known = DATASETS.get(name) if type(name) is str else None
@@ -128,6 +130,9 @@ def get_dataset_spec(name: str) -> DatasetSpec:
     if variant is not None and variant.amount is not None:
         known = get_dataset_spec(format_id(without_amount(dataset_id)))
         return with_amount(known, variant.amount)
+    words = look_words(variant)
+    if words is not None:
+        return with_look(get_dataset_spec(format_id(without_look(dataset_id))), words)
     raise UnknownDatasetError(
         f"no dataset is called {name!r}.{_did_you_mean(name, DATASETS)}"
         " `vd4rl list` shows all of them."

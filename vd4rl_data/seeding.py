@@ -65,6 +65,7 @@ class Purpose(Enum):
     LOOK_OF_EPISODE = (80, ("episode",))
     MEDIA_SCENE = (82, ("media", "scene"))
     UNSEEDED_EPISODE = (83, ("episode",))
+    TEST_LOOK = (84, ("version", "number"))
 
     @property
     def number(self) -> int:

@@ -10,6 +10,7 @@ from vd4rl_data.download.public_files import (
     REVISION,
     public_source,
 )
+from vd4rl_data.ids import LEVELS
 from vd4rl_data.registry import get_dataset_spec, list_datasets
 from vd4rl_data.suites.vd4rl_files import official_files
 
@@ -121,12 +122,36 @@ def test_files_of_several_bodies(task: str) -> None:
     assert all(f"/multitask/{task}_random/64px/" in file.path for file in random.files)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_files_of_distracted_data(level: str) -> None:
+    """Halves of medium_expert share a folder; names end in the mean return."""
+    both = of(f"VD4RL/cheetah_run-medium_expert-distracting_{level}_100-84px-v0")
+    assert (both.num_episodes, both.complete) == (2000, True)
+    folder = f"vd4rl/distracting/cheetah_medium_expert/84px/{level}"
+    rewards = {"medium": (523, 522, 521, 522), "expert": (891, 891, 891, 890)}
+    assert [file.path for file in both.files] == [
+        f"{folder}/shard_{number}_reward_{reward}.hdf5"
+        for half in rewards.values()
+        for number, reward in enumerate(half, start=1)
+    ]
+    random = of(f"VD4RL/walker_walk-random-distracting_{level}_100-64px-v0")
+    assert (len(random.files), random.num_episodes, random.complete) == (100, 100, False)
+    assert all(f"/distracting/walker_walk_random/64px/{level}/" in f.path for f in random.files)
+
+
 def test_what_was_never_published_has_no_source() -> None:
     bodies = [spec for spec in list_datasets() if str(spec.id.variant) == "multitask"]
     for spec in bodies:
         published = (spec.id.behavior == "random") == (spec.size == 64)
         assert (public_source(spec) is not None) == published
-    others = [spec for spec in list_datasets() if spec not in MAIN and spec not in bodies]
+    looks = [spec for spec in list_datasets() if str(spec.id.variant).startswith("distracting")]
+    for spec in looks:
+        words = spec.id.variant
+        assert words is not None
+        plain = spec.parts == ("VD4RL/walker_walk-random-64px-v0",)
+        published = plain or (words.media is None and words.percent == 100)
+        assert (public_source(spec) is not None) == published, spec.name
+    others = [spec for spec in list_datasets() if spec not in [*MAIN, *bodies, *looks]]
     assert others
     assert all(public_source(spec) is None for spec in others)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ import pytest
 import vd4rl_data
 from tests.baselines import blob
 from vd4rl_data.envs import find_environments, make_env, register_environment
+from vd4rl_data.envs.lanes import MEMBERS, LocalLanes, Start, open_lanes
+from vd4rl_data.envs.registration import find_env_specs
 from vd4rl_data.errors import InvalidTraceError
 from vd4rl_data.evaluation import ActionTrace, evaluate, replay, replay_summaries
 from vd4rl_data.registry import DATASETS, register_dataset
@@ -159,3 +162,16 @@ def test_a_trace_of_nobody(dataset: str) -> None:
     trace = ActionTrace(0, np.zeros((blob.HORIZON, 2), np.float32), member=5)
     with pytest.raises(InvalidTraceError, match="trace 0: member: expected 0 to 0, got 5"):
         replay(dataset, [trace])
+
+
+def test_a_lane_keeps_few_of_many_environments(dataset: str) -> None:
+    """Their frames do not depend on it."""
+    spec = find_env_specs(dataset, "negative")[0]
+    specs = [copy.deepcopy(spec) for _ in range(MEMBERS + 2)]
+    for seed, one in enumerate(specs):
+        one.kwargs["evaluations"]["negative"][0]["look"]["seed"] = seed
+    with open_lanes(specs, 1) as lanes:
+        assert isinstance(lanes, LocalLanes)
+        shown = [lanes.reset({0: Start(member, 3)})[0] for member in (*range(len(specs)), 0)]
+        assert len(lanes._envs) == MEMBERS
+    np.testing.assert_array_equal(shown[0].observation, shown[-1].observation)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.looks.masks import eroded, robot_mask
 from vd4rl_data.ids import LEVELS
+from vd4rl_data.look_words import PUBLISHED_SEEDS
 from vd4rl_data.media.davis import DAVIS_TRAIN
 from vd4rl_data.seeding import look_generator
 from vd4rl_data.simulators import Moment, Simulation
@@ -24,7 +25,6 @@ from vd4rl_data.simulators.looks.background import (
     greenish,
     to_and_fro,
 )
-from vd4rl_data.simulators.looks.levels import PUBLISHED_SEEDS
 from vd4rl_data.simulators.table import make_look
 from vd4rl_data.spec import Look
 

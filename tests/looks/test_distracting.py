@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from vd4rl_data.ids import LEVELS
+from vd4rl_data.look_words import PUBLISHED_SEEDS
 from vd4rl_data.simulators import Moment, Simulation
 from vd4rl_data.simulators.looks.camera import Rest, camera_walk
 from vd4rl_data.simulators.looks.colors import color_walk
-from vd4rl_data.simulators.looks.levels import PUBLISHED_SEEDS, SCALES
+from vd4rl_data.simulators.looks.levels import SCALES
 from vd4rl_data.simulators.table import make_look
 from vd4rl_data.spec import FreeCamera, Look
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from vd4rl_data.processes import LocalEngine, LocalPool, Report
 from vd4rl_data.simulators.gl import configure_worker_rendering
+
+MEMBERS: Final = 4
+"""Environments that a lane keeps of an evaluation that has more: each holds textures of its own."""
 
 
 class Start(NamedTuple):
@@ -42,7 +45,9 @@ class LaneStep(NamedTuple):
 
 
 class LocalLanes:
-    """Environments in this process, one per lane and member, made when they are first reset."""
+    """Environments in this process, one per lane and member, made when they are first reset; a lane
+    keeps the last few.
+    """
 
     def __init__(self, specs: Sequence[EnvSpec]) -> None:
         self._specs = specs
@@ -56,6 +61,9 @@ class LocalLanes:
     def _reset(self, lane: int, start: Start) -> Shown:
         place = (lane, start.member)
         if place not in self._envs:
+            kept = [other for other in self._envs if other[0] == lane]
+            if len(kept) >= MEMBERS:
+                self._envs.pop(kept[0]).close()
             self._envs[place] = gymnasium.make(self._specs[start.member])
         self._members[lane] = start.member
         observation, info = self._envs[place].reset(seed=start.seed)

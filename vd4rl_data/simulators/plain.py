@@ -27,11 +27,10 @@ from vd4rl_data.spec import (
 def environment_to_plain(environment: EnvironmentSpec) -> dict[str, Any]:
     """An environment as plain values; the inverse of :func:`environment_from_plain`."""
     look = environment.look
-    plain = None if look is None else {**asdict(look), "settings": dict(look.settings)}
     return {
         "task": dict(_plain_task(environment.task)),
         "size": environment.size,
-        "look": _lists(plain),
+        "look": None if look is None else dict(_plain_look(look)),
     }
 
 
@@ -67,6 +66,12 @@ def _plain_task(task: TaskSpec) -> dict[str, Any]:
 @functools.cache
 def _cached_plain_task(task: TaskSpec) -> dict[str, Any]:
     return _lists(asdict(task))
+
+
+@functools.cache
+def _plain_look(look: Look) -> dict[str, Any]:
+    """A look as plain values; thousands of environments share a few hundred."""
+    return _lists({**asdict(look), "settings": dict(look.settings)})
 
 
 def _task(plain: Mapping[str, Any]) -> TaskSpec:

@@ -13,6 +13,7 @@ from typing import Final
 
 from vd4rl_data.amounts import with_amount
 from vd4rl_data.ids import LEVELS, BenchmarkId, DatasetId, Variant, format_id
+from vd4rl_data.look_words import DISTRACTING, with_look
 from vd4rl_data.spec import ORIGINAL, DatasetSpec, ReturnStatistics
 from vd4rl_data.suite import Benchmark, Section, Suite
 from vd4rl_data.suites.dmc_bodies import BODY_TASKS, GROUPS, MULTITASK, with_bodies
@@ -65,7 +66,16 @@ SHIFTED: Final = (0, 25, 50, 75, 100)
 _HALVES: Final = {"medium_expert": ("medium", "expert"), "random_expert": ("random", "expert")}
 _MORE_DATA: Final = ("random", "medium", "medium_expert", "expert")
 _MORE_TASKS: Final = ("walker_walk", "cheetah_run")
-_DISTRACTED: Final = (ORIGINAL, "distracted_train", "distracted_test")
+_DISTRACTED_SETTINGS: Final[tuple[tuple[str, str, int, int | None], ...]] = (
+    ("walker_walk", "random", 64, None),
+    ("cheetah_run", "medium_expert", 84, 500 * _K),
+)
+"""Section 4.1: task, behavior, size, and the transitions of each behavior where they are not those
+of the main dataset (a million in all)."""
+
+DRAWN_MEDIA: Final = "leaves"
+"""What stands in for DAVIS, with as many scenes, where nothing is to be downloaded."""
+
 _BODIES: Final = (ORIGINAL, *GROUPS)
 _MULTITASK_EPISODES: Final = {"random": 200, "medium": 1000, "expert": 1000, "medium_expert": 2000}
 """Section 4.2: medium_expert has a million transitions; random, where no size is printed, is as
@@ -88,6 +98,14 @@ _SECTIONS: Final = (
         "Visual distractions",
         "Trained with 0 to 100 % of the data distracted; evaluated without distraction, with the"
         " one seen in training, and with unseen ones. Cheetah was trained on five times the data.",
+        by_benchmark=True,
+        ranked=False,
+    ),
+    Section(
+        "drawn_distractions",
+        "Visual distractions, drawn scenes",
+        "The same before scenes that this package draws: nothing to download; the unseen ones are"
+        " held out.",
         by_benchmark=True,
         ranked=False,
     ),
@@ -161,6 +179,32 @@ def _multitask_dataset(task: str, behavior: str, size: int) -> DatasetSpec:
     return with_bodies(row, tasks)
 
 
+def _distracted_rows() -> Iterator[DatasetSpec]:
+    """The paper's two settings: before DAVIS, whose videos only their users have, and before scenes
+    that this package draws.
+    """
+    for media in (None, DRAWN_MEDIA):
+        for setting in _DISTRACTED_SETTINGS:
+            for level in LEVELS:
+                for percent in SHIFTED:
+                    words = Variant(look=DISTRACTING, level=level, media=media, percent=percent)
+                    yield _distracted(*setting, words)
+
+
+def _distracted(
+    task: str, behavior: str, size: int, amount: int | None, words: Variant
+) -> DatasetSpec:
+    plain = _main_dataset(task, behavior, size)
+    if amount is not None:
+        plain = with_amount(plain, amount)
+    row = with_look(plain, words)
+    return dataclasses.replace(
+        row,
+        id=_id(task, behavior, size, words),
+        source="V-D4RL, section 4.1, Tables 10 and 11",
+    )
+
+
 def _sample() -> DatasetSpec:
     return plain_dataset(
         _id("walker_walk", "random", 64, Variant(sample=True)),
@@ -187,6 +231,7 @@ def _datasets() -> Iterator[DatasetSpec]:
         for behavior in _MULTITASK_EPISODES:
             for size in SIZES:
                 yield _multitask_dataset(task, behavior, size)
+    yield from _distracted_rows()
 
 
 def _benchmarks() -> Iterator[Benchmark]:
@@ -196,19 +241,20 @@ def _benchmarks() -> Iterator[Benchmark]:
         for behavior in _MORE_DATA:
             row = _more_data(task, behavior, SIZES[0])
             yield benchmark_of_datasets(row, "more_data", SIZES)
-    settings = (("walker_walk", "random", 64), ("cheetah_run", "medium_expert", 84))
-    for task, behavior, size in settings:
-        for level in LEVELS:
-            for percent in SHIFTED:
-                variant = Variant(look="distracting", level=level, percent=percent)
-                source = "V-D4RL, section 4.1, Tables 10 and 11"
-                name = (task, behavior, variant)
-                yield _benchmark(name, "distractions", (size,), source, _DISTRACTED)
+    for row in _distracted_rows():
+        yield _distraction_benchmark(row)
     for task in BODY_TASKS:
         for behavior, size in (("random", 64), ("medium_expert", 84)):
             name = (task, behavior, Variant(body=MULTITASK))
             source = "V-D4RL, section 4.2, Tables 3 and 12"
             yield _benchmark(name, "bodies", (size,), source, _BODIES)
+
+
+def _distraction_benchmark(spec: DatasetSpec) -> Benchmark:
+    drawn = spec.id.variant is not None and spec.id.variant.media is not None
+    return benchmark_of_datasets(
+        spec, "drawn_distractions" if drawn else "distractions", (spec.size,)
+    )
 
 
 def _benchmark(

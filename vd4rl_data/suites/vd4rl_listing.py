@@ -14,11 +14,22 @@ from importlib import resources
 from typing import Final
 
 from vd4rl_data.ids import DatasetId, Variant
+from vd4rl_data.look_words import DISTRACTING
 from vd4rl_data.suites.dmc_bodies import MULTITASK
 
 _SUITE: Final = "VD4RL"
 _TABLE: Final = "vd4rl_listing.tsv"
 _BODIES: Final = Variant(body=MULTITASK)
+_DISTRACTED: Final[dict[tuple[str, str, int | None], str]] = {
+    ("walker_walk", "random", None): "walker_walk_random",
+    ("cheetah_run", "medium", 500_000): "cheetah_medium_expert",
+    ("cheetah_run", "expert", 500_000): "cheetah_medium_expert",
+}
+"""Task, behavior and amount → the folder of the data that are distracted throughout."""
+
+_BETWEEN: Final = 700
+"""Names of distracted shards end in their mean return: 521 to 523 of medium, 890 and 891 of
+expert."""
 
 
 def public_folder(dataset_id: DatasetId) -> str | None:
@@ -31,19 +42,36 @@ def public_folder(dataset_id: DatasetId) -> str | None:
     if dataset_id.variant == _BODIES:
         halves = behavior in ("medium", "expert")
         return f"multitask/{task}_{'medium_expert' if halves else behavior}/{size}px"
-    return None
+    return _distracted_folder(dataset_id, dataset_id.variant)
+
+
+def _distracted_folder(dataset_id: DatasetId, variant: Variant) -> str | None:
+    """Only data that are distracted throughout were published; their users mix them with others."""
+    key = dataset_id.task, dataset_id.behavior, variant.amount
+    throughout = Variant(look=DISTRACTING, level=variant.level, percent=100, amount=variant.amount)
+    if variant != throughout or key not in _DISTRACTED:
+        return None
+    return f"distracting/{_DISTRACTED[key]}/{dataset_id.size}px/{variant.level}"
 
 
 def listed_names(dataset_id: DatasetId) -> tuple[str, ...]:
     """The names of a dataset's files in its public folder, sorted; empty if none were listed.
 
     The two halves of a dataset of several bodies share a folder, ``walker_medium_2.hdf5`` beside
-    ``walker_expert_2.hdf5``: the numbers are MTEnv's levels of the bodies.
+    ``walker_expert_2.hdf5``: the numbers are MTEnv's levels of the bodies. So do those of a
+    distracted one, ``shard_1_reward_523.hdf5`` beside ``shard_1_reward_891.hdf5``.
     """
     names = _listing().get(public_folder(dataset_id) or "", ())
-    if dataset_id.variant != _BODIES or dataset_id.behavior == "random":
+    if dataset_id.variant is None or dataset_id.behavior == "random":
         return names
-    return tuple(name for name in names if name.split("_")[1] == dataset_id.behavior)
+    return tuple(name for name in names if _half(name) == dataset_id.behavior)
+
+
+def _half(name: str) -> str:
+    words = name.removesuffix(".hdf5").split("_")
+    if words[0] != "shard":
+        return words[1]
+    return "medium" if int(words[-1]) < _BETWEEN else "expert"
 
 
 @functools.cache

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, UInt8
 
+from vd4rl_data.look_words import DISTRACTIONS
 from vd4rl_data.simulators.draw import place_camera
 from vd4rl_data.simulators.looks import Moment
 from vd4rl_data.simulators.looks.background import SCENES, Scenes, Sky, floor_alpha
@@ -23,8 +24,6 @@ from vd4rl_data.simulators.looks.colors import color_walk
 from vd4rl_data.simulators.looks.levels import Walks, scale_of, seed_of
 from vd4rl_data.simulators.protocol import Pose, View
 from vd4rl_data.spec import Camera, Look
-
-PARTS: Final = ("colors", "camera", "background")
 
 
 class DistractingLook:
@@ -40,10 +39,11 @@ class DistractingLook:
         """
         if model is None:
             raise ValueError("look: distracting changes a MuJoCo model, and the task has none")
-        unknown = sorted({*look.parts} - {*PARTS})
+        unknown = sorted({*look.parts} - {*DISTRACTIONS})
         if unknown or not look.parts:
             raise ValueError(
-                f"look: parts: expected some of {', '.join(PARTS)}, got {look.parts or 'none'}"
+                f"look: parts: expected some of {', '.join(DISTRACTIONS)}, got"
+                f" {look.parts or 'none'}"
             )
         self._look, self._model = look, model
         self._scale = scale_of(look)

@@ -16,11 +16,6 @@ from vd4rl_data.spec import Look
 SCALES: Final[dict[str, float]] = dict(zip(LEVELS, (0.1, 0.2, 0.3), strict=True))
 """Level → scale of all distractions of colors and camera."""
 
-PUBLISHED_SEEDS: Final[dict[str, int]] = dict(
-    zip(LEVELS, (2037604709, 1768187245, 1685217640), strict=True)
-)
-"""Level → the seed of the looks in V-D4RL's data; its evaluations with seen looks have it, too."""
-
 State = TypeVar("State")
 
 
