@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import tyro
 
 from baselines.commands import Evaluate, Report, Sweep
+from baselines.inspect_command import Inspect
 from baselines.train_command import train_command
 from vd4rl_data.errors import Vd4rlError
 from vd4rl_data.flags import blames_the_user, flags_of, told
@@ -46,6 +47,7 @@ def _parsed(arguments: list[str]) -> Any:
         train_command(arguments)
         | Annotated[Sweep, tyro.conf.subcommand("sweep")]
         | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+        | Annotated[Inspect, tyro.conf.subcommand("inspect")]
         | Annotated[Report, tyro.conf.subcommand("report")]
     )
     said = io.StringIO()

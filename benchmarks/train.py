@@ -37,7 +37,7 @@ from baselines.bench.algorithm import Spaces
 from baselines.bench.guards import numerics
 from baselines.bench.phases import Batches, PhaseContext
 from baselines.bench.provenance import device_name
-from baselines.bench.registry import ALGORITHMS, get_algorithm
+from baselines.bench.registry import get_algorithm
 from baselines.bench.settings import Machine
 from baselines.bench.stepping import Stepper
 from baselines.drq.augmentation import random_shift
@@ -49,6 +49,7 @@ from vd4rl_data.sampling import Columns
 
 DATASET = "VD4RL/walker_walk-medium-84px-v0"
 EPISODE = 500
+MODEL_FREE = ("bc", "drq_bc", "cql")
 GIGABYTES = {"bc": 0.6, "drq_bc": 1.0, "cql": 1.5}
 """Memory traffic of an update with activations of two bytes (estimated); twice that with four."""
 
@@ -76,7 +77,7 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--algorithms", nargs="+", choices=list(ALGORITHMS), default=ALGORITHMS)
+    parser.add_argument("--algorithms", nargs="+", choices=MODEL_FREE, default=MODEL_FREE)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", choices=["float32", "tf32", "bfloat16"], default="tf32")
     parser.add_argument("--storage", choices=["auto", "device", "stream"], default="auto")

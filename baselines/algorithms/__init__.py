@@ -1,8 +1,9 @@
 """The algorithms of this package, by the name that the command line takes: a file and line each."""
 
-from baselines.algorithms import bc, cql, drq_bc
+from baselines.algorithms import bc, cql, drq_bc, offline_dv2
 from baselines.bench.registry import ALGORITHMS
 
 ALGORITHMS["bc"] = bc.ALGORITHM
 ALGORITHMS["drq_bc"] = drq_bc.ALGORITHM
 ALGORITHMS["cql"] = cql.ALGORITHM
+ALGORITHMS["offline_dv2"] = offline_dv2.ALGORITHM

@@ -7,6 +7,7 @@ from typing import Any
 
 from baselines.errors import CheckpointError
 from vd4rl_data.pytorch import TorchSequences, TorchTransitions
+from vd4rl_data.sampling import SequenceSampler
 
 
 class SampledBatches:
@@ -29,7 +30,7 @@ class SampledBatches:
         if state is None:
             return
         if state["sampler"] is not None:
-            _load(sampled, state["sampler"])
+            load_sampler(sampled, state["sampler"])
         else:  # of a checkpoint from before samplers had states
             for _ in range(self._taken):
                 sampled.sampler.draw()
@@ -44,7 +45,14 @@ class SampledBatches:
         return {"taken": self._taken, "sampler": self._sampled.state()}
 
 
-def _load(sampled: TorchTransitions | TorchSequences, state: Mapping[str, Any]) -> None:
+def load_sampler(
+    sampled: TorchTransitions | TorchSequences | SequenceSampler, state: Mapping[str, Any]
+) -> None:
+    """Bring a sampler to where another one was.
+
+    Raises:
+        CheckpointError: that was of another version of this package, or of other data.
+    """
     try:
         sampled.load_state(state)
     except ValueError as error:

@@ -6,14 +6,11 @@ code ships for offline training; [D] DrQ-v2's own defaults, which [P] keeps wher
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Any, Final
 
-from baselines.errors import InvalidSettingError
+from baselines.hyperparameters import Precision, check_settings
 from vd4rl_data.spec import DatasetSpec
-
-Precision = Literal["float32", "tf32", "bfloat16"]
 
 PAPER: Final = "https://arxiv.org/abs/2206.04779"
 """Where [P] is."""
@@ -56,8 +53,7 @@ class PolicySettings:
         Raises:
             InvalidSettingError: a number makes no sense; the message says which.
         """
-        for field in fields(self):
-            check_setting(field.name, getattr(self, field.name))
+        check_settings(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,26 +66,6 @@ class CriticSettings(PolicySettings):
     """Of a time step. [P], [C]"""
     tau: float = 0.01
     """Share of the critic that enters its target at each step. [D]"""
-
-
-_UNIT: Final = ("discount_factor", "tau")
-_NOT_NEGATIVE: Final = ("stddev_start", "stddev_end", "stddev_clip", "alpha", "bc_weight")
-
-
-def check_setting(name: str, value: Any) -> None:
-    """Raise InvalidSettingError if a number is out of its range."""
-    if isinstance(value, str):
-        return
-    if isinstance(value, int):
-        expected, holds = "at least 1", value >= 1
-    elif name in _UNIT:
-        expected, holds = "a number in [0, 1]", 0.0 <= value <= 1.0
-    elif name in _NOT_NEGATIVE:
-        expected, holds = "a number of at least 0", 0.0 <= value < math.inf
-    else:
-        expected, holds = "a number above 0", 0.0 < value < math.inf
-    if not holds:
-        raise InvalidSettingError(f"{name}: expected {expected}, got {value}")
 
 
 SMOKE: Final[dict[str, Any]] = {

@@ -14,7 +14,7 @@ from vd4rl_data.episode import Episode
 from vd4rl_data.ids import DatasetId
 from vd4rl_data.registry import DATASETS, register_dataset, register_task
 from vd4rl_data.simulators import EnvironmentStep, View
-from vd4rl_data.spec import FixedCamera, ReturnScore, TaskSpec
+from vd4rl_data.spec import DatasetSpec, FixedCamera, ReturnScore, TaskSpec
 from vd4rl_data.storage import Provenance, write_dataset
 from vd4rl_data.storage.naming import flat_path
 from vd4rl_data.suites.rows import plain_dataset
@@ -85,37 +85,47 @@ TASK: Final = TaskSpec(
     horizon=HORIZON,
     action_size=2,
 )
-SPEC: Final = plain_dataset(
-    DatasetId("Toy", "blob_push", "expert", None, SIZE, 0),
-    TASK,
-    num_episodes=EPISODES,
-    score=ReturnScore(0.0, float(HORIZON), "made by a test"),
-    license="CC0-1.0",
-    citation="nobody",
-    source="made by a test",
-)
+
+
+def _dataset(size: int) -> DatasetSpec:
+    return plain_dataset(
+        DatasetId("Toy", "blob_push", "expert", None, size, 0),
+        TASK,
+        num_episodes=EPISODES,
+        score=ReturnScore(0.0, float(HORIZON), "made by a test"),
+        license="CC0-1.0",
+        citation="nobody",
+        source="made by a test",
+    )
+
+
+SPEC: Final = _dataset(SIZE)
+LARGE: Final = _dataset(64)
+"""The same in frames that world models take."""
 
 
 def register() -> None:
     """Make task, dataset and environment known to this process."""
     register_task(TASK)
-    register_dataset(SPEC)
-    register_environment(SPEC)
+    for spec in (SPEC, LARGE):
+        register_dataset(spec)
+        register_environment(spec)
 
 
 def unregister() -> None:
     """The opposite."""
     from vd4rl_data.registry import TASKS
 
-    DATASETS.pop(SPEC.name)
     TASKS.pop(TASK.name)
-    gymnasium.registry.pop(SPEC.name)
+    for spec in (SPEC, LARGE):
+        DATASETS.pop(spec.name)
+        gymnasium.registry.pop(spec.name)
 
 
-def make_dataset(folder: Path, seed: int = 0) -> Path:
+def make_dataset(folder: Path, seed: int = 0, spec: DatasetSpec = SPEC) -> Path:
     """Episodes of an expert with some noise, as a file in a data folder."""
     rng, simulation = np.random.default_rng(seed), BlobSimulator(TASK)
-    view = View(SIZE, TASK.camera)
+    view = View(spec.size, TASK.camera)
     episodes: list[Episode] = []
     for number in range(EPISODES):
         simulation.reset(number)
@@ -137,8 +147,8 @@ def make_dataset(folder: Path, seed: int = 0) -> Path:
                 truncated=True,
             )
         )
-    path = flat_path(folder, SPEC.name)
+    path = flat_path(folder, spec.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     lengths = [HORIZON] * EPISODES
-    write_dataset(path, SPEC, episodes, lengths, Provenance(origin="regenerated"))
+    write_dataset(path, spec, episodes, lengths, Provenance(origin="regenerated"))
     return path

@@ -7,21 +7,50 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from baselines.bench.algorithm import Spaces  # noqa: E402
+from baselines.bench.phases import PhaseContext  # noqa: E402
 from baselines.bench.registry import ALGORITHMS  # noqa: E402
 from baselines.bench.run_folder import RunFolder  # noqa: E402
 from baselines.bench.settings import Machine, Protocol, RunSettings  # noqa: E402
 from baselines.bench.training import train  # noqa: E402
 from tests.baselines import blob  # noqa: E402
+from vd4rl_data.frames import FrameArray  # noqa: E402
 from vd4rl_data.pytorch import TensorTransitions  # noqa: E402
+from vd4rl_data.sampling import Columns  # noqa: E402
+from vd4rl_data.spec import DatasetSpec  # noqa: E402
 
 A, B, SIZE = 2, 6, 16
 SPACES = Spaces(channels=9, size=SIZE, action_size=A)
 SMALL = {"steps": 10, "batch_size": B, "feature_dim": 8, "hidden_dim": 16}
+SMALL_MODEL = {
+    "steps": 10,
+    "model_steps": 4,
+    "batch_size": 2,
+    "length": 3,
+    "depth": 2,
+    "recurrent": 5,
+    "hidden": 6,
+    "variables": 2,
+    "classes": 3,
+    "members": 2,
+    "layers": 1,
+    "units": 7,
+    "free_nats": 0.0,
+}
+MODEL_BASED = {"offline_dv2": {**SMALL_MODEL, "horizon": 2, "slow_every": 2}}
+"""Small settings of the algorithms that learn a model, on frames of 64 px."""
+MODEL_FREE = [name for name in ALGORITHMS if name not in MODEL_BASED]
+PHASES = [
+    pytest.param(name, number, id=f"{name}-{number}")
+    for name in ALGORITHMS
+    for number in range(2 if name in MODEL_BASED else 1)
+]
+"""Every phase of every algorithm."""
 
 CPU = Machine(device="cpu", workers=1, tensorboard=False)
 
@@ -44,11 +73,47 @@ def make_agent() -> MakeAgent:
 
     def make(name: str, *, seed: int = 0, device: str = "cpu", **changes: Any) -> Any:
         algorithm = ALGORITHMS[name]
-        settings = algorithm.settings(**{**SMALL, **changes})
+        settings = dataclasses.replace(small_settings(name), **changes)
+        spaces = Spaces(3, 64, A) if name in MODEL_BASED else SPACES
         generator = torch.Generator().manual_seed(seed)
-        return algorithm.agent(settings, SPACES, torch.device(device), generator)
+        return algorithm.agent(settings, spaces, torch.device(device), generator)
 
     return make
+
+
+def small_settings(name: str) -> Any:
+    """Of ten gradient steps with small networks."""
+    return ALGORITHMS[name].settings(**MODEL_BASED.get(name, SMALL))
+
+
+def dataset_of(name: str) -> DatasetSpec:
+    """The toy's dataset that an algorithm can be trained on."""
+    return blob.LARGE if name in MODEL_BASED else blob.SPEC
+
+
+def inputs_of(agent: Any, number: int, count: int, seed: int = 0) -> list[tuple[Any, Any]]:
+    """Batches and noise of an agent's phase, on the CPU; all is random."""
+    phase, size = agent.phases()[number], agent.spaces.size
+    rng = np.random.default_rng(seed)
+    columns = Columns(
+        frames=FrameArray([rng.integers(0, 256, (16, size, size, 3), np.uint8)]),
+        starts=np.array([0, 8, 16]),
+        actions=rng.uniform(-1, 1, (16, A)).astype(np.float32),
+        rewards=rng.uniform(0, 1, 16).astype(np.float32),
+        discounts=np.ones(16, np.float32),
+        terminals=np.zeros(16, np.bool_),
+    )
+    batches = phase.batches(PhaseContext(dataset=columns, generator=rng, device=agent.device))
+    generator = torch.Generator(agent.device).manual_seed(seed)
+    return [(_kept(next(batches)), phase.draw(step, generator)) for step in range(count)]
+
+
+def _kept(batch: Any) -> Any:
+    """A batch may lie in memory that the next one is written to."""
+    values = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    return dataclasses.replace(
+        batch, **{name: each.clone() for name, each in values.items() if each is not None}
+    )
 
 
 def random_batch(seed: int = 0, size: int = B) -> TensorTransitions:
@@ -91,7 +156,8 @@ def parameters(agent: Any) -> dict[str, Any]:
 def blob_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the toy's dataset."""
     folder = tmp_path_factory.mktemp("blob")
-    blob.make_dataset(folder)
+    for spec in (blob.SPEC, blob.LARGE):
+        blob.make_dataset(folder, spec=spec)
     return folder
 
 
@@ -127,8 +193,11 @@ def run(settings: RunSettings, blob_root: Path, tmp_path: Path) -> Callable[...,
         **changes: Any,
     ) -> RunFolder:
         if algorithm is not None:
-            made = ALGORITHMS[algorithm].settings(**SMALL)
-            changes.update(algorithm=algorithm, hyperparameters=made)
+            changes.update(
+                algorithm=algorithm,
+                hyperparameters=small_settings(algorithm),
+                dataset=dataset_of(algorithm).name,
+            )
         changed = dataclasses.replace(settings, **changes)
         values = dataclasses.replace(changed.hyperparameters, **(hyper or {}))
         changed = dataclasses.replace(changed, hyperparameters=values)

@@ -13,7 +13,16 @@ torch = pytest.importorskip("torch")
 from baselines.bench.registry import ALGORITHMS, get_algorithm  # noqa: E402
 from baselines.drq.noise import linear_schedule, noisy_action  # noqa: E402
 from baselines.errors import InvalidSettingError, UnknownAlgorithmError  # noqa: E402
-from tests.baselines.conftest import A, B, parameters, random_batch, without_noise  # noqa: E402
+from tests.baselines.conftest import (  # noqa: E402
+    MODEL_FREE,
+    PHASES,
+    A,
+    B,
+    inputs_of,
+    parameters,
+    random_batch,
+    without_noise,
+)
 
 CRITICS = ["drq_bc", "cql"]
 
@@ -23,11 +32,12 @@ def _moved(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
     return {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_metrics_are_those_announced(make_agent: Any, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), PHASES)
+def test_metrics_are_those_announced(make_agent: Any, name: str, number: int) -> None:
     agent = make_agent(name)
-    metrics = agent.update(random_batch(), agent.draw(0, torch.Generator().manual_seed(0)))
-    assert set(metrics) == set(agent.METRICS)
+    phase = agent.phases()[number]
+    metrics = phase.update(*inputs_of(agent, number, 1)[0])
+    assert set(metrics) == set(phase.metrics)
     assert all(value.shape == () and not value.requires_grad for value in metrics.values())
 
 
@@ -197,7 +207,7 @@ def test_the_schedule_counts_two_per_step(make_agent: Any) -> None:
     assert float(noise.stddev) == pytest.approx(0.55)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", MODEL_FREE)
 def test_two_transitions_can_be_learned_by_heart(make_agent: Any, name: str) -> None:
     """Cloning gets to the actions; the others get at least their values right."""
     agent = make_agent(name, batch_size=2, learning_rate=3e-3, hidden_dim=64, **_gentle(name))

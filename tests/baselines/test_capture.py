@@ -12,9 +12,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from baselines.bench import capture, stepping  # noqa: E402
-from baselines.bench.registry import ALGORITHMS  # noqa: E402
 from baselines.bench.stepping import Stepper  # noqa: E402
-from tests.baselines.conftest import random_batch  # noqa: E402
+from tests.baselines.conftest import PHASES, inputs_of  # noqa: E402
 
 STEPS = 4
 
@@ -48,10 +47,10 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, name, fake)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize(("name", "number"), PHASES)
 @pytest.mark.usefixtures("stand_in")
 def test_a_capture_leaves_no_trace_and_replays_see_new_inputs(
-    make_agent: Any, monkeypatch: pytest.MonkeyPatch, name: str
+    make_agent: Any, monkeypatch: pytest.MonkeyPatch, name: str, number: int
 ) -> None:
     class Recorded(capture.CapturedUpdate):
         def __init__(self, update: Any, batch: Any, noise: Any, changed: Any) -> None:
@@ -62,9 +61,9 @@ def test_a_capture_leaves_no_trace_and_replays_see_new_inputs(
     means = []
     agents = []
     for captured in (False, True):
-        batches = iter([random_batch(step) for step in range(STEPS)])
         agent = make_agent(name)
-        (phase,) = agent.phases()
+        batches = iter([batch for batch, _ in inputs_of(agent, number, STEPS)])
+        phase = agent.phases()[number]
         stepper = Stepper(agent, phase, batches, torch.Generator().manual_seed(0))
         stepper._captured = captured  # what a CUDA device would mean
         for step in range(STEPS):

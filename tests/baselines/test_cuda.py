@@ -14,7 +14,7 @@ from baselines.bench.capture import CapturedUpdate  # noqa: E402
 from baselines.bench.metrics import read_metrics  # noqa: E402
 from baselines.bench.registry import ALGORITHMS  # noqa: E402
 from baselines.bench.settings import Machine  # noqa: E402
-from tests.baselines.conftest import random_batch  # noqa: E402
+from tests.baselines.conftest import PHASES, inputs_of  # noqa: E402
 
 pytestmark = [
     pytest.mark.cuda,
@@ -22,6 +22,7 @@ pytestmark = [
 ]
 
 STEPS = 5
+UNCOMPARED = {"seconds", "phase"}
 
 
 def _moved(record: Any, device: str) -> Any:
@@ -35,17 +36,11 @@ def _moved(record: Any, device: str) -> Any:
     )
 
 
-def _inputs(agent: Any) -> list[tuple[Any, Any]]:
-    """Batches and noise on the CPU; the noise is drawn by an agent of the CPU."""
-    generator = torch.Generator().manual_seed(0)
-    return [(random_batch(step), agent.draw(step, generator)) for step in range(STEPS)]
-
-
-def _losses(agent: Any, inputs: list[tuple[Any, Any]]) -> np.ndarray:
-    found = []
+def _losses(agent: Any, number: int, inputs: list[tuple[Any, Any]]) -> np.ndarray:
+    phase, found = agent.phases()[number], []
     for batch, noise in inputs:
-        metrics = agent.update(_moved(batch, agent.device), _moved(noise, agent.device))
-        found.append([float(metrics[name]) for name in agent.METRICS])
+        metrics = phase.update(_moved(batch, agent.device), _moved(noise, agent.device))
+        found.append([float(metrics[name]) for name in phase.metrics])
     return np.array(found)
 
 
@@ -56,70 +51,72 @@ def exact() -> Any:
         yield
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_updates_on_cpu_and_gpu_agree(make_agent: Any, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), PHASES)
+def test_updates_on_cpu_and_gpu_agree(make_agent: Any, name: str, number: int) -> None:
     cpu, gpu = make_agent(name), make_agent(name, device="cuda")
     for network, other in zip(cpu.networks.values(), gpu.networks.values(), strict=True):
         for ours, theirs in zip(network.parameters(), other.parameters(), strict=True):
             assert torch.equal(ours, theirs.cpu())
-    inputs = _inputs(cpu)
-    np.testing.assert_allclose(_losses(cpu, inputs), _losses(gpu, inputs), rtol=2e-3, atol=2e-4)
+    inputs = inputs_of(cpu, number, STEPS)
+    ours, theirs = _losses(cpu, number, inputs), _losses(gpu, number, inputs)
+    np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_a_captured_update_is_the_update(make_agent: Any, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), PHASES)
+def test_a_captured_update_is_the_update(make_agent: Any, name: str, number: int) -> None:
     plain, captured = make_agent(name, device="cuda"), make_agent(name, device="cuda")
-    sums = torch.zeros(len(plain.METRICS), device="cuda")
+    phase = captured.phases()[number]
+    sums = torch.zeros(len(phase.metrics), device="cuda")
 
     def update(batch: Any, noise: Any) -> None:
-        metrics = captured.update(batch, noise)
-        sums.add_(torch.stack([metrics[each] for each in captured.METRICS]))
+        metrics = phase.update(batch, noise)
+        sums.add_(torch.stack([metrics[each] for each in phase.metrics]))
 
     replay: Any = None
-    inputs = _inputs(make_agent(name))
+    inputs = inputs_of(make_agent(name), number, STEPS)
     for batch, noise in ((_moved(b, "cuda"), _moved(n, "cuda")) for b, n in inputs):
         if replay is None:
             replay = CapturedUpdate(update, batch, noise, [*captured.tensors(), sums])
             assert not sums.any()
         replay(batch, noise)
-    expected = _losses(plain, inputs).sum(0)
+    expected = _losses(plain, number, inputs).sum(0)
     np.testing.assert_allclose(sums.cpu().numpy(), expected, rtol=2e-3, atol=2e-4)
     for ours, theirs in zip(plain.tensors(), captured.tensors(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_bfloat16_loses_little(make_agent: Any, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), PHASES)
+def test_bfloat16_loses_little(make_agent: Any, name: str, number: int) -> None:
     exact, rounded = (
         make_agent(name, device="cuda", precision=precision)
         for precision in ("float32", "bfloat16")
     )
-    inputs = _inputs(make_agent(name))[:1]
-    ours, theirs = _losses(exact, inputs), _losses(rounded, inputs)
+    inputs = inputs_of(make_agent(name), number, 1)
+    ours, theirs = _losses(exact, number, inputs), _losses(rounded, number, inputs)
     assert not np.array_equal(ours, theirs)
     np.testing.assert_allclose(ours, theirs, rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_nothing_waits_for_the_device(make_agent: Any, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), PHASES)
+def test_nothing_waits_for_the_device(make_agent: Any, name: str, number: int) -> None:
     agent = make_agent(name, device="cuda")
-    generator = torch.Generator("cuda").manual_seed(0)
-    batch = _moved(random_batch(), "cuda")
-    agent.update(batch, agent.draw(0, generator))
+    phase, generator = agent.phases()[number], torch.Generator("cuda").manual_seed(0)
+    ((batch, noise),) = inputs_of(agent, number, 1)
+    phase.update(batch, noise)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        agent.update(batch, agent.draw(1, generator))
+        phase.update(batch, phase.draw(1, generator))
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_compiled_networks_are_the_networks(make_agent: Any, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), PHASES)
+def test_compiled_networks_are_the_networks(make_agent: Any, name: str, number: int) -> None:
     plain, compiled = make_agent(name, device="cuda"), make_agent(name, device="cuda")
     compiled.compile()
     assert list(plain.state()["networks"]["actor"]) == list(compiled.state()["networks"]["actor"])
-    inputs = _inputs(make_agent(name))[:2]
-    ours, theirs = _losses(plain, inputs), _losses(compiled, inputs)
+    inputs = inputs_of(make_agent(name), number, 2)
+    ours, theirs = _losses(plain, number, inputs), _losses(compiled, number, inputs)
     np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
 
 
@@ -130,7 +127,7 @@ def test_runs_with_and_without_graph_and_resident_frames_agree(run: Any, name: s
         for storage, graph in (("device", True), ("stream", True), ("device", False))
     ]
     losses = [
-        [[line[key] for key in line if key != "seconds"] for line in read_metrics(folder)]
+        [line[key] for line in read_metrics(folder) for key in line if key not in UNCOMPARED]
         for folder in (
             run(str(number), algorithm=name, machine=machine, hyper={"precision": "float32"})
             for number, machine in enumerate(machines)

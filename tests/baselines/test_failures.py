@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 import signal
@@ -24,6 +25,7 @@ from baselines.errors import (  # noqa: E402
     NonFiniteLossError,
 )
 from tests.baselines import blob  # noqa: E402
+from tests.baselines.conftest import MODEL_BASED, dataset_of, small_settings  # noqa: E402
 from tests.baselines.test_training import same  # noqa: E402
 from vd4rl_data.errors import DatasetLockedError, DatasetNotFoundError, WorkerError  # noqa: E402
 from vd4rl_data.storage.atomic import write_lock  # noqa: E402
@@ -56,26 +58,42 @@ training.train(settings, folder, machine, root=root)
 """
 
 
-@pytest.mark.parametrize(
-    "kills",
-    [("save_checkpoint", 7), ("save_curve", 1), ("save_evaluation", 1)],
-    ids=lambda kills: kills[0],
-)
+KILLS = [
+    ("drq_bc", ("save_checkpoint", 7)),
+    ("drq_bc", ("save_curve", 1)),
+    ("drq_bc", ("save_evaluation", 1)),
+    *((name, ("save_checkpoint", save)) for name in MODEL_BASED for save in (2, 7)),
+]
+"""Algorithms, and after which call of what they are killed; some saves in each phase."""
+
+
+@pytest.mark.parametrize(("name", "kills"), KILLS)
 def test_kill_and_go_on(
-    run: Any, settings: RunSettings, blob_root: Path, tmp_path: Path, kills: tuple[str, int]
+    run: Any,
+    settings: RunSettings,
+    blob_root: Path,
+    tmp_path: Path,
+    name: str,
+    kills: tuple[str, int],
 ) -> None:
     """Killed after some checkpoint, between the files of an evaluation, at the end: same bits."""
     job, folder = tmp_path / "job.pickle", tmp_path / "killed"
-    job.write_bytes(pickle.dumps((settings, folder, blob_root, kills)))
+    asked = dataclasses.replace(
+        settings,
+        algorithm=name,
+        dataset=dataset_of(name).name,
+        hyperparameters=small_settings(name),
+    )
+    job.write_bytes(pickle.dumps((asked, folder, blob_root, kills)))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     child = subprocess.run(
         [sys.executable, "-c", CHILD, str(job)], env=environment, check=False, timeout=100
     )
     assert child.returncode == -signal.SIGKILL
     assert not RunFolder(folder).is_done(10)
-    again = run("killed")
+    again = run("killed", algorithm=name)
     assert again.is_done(10)
-    assert same(again, run("whole"))
+    assert same(again, run("whole", algorithm=name))
 
 
 def test_a_loss_that_is_none(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

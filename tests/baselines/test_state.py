@@ -10,39 +10,39 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from baselines.bench.registry import ALGORITHMS  # noqa: E402
-from tests.baselines.conftest import SPACES, parameters, random_batch  # noqa: E402
+from tests.baselines.conftest import PHASES, SPACES, inputs_of, parameters  # noqa: E402
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_the_state_is_everything(make_agent: Any, name: str) -> None:
-    generator = torch.Generator().manual_seed(0)
+@pytest.mark.parametrize(("name", "number"), PHASES)
+def test_the_state_is_everything(make_agent: Any, name: str, number: int) -> None:
     first, second = make_agent(name), make_agent(name, seed=1)
-    noises = [first.draw(step, generator) for step in range(4)]
-    for noise in noises[:2]:
-        first.update(random_batch(), noise)
+    inputs = inputs_of(first, number, 4)
+    for each in inputs[:2]:
+        first.phases()[number].update(*each)
     second.load_state(copy.deepcopy(first.state()))
     for agent in (first, second):
-        for noise in noises[2:]:
-            agent.update(random_batch(1), noise)
+        for each in inputs[2:]:
+            agent.phases()[number].update(*each)
     ours, theirs = parameters(first), parameters(second)
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
     assert first.encoder.convnet[0].bias is not second.encoder.convnet[0].bias
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_tensors_are_all_that_an_update_changes(make_agent: Any, name: str) -> None:
+@pytest.mark.parametrize(("name", "number"), PHASES)
+def test_tensors_are_all_that_an_update_changes(make_agent: Any, name: str, number: int) -> None:
     """Put back, they lead to the same update again: what a CUDA graph's capture relies on."""
     agent = make_agent(name)
-    batch, noise = random_batch(), agent.draw(0, torch.Generator().manual_seed(0))
+    (given,) = inputs_of(agent, number, 1)
+    update = agent.phases()[number].update
     changed = agent.tensors()
     before = [tensor.clone() for tensor in changed]
     places = [tensor.data_ptr() for tensor in changed]
-    agent.update(batch, noise)
+    update(*given)
     after = parameters(agent)
     with torch.no_grad():
         for tensor, value in zip(changed, before, strict=True):
             tensor.copy_(value)
-    agent.update(batch, noise)
+    update(*given)
     again = parameters(agent)
     assert all(torch.equal(after[key], again[key]) for key in after)
     assert [tensor.data_ptr() for tensor in agent.tensors()] == places

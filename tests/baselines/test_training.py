@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ torch = pytest.importorskip("torch")
 from baselines.bench.metrics import read_metrics  # noqa: E402
 from baselines.bench.registry import ALGORITHMS  # noqa: E402
 from baselines.bench.run_folder import RunFolder  # noqa: E402
+from tests.baselines.conftest import MODEL_FREE, small_settings  # noqa: E402
 from tests.conftest import Bfloat16Told  # noqa: E402
 from vd4rl_data.results import read_result  # noqa: E402
 
@@ -51,21 +53,27 @@ def _returns(run: RunFolder) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_a_run_leaves_metrics_curve_checkpoint_and_result(run: Any, name: str) -> None:
+def test_a_run_leaves_metrics_curve_checkpoint_and_result(
+    run: Any, make_agent: Any, name: str
+) -> None:
     folder = run("a", algorithm=name)
-    assert [line["step"] for line in read_metrics(folder)] == [3, 6, 9, 10]
+    phases = make_agent(name).phases()
+    several = {"phase"} if len(phases) > 1 else set[str]()
+    named = {phase.name: phase.metrics for phase in phases}
+    assert {line["step"] for line in read_metrics(folder)} >= {3, 6, 9, 10}
     assert [point["step"] for point in folder.curve()] == [5, 10]
     for line in read_metrics(folder):
-        assert set(line) == {"step", "seconds", *ALGORITHMS[name].agent.METRICS}  # pyright: ignore[reportFunctionMemberAccess]
-        assert np.isfinite(list(line.values())).all()
-    result = read_result(folder.result_path)
+        metrics = named[line.get("phase", "training")]
+        assert set(line) == {"step", "seconds", *several, *metrics}
+        assert np.isfinite([line[metric] for metric in metrics]).all()
+    result, expected = read_result(folder.result_path), dataclasses.asdict(small_settings(name))
     (only,) = result.evaluations[0].runs
     assert list(only.returns) == folder.curve()[-1]["returns"]
     assert [point.step for point in only.curve] == [5, 10]
     assert result.protocol.train_steps == 10
     assert result.algorithm.name == ALGORITHMS[name].name
     assert result.benchmark == "Toy/blob_push-expert-v0"
-    assert result.hyperparameters["learning_rate"] == 1e-4
+    assert result.hyperparameters == {"preset": "paper", **expected}
     assert folder.is_done(10)
 
 
@@ -159,12 +167,8 @@ def test_bfloat16_on_a_processor_without_it_is_told(
 
 
 def test_all_hyperparameters_are_tried_above() -> None:
-    import dataclasses
-
     names = {
-        field.name
-        for algorithm in ALGORITHMS.values()
-        for field in dataclasses.fields(algorithm.settings)
+        field.name for name in MODEL_FREE for field in dataclasses.fields(ALGORITHMS[name].settings)
     }
     assert names == {*CHANGES, "steps"}
 

@@ -1,0 +1,389 @@
+"""Offline DV2 (Lu et al. 2023, section 3.2 and appendix C.1): DreamerV2 with a cautious reward.
+
+Phase one, the world model, on sequences of the data (m_t: one of K members, drawn at each step):
+
+    e_t = enc(x_t),  h_t = f(h_{t-1}, z_{t-1}, a_{t-1}),  z_t ~ q(z | h_t, e_t),  s_t = (z_t, h_t)
+    L = β max(KL(sg q ‖ p_m), free) + (1 - β) max(KL(q ‖ sg p_m), free)
+      - E[log p(x_t | s_t)] - E[log p(r_t | s_t)],   p_m = p_{m_t}(z | h_t)
+
+Phase two, actor and critic, in the model as it is then. From every state of a batch H steps are
+imagined, with a_t ~ π(a | sg s_t) and ẑ_{t+1} ~ p_{m_t}(z | h_{t+1}):
+
+    r~_t = r(s_t) - λ u_t,   u_t = (1/K) Σ_k ‖μ_k(h_t) - mean_j μ_j(h_t)‖
+    R_t = r~_t + γ ((1 - λ') v̄(s_{t+1}) + λ' R_{t+1}),   R_H = v̄(s_H),   w_t = γ^t
+    L(π) = -mean_{t < H-1} w_t (R_{t+1} + η entropy(π(· | sg s_t)))
+    L(v) = -mean_{t < H} w_t log N(sg R_t; v(sg s_t), 1)
+
+The penalty stands at every state, the first one included, and gradients flow through rewards,
+penalties and values, along the imagined states, into the actions. v̄ is a copy of v, renewed every
+so many steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import torch
+from torch import Tensor
+
+from baselines.bench.algorithm import Algorithm, Spaces
+from baselines.bench.phases import Phase, PhaseContext
+from baselines.dreamer.actors import StochasticActor
+from baselines.dreamer.agent import DreamerAgent, Metrics, RecurrentPolicy
+from baselines.dreamer.batches import Chunk, ChunkBatches, EmbeddedBatches
+from baselines.dreamer.cells import LayerNormCell
+from baselines.dreamer.descent import ClippedDescent
+from baselines.dreamer.imagination import Dream, DreamNoise, draw_dream, draw_members, dream
+from baselines.dreamer.latents import Categorical
+from baselines.dreamer.losses import (
+    balanced_divergence,
+    image_log_prob,
+    lambda_returns,
+    scalar_log_prob,
+)
+from baselines.dreamer.networks import Decoder, Encoder, Perceptron, centered
+from baselines.dreamer.penalties import mean_disagreement, squared_disagreement
+from baselines.dreamer.rssm import EnsembleRSSM, Sizes, State
+from baselines.dreamer.settings import ModelSettings
+from vd4rl_data.spec import DatasetSpec
+
+Penalty = Literal["mean_disagreement", "squared_disagreement"]
+
+_PENALTIES: Final[dict[str, Callable[[Categorical, Tensor], Tensor]]] = {
+    "mean_disagreement": mean_disagreement,
+    "squared_disagreement": squared_disagreement,
+}
+
+PENALTY_WEIGHT: Final[dict[tuple[str, str], float]] = {
+    ("walker_walk", "random"): 3.0,
+    ("cheetah_run", "random"): 3.0,
+    ("walker_walk", "medium_replay"): 8.0,
+}
+"""λ by task and behavior where it is not 10. [P], appendix D.1: "both random datasets"."""
+
+_USUAL_WEIGHT: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineDv2Settings(ModelSettings):
+    """Hyperparameters. [P]: Table 7; [C]: the published code; [D]: DreamerV2's defaults."""
+
+    agent_learning_rate: float = 8e-5
+    """Of actor's and critic's Adam. [P], [C]"""
+    horizon: int = 5
+    """H, imagined steps. [P], [C]"""
+    discount_factor: float = 0.99
+    """Of a time step. [P], [C]"""
+    trace_decay: float = 0.95
+    """λ', of the returns: 0 looks one step ahead, 1 all H. [D]"""
+    entropy_weight: float = 1e-4
+    """η. [D]"""
+    slow_every: int = 100
+    """Gradient steps between copies of the critic for targets. [D]"""
+    penalty: Penalty = "mean_disagreement"
+    """u: what [C] computes, or equation 1 of [P] as printed, some seven times larger."""
+    penalty_weight: float = _USUAL_WEIGHT
+    """λ. [P]: 10, 3 on random data, 8 on walker's medium_replay; [C]: 5."""
+    drawn_latents: bool = True
+    """Whether an evaluation draws latent states ([C]) or takes their mode; actions are the
+    policy's mode either way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNoise:
+    """All that is random in a step of the model.
+
+    Attributes:
+        members: int64 (T,).
+        latents: (B, T, ...), for the posterior's draws.
+    """
+
+    members: Tensor
+    latents: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class AgentNoise(DreamNoise):
+    """All that is random in a step of actor and critic: the future's, and
+
+    Attributes:
+        posteriors: (B, T, ...), for the draws of the states that it starts from.
+    """
+
+    posteriors: Tensor
+
+
+class OfflineDv2(DreamerAgent):
+    """A world model, and a policy that avoids what the model is unsure of."""
+
+    def __init__(
+        self,
+        settings: OfflineDv2Settings,
+        spaces: Spaces,
+        device: torch.device,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(settings.precision, spaces, device, generator)
+        self.settings, self.latent = settings, Categorical(settings.variables, settings.classes)
+        self.encoder = Encoder(spaces.size, settings.depth)
+        sizes = Sizes(
+            spaces.action_size,
+            self.encoder.size,
+            settings.recurrent,
+            settings.hidden,
+            settings.members,
+        )
+        self.model = EnsembleRSSM(self.latent, sizes, LayerNormCell)
+        features, head = self.model.features, (settings.layers, settings.units)
+        self.decoder = Decoder(features, spaces.size, settings.depth)
+        self.reward = Perceptron(features, 1, *head)
+        self.actor = StochasticActor(features, spaces.action_size, *head)
+        self.critic, self.slow_critic = (Perceptron(features, 1, *head) for _ in range(2))
+        for name in ("encoder", "model", "decoder", "reward", "actor", "critic", "slow_critic"):
+            self.add(name, getattr(self, name))
+        self.copy_critic()
+        self._penalize = _PENALTIES[settings.penalty]
+        world = ("encoder", "model", "decoder", "reward")
+        for name, parts, rate in (
+            ("model", world, settings.model_learning_rate),
+            ("actor", ("actor",), settings.agent_learning_rate),
+            ("critic", ("critic",), settings.agent_learning_rate),
+        ):
+            self.descents[name] = ClippedDescent(
+                [each for part in parts for each in self.networks[part].parameters()],
+                rate,
+                epsilon=settings.epsilon,
+                clip=settings.clip,
+                decay=settings.weight_decay,
+            )
+
+    def phases(self) -> tuple[Phase, ...]:
+        """The model, then actor and critic in it."""
+        settings = self.settings
+        return (
+            Phase(
+                name="model",
+                steps=settings.model_steps,
+                batches=self.frames,
+                draw=self.draw_model,
+                update=self.update_model,
+                metrics=("model_loss", "divergence", "image_loss", "reward_loss", "gradient_norm"),
+                evaluated=False,
+            ),
+            Phase(
+                name="agent",
+                batches=self.embeddings,
+                draw=self.draw_agent,
+                update=self.update_agent,
+                metrics=("actor_loss", "critic_loss", "reward", "penalty", "value", "entropy"),
+                every=((settings.slow_every, self.copy_critic),),
+            ),
+        )
+
+    def frames(self, context: PhaseContext) -> ChunkBatches:
+        """Batches of the first phase."""
+        return ChunkBatches(context, self.settings.batch_size, self.settings.length)
+
+    def embeddings(self, context: PhaseContext) -> EmbeddedBatches:
+        """Batches of the second phase, in which the model stays as it is."""
+        for part in ("encoder", "model", "reward"):
+            self.networks[part].requires_grad_(False)
+        return EmbeddedBatches(context, self.settings.batch_size, self.settings.length, self.encode)
+
+    @torch.no_grad()
+    def encode(self, frames: Tensor) -> Tensor:
+        """Embeddings (N, E) of frames uint8 (N, 3, S, S)."""
+        with self.autocast():
+            return self.encoder(frames).float()
+
+    def draw_model(self, _: int, generator: torch.Generator) -> ModelNoise:
+        """The noise of a step of the model."""
+        shape = self.settings.batch_size, self.settings.length
+        return ModelNoise(
+            members=draw_members(self.model, shape[1], generator),
+            latents=self.latent.noise(shape, generator),
+        )
+
+    def draw_agent(self, _: int, generator: torch.Generator) -> AgentNoise:
+        """The noise of a step of actor and critic."""
+        shape = self.settings.batch_size, self.settings.length
+        future = draw_dream(self.model, self.settings.horizon, shape[0] * shape[1], generator)
+        return AgentNoise(
+            members=future.members,
+            latents=future.latents,
+            actions=future.actions,
+            posteriors=self.latent.noise(shape, generator),
+        )
+
+    def update_model(self, batch: Chunk, noise: ModelNoise) -> Metrics:
+        """One gradient step of the world model."""
+        with self.autocast():
+            loss, metrics = self.model_loss(batch, noise)
+        norm = self.descents["model"].step(loss)
+        return {**metrics, "model_loss": loss.detach(), "gradient_norm": norm}
+
+    def model_loss(self, batch: Chunk, noise: ModelNoise) -> tuple[Tensor, Metrics]:
+        """L of the model, and its parts."""
+        states, posterior = self.model.observe(
+            self.encoder(batch.frames), forgotten(batch.actions), noise.latents
+        )
+        prior = self.model.priors(states.h, noise.members)
+        balance, free = self.settings.kl_balance, self.settings.free_nats
+        kl_loss, divergence = balanced_divergence(self.latent, posterior, prior, balance, free)
+        features = states.features
+        image = -image_log_prob(self.decoder(features), centered(batch.frames)).mean()
+        reward = -scalar_log_prob(self.reward(features)[..., 0], batch.rewards).mean()
+        metrics = {
+            "divergence": divergence,
+            "image_loss": image.detach(),
+            "reward_loss": reward.detach(),
+        }
+        return kl_loss + image + reward, metrics
+
+    def update_agent(self, batch: Chunk, noise: AgentNoise) -> Metrics:
+        """One gradient step of actor and critic, both from the networks as they were."""
+        with self.autocast():
+            with torch.no_grad():
+                states, _ = self.model.observe(
+                    batch.frames, forgotten(batch.actions), noise.posteriors
+                )
+            future = self.imagine(states.flat(), noise)
+            rewards = self.reward(future.features[:-1])[..., 0]
+            returns = self.returns(future, rewards)
+            weights = self.weights(len(rewards))
+            actor_loss, entropy = self.actor_loss(future, returns, weights)
+            critic_loss, values = self.critic_loss(future, returns, weights)
+        losses = {"actor": actor_loss, "critic": critic_loss}
+        gradients = {name: self.descents[name].gradient(loss) for name, loss in losses.items()}
+        for name, gradient in gradients.items():
+            self.descents[name].apply(gradient)
+        return {
+            "actor_loss": actor_loss.detach(),
+            "critic_loss": critic_loss.detach(),
+            "reward": rewards.detach().mean(),
+            "penalty": future.penalties.detach().mean(),
+            "value": values.detach().mean(),
+            "entropy": entropy.detach().mean(),
+        }
+
+    def imagine(self, start: State, noise: DreamNoise) -> Dream:
+        """A future of the policy, from states (N, ...)."""
+        return dream(self.model, start, noise, self.sample, self.penalize)
+
+    def sample(self, features: Tensor, uniform: Tensor) -> Tensor:
+        """Actions (N, A) of the policy at features (N, F), which get no gradient."""
+        return self.actor(features.detach()).draw(uniform)
+
+    def penalize(self, outputs: Tensor) -> Tensor:
+        """u, (...), of the members' outputs (K, ..., O)."""
+        return self._penalize(self.latent, outputs)
+
+    def observe_frames(self, chunk: Chunk, generator: torch.Generator) -> State:
+        """Posterior states (B, T, ...) of frames."""
+        noise = self.latent.noise(chunk.actions.shape[:2], generator)
+        return self.model.observe(self.encode(chunk.frames), forgotten(chunk.actions), noise)[0]
+
+    def pictures(self, states: State) -> dict[str, Tensor]:
+        """What states look like."""
+        return {"model": self.decoder(states.features)}
+
+    def uncertainty(self, states: State, _: torch.Generator) -> Tensor:
+        """The penalty u, at states (..., ...)."""
+        return self.penalize(self.model.prior(states.h))
+
+    def returns(self, future: Dream, rewards: Tensor) -> Tensor:
+        """R, (H, N), of penalized rewards."""
+        settings = self.settings
+        values = self.slow_critic(future.features)[..., 0]
+        cautious = rewards - settings.penalty_weight * future.penalties
+        return lambda_returns(
+            cautious, values[:-1], values[-1], settings.discount_factor, settings.trace_decay
+        )
+
+    def weights(self, horizon: int) -> Tensor:
+        """w, (H, 1)."""
+        steps = torch.arange(horizon, device=self.device)
+        return (self.settings.discount_factor**steps)[:, None]
+
+    def actor_loss(self, future: Dream, returns: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """L(π), and the policy's entropy (H - 1, N)."""
+        entropy = self.actor(future.features[:-2].detach()).entropy()
+        objective = returns[1:] + self.settings.entropy_weight * entropy
+        return -(weights[:-1] * objective).mean(), entropy
+
+    def critic_loss(self, future: Dream, returns: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """L(v), and the critic's values (H, N)."""
+        values = self.critic(future.features[:-1].detach())[..., 0]
+        return -(weights * scalar_log_prob(values, returns.detach())).mean(), values
+
+    def copy_critic(self, _: int = 0) -> None:
+        """Renew the critic of the targets."""
+        self.slow_critic.load_state_dict(self.critic.state_dict())
+
+    def act(self, features: Tensor) -> Tensor:
+        """The policy's likeliest actions (N, A) at features (N, F)."""
+        return self.actor(features).mean
+
+    def policy(self) -> RecurrentPolicy:
+        """The mode of the policy, on a latent state of its own."""
+        return RecurrentPolicy(
+            self.encode,
+            self.model,
+            self.act,
+            draw=self.settings.drawn_latents,
+        )
+
+
+def forgotten(actions: Tensor) -> Tensor:
+    """Actions (B, T, A) of which the first ones, before all memory, are zero."""
+    return torch.cat((torch.zeros_like(actions[:, :1]), actions[:, 1:]), 1)
+
+
+_SMOKE: Final[dict[str, Any]] = {
+    "steps": 20,
+    "model_steps": 10,
+    "batch_size": 4,
+    "length": 8,
+    "depth": 8,
+    "recurrent": 32,
+    "hidden": 32,
+    "variables": 8,
+    "classes": 8,
+    "members": 3,
+    "layers": 2,
+    "units": 32,
+    "slow_every": 5,
+}
+
+
+def preset(name: str, dataset: DatasetSpec) -> OfflineDv2Settings:
+    """``paper``, ``official_code`` or ``smoke``.
+
+    Steps of [P]: 800 and 2,400 epochs, that is 25,000 and 75,000 for 100,000 transitions. [C] runs
+    25,100 and 200,000 whatever the data.
+    """
+    weight = PENALTY_WEIGHT.get((dataset.id.task, dataset.id.behavior), _USUAL_WEIGHT)
+    model_steps = max(1, epochs(800, dataset))
+    own: dict[str, Any] = {
+        "paper": {"steps": 4 * model_steps, "model_steps": model_steps, "penalty_weight": weight},
+        "official_code": {"steps": 225_100, "model_steps": 25_100, "penalty_weight": 5.0},
+        "smoke": {**_SMOKE, "penalty_weight": weight},
+    }
+    return OfflineDv2Settings(**own[name])
+
+
+def epochs(count: int, dataset: DatasetSpec) -> int:
+    """Gradient steps of so many passes over a dataset, in batches of 64 sequences of 50."""
+    return count * dataset.num_transitions // (64 * 50)
+
+
+ALGORITHM = Algorithm(
+    name="Offline DV2",
+    paper="https://arxiv.org/abs/2206.04779",
+    settings=OfflineDv2Settings,
+    preset=preset,
+    agent=OfflineDv2,
+    shared="dataset",
+)

@@ -1,0 +1,1 @@
+"""What world-model algorithms share: networks, latent states, an ensemble model, losses."""

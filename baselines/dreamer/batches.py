@@ -1,0 +1,153 @@
+"""Sequences as world models see them: row t holds a frame and what led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baselines.bench.batches import SampledBatches, load_sampler
+from baselines.bench.phases import PhaseContext
+from vd4rl_data.pytorch import TensorSequences, TorchSequences
+from vd4rl_data.pytorch.feeds import sampled_rows
+from vd4rl_data.sampling import SequenceSampler
+
+_FRAMES_AT_ONCE: Final = 256
+"""Frames that are encoded at once, when all of a dataset are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """B sequences of T rows.
+
+    Attributes:
+        frames: uint8 (B, T, 3, S, S), or float32 (B, T, E), embedded.
+        actions: float32 (B, T, A), that led to each frame; zero before the first of an episode.
+        rewards: float32 (B, T), likewise.
+    """
+
+    frames: Tensor
+    actions: Tensor
+    rewards: Tensor
+
+
+def chunk_rows(is_first: Tensor, length: int) -> Tensor:
+    """Which T of a window's T + 1 rows make a chunk: int64 (B, T).
+
+    The last T, so that action and reward that led to its first frame are known; but the first T
+    where the window begins with its episode, before which there is neither. So of an episode of n
+    frames each is in some chunk, and of n - T + 1 possible chunks all but the second are drawn,
+    uniformly.
+
+    Args:
+        is_first: bool (B, T + 1).
+        length: T.
+    """
+    return torch.arange(length, device=is_first.device) + (~is_first[:, :1]).long()
+
+
+def chunk_of(frames: Tensor, actions: Tensor, rewards: Tensor, is_first: Tensor) -> Chunk:
+    """Windows of T transitions as a chunk of T rows.
+
+    Args:
+        frames: (B, T + 1, ...), observations.
+        actions: (B, T, A); row t follows upon frame t.
+        rewards: (B, T), likewise.
+        is_first: bool (B, T + 1).
+    """
+    rows = chunk_rows(is_first, actions.shape[1])
+    batch = torch.arange(len(rows), device=rows.device)[:, None]
+    led = [torch.cat((torch.zeros_like(each[:, :1]), each), 1) for each in (actions, rewards)]
+    return Chunk(frames[batch, rows], *(each[batch, rows] for each in led))
+
+
+class ChunkBatches:
+    """Chunks with frames, drawn uniformly."""
+
+    def __init__(self, context: PhaseContext, batch_size: int, length: int) -> None:
+        """Raises:
+        ValueError: no episode has so many transitions.
+        """
+        windows = TorchSequences(
+            context.dataset,
+            batch_size,
+            length,
+            context.generator,
+            device=context.device,
+            storage=context.storage,
+            layout="BLCHW",
+            reuse_buffers=context.device.type == "cpu",
+        )
+        self._sampled = SampledBatches(windows, context.state)
+
+    def __next__(self) -> Chunk:
+        """The next batch."""
+        windows: TensorSequences = next(self._sampled)
+        return chunk_of(windows.observations, windows.actions, windows.rewards, windows.is_first)
+
+    def state(self) -> Mapping[str, Any]:
+        """Where they are."""
+        return self._sampled.state()
+
+
+class EmbeddedBatches:
+    """The same chunks with embeddings in place of frames: each frame is encoded once, at the start.
+
+    For phases in which the encoder does not change. They take 6 KiB a frame on the device.
+    """
+
+    def __init__(
+        self,
+        context: PhaseContext,
+        batch_size: int,
+        length: int,
+        encode: Callable[[Tensor], Tensor],
+    ) -> None:
+        """Args:
+        context: of the phase.
+        batch_size: B.
+        length: T.
+        encode: uint8 (N, 3, S, S) → float32 (N, E).
+
+        Raises:
+            ValueError: no episode has so many transitions.
+            CheckpointError: the saved state is of other data.
+        """
+        self._sampler = SequenceSampler(context.dataset, batch_size, length, context.generator)
+        self._device, self._taken = context.device, 0
+        if context.state is not None:
+            self._taken = int(context.state["taken"])
+            load_sampler(self._sampler, context.state["sampler"])
+        self._places, self._embeddings = self._encode(encode)
+
+    def __next__(self) -> Chunk:
+        """The next batch."""
+        plan = self._sampler.draw()
+        self._taken += 1
+        rows = self._places[plan["observations"]]
+        frames = self._embeddings[torch.from_numpy(rows).to(self._device)]
+        actions, rewards, is_first = (
+            torch.from_numpy(plan[name]).to(self._device)
+            for name in ("actions", "rewards", "is_first")
+        )
+        return chunk_of(frames, actions, rewards, is_first)
+
+    def state(self) -> Mapping[str, Any]:
+        """Where they are."""
+        return {"taken": self._taken, "sampler": self._sampler.state()}
+
+    def _encode(self, encode: Callable[[Tensor], Tensor]) -> tuple[np.ndarray, Tensor]:
+        """The place of each row among those that can be asked for, and their embeddings."""
+        columns, rows = self._sampler.columns, sampled_rows(self._sampler)
+        places = np.zeros(len(columns.frames), np.int64)
+        places[rows] = np.arange(len(rows))
+        parts: list[Tensor] = []
+        for start in range(0, len(rows), _FRAMES_AT_ONCE):
+            frames = columns.frames[rows[start : start + _FRAMES_AT_ONCE]]
+            pixels = torch.from_numpy(frames).to(self._device).permute(0, 3, 1, 2)
+            parts.append(encode(pixels))
+        return places, torch.cat(parts)

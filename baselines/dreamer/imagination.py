@@ -1,0 +1,101 @@
+"""Imagined futures: the policy acts in the model, from latent states of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from baselines.dreamer.rssm import EnsembleRSSM, State
+
+
+@dataclass(frozen=True, slots=True)
+class DreamNoise:
+    """All that is random in an imagined future of H steps from N states.
+
+    Attributes:
+        members: int64 (H,), which member of the ensemble gives each next state, to all N.
+        latents: (H, N, ...), for the draws of z.
+        actions: (H, N, A), for the draws of actions.
+    """
+
+    members: Tensor
+    latents: Tensor
+    actions: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Dream:
+    """An imagined future.
+
+    Attributes:
+        features: (H + 1, N, F), of all states, the first one included.
+        penalties: (H, N), at all states but the last.
+    """
+
+    features: Tensor
+    penalties: Tensor
+
+
+def draw_dream(
+    model: EnsembleRSSM, horizon: int, count: int, generator: torch.Generator
+) -> DreamNoise:
+    """The noise of a future.
+
+    Args:
+        model: whose future.
+        horizon: H.
+        count: N.
+        generator: of the model's device.
+    """
+    device, actions = generator.device, (horizon, count, model.sizes.actions)
+    return DreamNoise(
+        members=draw_members(model, horizon, generator),
+        latents=model.latent.noise((horizon, count), generator),
+        actions=torch.rand(actions, generator=generator, device=device),
+    )
+
+
+def draw_members(model: EnsembleRSSM, count: int, generator: torch.Generator) -> Tensor:
+    """``count`` members, uniformly: int64, on the generator's device."""
+    members = (count,)
+    return torch.randint(model.sizes.members, members, generator=generator, device=generator.device)
+
+
+def dream(
+    model: EnsembleRSSM,
+    start: State,
+    noise: DreamNoise,
+    act: Callable[[Tensor, Tensor], Tensor],
+    penalize: Callable[[Tensor], Tensor],
+) -> Dream:
+    """Imagine H steps. Gradients flow along the states, and from them into the actions.
+
+    The members' outputs at h_t give both ẑ_t and the penalty at state t, so they are computed once.
+
+    Args:
+        model: of the world.
+        start: (N, ...), without gradients.
+        noise: of H steps.
+        act: features (N, F), which it must detach itself, and noise (N, A) → actions (N, A).
+        penalize: outputs of all members (K, N, O) → (N,).
+    """
+    horizon = len(noise.members)
+    with torch.no_grad():
+        penalties = [penalize(model.prior(start.h))]
+    state, features = start, [start.features]
+    for step in range(horizon):
+        action = act(features[-1], noise.actions[step])
+        h = model.carried(state, action)
+        member = noise.members[step : step + 1]
+        if step + 1 < horizon:
+            outputs = model.prior(h)
+            penalties.append(penalize(outputs))
+            chosen = outputs.index_select(0, member)[0]
+        else:  # nothing follows upon the last state, whose penalty is nobody's
+            chosen = model.prior.chosen(h[None], member)[0]
+        state = State(model.latent.draw(chosen, noise.latents[step]), h)
+        features.append(state.features)
+    return Dream(torch.stack(features), torch.stack(penalties))

@@ -1,0 +1,95 @@
+"""What a world model sees, expects and is unsure of, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from baselines.dreamer.batches import Chunk
+from baselines.dreamer.networks import centered
+from baselines.dreamer.rssm import EnsembleRSSM, State
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """An agent with a world model that can be looked into."""
+
+    model: EnsembleRSSM
+
+    def observe_frames(self, chunk: Chunk, generator: torch.Generator) -> State:
+        """Posterior states (B, T, ...) of a chunk with frames."""
+        ...
+
+    def pictures(self, states: State) -> dict[str, Tensor]:
+        """What states (..., ...) look like, by name: (..., C, S, S), about [-0.5, 0.5]."""
+        ...
+
+    def uncertainty(self, states: State, generator: torch.Generator) -> Tensor:
+        """The penalty at states, without its weight."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A row of pictures, uint8 (T, S, S, 3), with a name."""
+
+    name: str
+    frames: Tensor
+
+
+@torch.no_grad()
+def reconstructions(agent: Inspectable, chunk: Chunk, generator: torch.Generator) -> list[Strip]:
+    """Each sequence above what its posterior states look like."""
+    states = agent.observe_frames(chunk, generator)
+    return _strips(chunk, agent.pictures(states))
+
+
+@torch.no_grad()
+def open_loop(
+    agent: Inspectable, chunk: Chunk, seen: int, generator: torch.Generator
+) -> list[Strip]:
+    """Each sequence above what is expected of it from its first ``seen`` frames and all actions."""
+    model = agent.model
+    start = replace(chunk, frames=chunk.frames[:, :seen], actions=chunk.actions[:, :seen])
+    states = agent.observe_frames(start, generator)
+    state, found = State(states.z[:, -1], states.h[:, -1]), [states]
+    for action in chunk.actions[:, seen:].unbind(1):
+        h = model.carried(state, action)
+        member = torch.randint(model.sizes.members, (1,), generator=generator, device=h.device)
+        outputs = model.prior.chosen(h[None], member)[0]
+        noise = model.latent.noise((len(h),), generator)
+        state = State(model.latent.draw(outputs, noise), h)
+        found.append(State(state.z[:, None], state.h[:, None]))
+    joined = State(torch.cat([s.z for s in found], 1), torch.cat([s.h for s in found], 1))
+    return _strips(chunk, agent.pictures(joined))
+
+
+@torch.no_grad()
+def uncertainties(agent: Inspectable, chunk: Chunk, generator: torch.Generator) -> Tensor:
+    """The penalty at each state of a chunk, without its weight: float32 (B T,), on the CPU."""
+    states = agent.observe_frames(chunk, generator)
+    return agent.uncertainty(states, generator).flatten().float().cpu()
+
+
+def noise_like(chunk: Chunk, generator: torch.Generator) -> Chunk:
+    """The same actions with frames of white noise."""
+    device, shape = chunk.frames.device, chunk.frames.shape
+    frames = torch.randint(0, 256, shape, generator=generator, device=device, dtype=torch.uint8)
+    return replace(chunk, frames=frames)
+
+
+def _strips(chunk: Chunk, pictures: dict[str, Tensor]) -> list[Strip]:
+    rows: list[Strip] = []
+    for number, truth in enumerate(centered(chunk.frames)):
+        rows.append(Strip("data", _bytes(truth)))
+        rows += [Strip(name, _bytes(found[number])) for name, found in pictures.items()]
+    return rows
+
+
+def _bytes(pixels: Tensor) -> Tensor:
+    """(T, C, S, S) in [-0.5, 0.5] → uint8 (T, S, S, 3), on the CPU; one channel becomes gray."""
+    scaled = ((pixels.float() + 0.5) * 255.0).round().clamp(0, 255).to(torch.uint8).cpu()
+    return scaled.expand(-1, 3, -1, -1).permute(0, 2, 3, 1)

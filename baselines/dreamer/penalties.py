@@ -1,0 +1,47 @@
+"""How much the members of an ensemble disagree about what comes next: (K, ...) → (...).
+
+Each is a pure function of the members' outputs, zero if they agree and blind to their order.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from baselines.dreamer.latents import Categorical, Latent
+
+
+def mean_disagreement(latent: Categorical, outputs: Tensor) -> Tensor:
+    """(1 / K) Σ_k ‖μ_k - mean_j μ_j‖, with the members' probabilities μ.
+
+    What the published code of Offline DV2 and SeMOPO computes: the Frobenius norm, not squared, and
+    the mean over members.
+
+    Args:
+        latent: kind of the outputs.
+        outputs: (K, ..., O).
+    """
+    return _distances(latent, outputs).mean(0)
+
+
+def squared_disagreement(latent: Categorical, outputs: Tensor) -> Tensor:
+    """Σ_k ‖μ_k - mean_j μ_j‖²: equation 1 of the paper of Offline DV2 as it is printed."""
+    return _distances(latent, outputs).square().sum(0)
+
+
+def log_prob_deviation(latent: Latent, outputs: Tensor, vectors: Tensor) -> Tensor:
+    """std_k log p_k(z): how differently the members expect what was drawn (LOMPO).
+
+    The standard deviation of a population, as numpy's and TensorFlow's.
+
+    Args:
+        latent: kind of the outputs.
+        outputs: (K, ..., O).
+        vectors: z, (..., Z).
+    """
+    return latent.log_prob(outputs, vectors).std(0, correction=0)
+
+
+def _distances(latent: Categorical, outputs: Tensor) -> Tensor:
+    """(K, ...): how far each member's probabilities lie from their mean."""
+    means = latent.probabilities(outputs)
+    return (means - means.mean(0, keepdim=True)).flatten(-2).norm(dim=-1)

@@ -1,0 +1,186 @@
+"""The command ``inspect``: pictures of what a run's world model has learned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import torch
+import tyro
+
+from baselines.bench.phases import PhaseContext
+from baselines.bench.run_folder import RunFolder
+from baselines.bench.settings import Machine, RunSettings
+from baselines.bench.training import make_agent
+from baselines.dreamer.batches import Chunk, ChunkBatches
+from baselines.dreamer.inspection import (
+    Inspectable,
+    Strip,
+    noise_like,
+    open_loop,
+    reconstructions,
+    uncertainties,
+)
+from baselines.errors import CheckpointError, InvalidSettingError
+from vd4rl_data.arguments import check_absent
+from vd4rl_data.dataset import load_dataset
+from vd4rl_data.errors import MissingDependencyError
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.storage.atomic import atomic_path, write_text
+
+_FILES: Final = ("reconstructions.png", "open_loop.png", "penalty.png", "penalty.json")
+_COLUMNS: Final = 10
+"""Pictures in a row, spread over the sequence."""
+_SHOWN: Final = 4
+"""Sequences that are drawn; the penalty is that of all."""
+_COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Look into the world model of a run: what it sees, what it expects, what it is unsure of.
+
+    Draws sequences beside their reconstructions and beside what the model expects of them from
+    their first frames, and the penalty on the run's data, on other datasets and on white noise.
+    """
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder that train wrote."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Where the pictures go; RUN/inspection by default."""
+    others: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ID ...")] = ()
+    """Datasets of the same task and size whose penalty is shown, too."""
+    sequences: Annotated[int, tyro.conf.arg(metavar="N")] = 32
+    """How many are drawn at random from each dataset."""
+    seen: Annotated[int, tyro.conf.arg(metavar="N")] = 5
+    """Frames that the model sees before it goes on by itself."""
+    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
+    """Which sequences, and what is drawn in the model."""
+    data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Look for datasets in this folder alone."""
+    source: str = "auto"
+    """auto: complete datasets; local: whatever is here; or hf://USER/NAME."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ...; auto takes a GPU if there is one."""
+    replace: bool = False
+    """Replace pictures that are there."""
+
+    def run(self) -> int:
+        """Run the command."""
+        folder = RunFolder(self.run_folder)
+        settings = folder.settings()
+        agent = self._agent(folder, settings)
+        out = self.out or folder.path / "inspection"
+        check_absent([out / name for name in _FILES], replace=self.replace)
+        figure_type = _figure_type()
+        chunks = {name: self._chunk(name, settings) for name in (settings.dataset, *self.others)}
+        data = chunks[settings.dataset]
+        generator = torch.Generator(data.frames.device).manual_seed(self.seed)
+        shown = Chunk(*(each[:_SHOWN] for each in (data.frames, data.actions, data.rewards)))
+        drawn = {
+            "reconstructions.png": reconstructions(agent, shown, generator),
+            "open_loop.png": open_loop(agent, shown, self.seen, generator),
+        }
+        chunks["white noise"] = noise_like(data, generator)
+        found = {name: uncertainties(agent, each, generator) for name, each in chunks.items()}
+        penalties = {name: values.numpy() for name, values in found.items()}
+        out.mkdir(parents=True, exist_ok=True)
+        for name, strips in drawn.items():
+            _draw_strips(figure_type, strips, out / name)
+        _draw_penalties(figure_type, penalties, out / "penalty.png")
+        moments = {
+            name: {"mean": float(each.mean()), "deviation": float(each.std())}
+            for name, each in penalties.items()
+        }
+        write_text(out / "penalty.json", json.dumps(moments, indent=1) + "\n")
+        for name, each in moments.items():
+            print(f"penalty   {each['mean']:.3f} ± {each['deviation']:.3f} on {name}")
+        for name in _FILES:
+            print(f"wrote     {out / name}")
+        return 0
+
+    def _agent(self, folder: RunFolder, settings: RunSettings) -> Inspectable:
+        """The agent of the last checkpoint.
+
+        Raises:
+            CheckpointError: there is none.
+            InvalidSettingError: it has no world model, or a number makes no sense.
+        """
+        length = getattr(settings.hyperparameters, "length", None)
+        if self.sequences < 1 or self.seed < 0:
+            raise InvalidSettingError(
+                f"sequences, seed: expected at least 1 and 0, got {self.sequences} and {self.seed}"
+            )
+        if length is not None and not 1 <= self.seen < length:
+            raise InvalidSettingError(f"seen: expected 1 to {length - 1}, got {self.seen}")
+        saved = folder.load_checkpoint(settings.algorithm)
+        if saved is None:
+            raise CheckpointError(f"{folder.path} has no checkpoint yet")
+        device = Machine(device=self.device).torch_device()
+        agent: Any = make_agent(settings, get_dataset_spec(settings.dataset), device)
+        agent.load_state(saved["agent"])
+        if not isinstance(agent, Inspectable):
+            raise InvalidSettingError(
+                f"{folder.path}: {settings.algorithm} has no world model to look into"
+            )
+        return agent
+
+    def _chunk(self, name: str, settings: RunSettings) -> Chunk:
+        """Sequences of a dataset."""
+        context = PhaseContext(
+            dataset=load_dataset(name, source=self.source, root=self.data_dir),
+            generator=np.random.default_rng(self.seed),
+            device=Machine(device=self.device).torch_device(),
+            storage="stream",
+        )
+        return next(ChunkBatches(context, self.sequences, settings.hyperparameters.length))
+
+
+def _figure_type() -> Any:
+    try:
+        from matplotlib.figure import Figure  # no window, no global state
+    except ImportError as error:
+        raise MissingDependencyError(
+            'pictures need matplotlib: pip install -e ".[baselines]"'
+        ) from error
+    return Figure
+
+
+def _draw_strips(figure_type: Any, strips: Sequence[Strip], path: Path) -> None:
+    """Rows of pictures with their time steps and names."""
+    length = len(strips[0].frames)
+    columns = np.unique(np.linspace(0, length - 1, min(_COLUMNS, length)).round().astype(int))
+    figure = figure_type(
+        figsize=(1.1 * len(columns) + 1.2, 1.1 * len(strips) + 0.4), dpi=100, layout="constrained"
+    )
+    axes = figure.subplots(len(strips), len(columns), squeeze=False)
+    for row, strip in enumerate(strips):
+        for column, step in enumerate(columns):
+            place = axes[row, column]
+            place.imshow(strip.frames[step].numpy(), interpolation="nearest")
+            place.set(xticks=[], yticks=[])
+            if row == 0:
+                place.set_title(f"t = {step}", fontsize=8)
+        axes[row, 0].set_ylabel(strip.name, fontsize=8)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _draw_penalties(figure_type: Any, penalties: dict[str, Any], path: Path) -> None:
+    """Histograms of the penalty, one behind the other."""
+    figure = figure_type(figsize=(7, 3.6), dpi=140, layout="constrained")
+    axes = figure.add_subplot()
+    edges = np.histogram_bin_edges(np.concatenate(list(penalties.values())), bins=50)
+    for number, (name, values) in enumerate(penalties.items()):
+        color = _COLORS[number % len(_COLORS)]
+        axes.hist(values, edges, density=True, alpha=0.5, color=color, label=name)
+        axes.axvline(values.mean(), color=color, lw=1)
+    axes.set(xlabel="penalty at a state, without its weight", ylabel="density")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")

@@ -1,0 +1,79 @@
+"""Looking into a world model: which pictures there are, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+from baselines.cli import main  # noqa: E402
+from baselines.dreamer.inspection import open_loop, reconstructions, uncertainties  # noqa: E402
+from tests.baselines.conftest import MODEL_BASED, dataset_of, inputs_of  # noqa: E402
+
+PICTURES = ("reconstructions.png", "open_loop.png", "penalty.png")
+
+
+@pytest.fixture
+def inspect(blob_root: Path, capsys: Any) -> Any:
+    """The command on a run, with options; returns the exit status and what it said."""
+
+    def start(folder: Any, *more: str) -> tuple[int, str]:
+        command = ["inspect", str(folder.path), "--data-dir", str(blob_root), "--device", "cpu"]
+        status = main([*command, "--sequences", "3", *more])
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    return start
+
+
+@pytest.mark.parametrize("name", MODEL_BASED)
+def test_pictures_and_penalties(run: Any, inspect: Any, name: str) -> None:
+    folder, dataset = run("a", algorithm=name, hyper={"steps": 5}), dataset_of(name).name
+    status, said = inspect(folder, "--seen", "2", "--others", dataset)
+    assert status == 0, said
+    for picture in PICTURES:
+        with Image.open(folder.path / "inspection" / picture) as image:
+            assert np.asarray(image).std() > 1
+    moments = json.loads((folder.path / "inspection" / "penalty.json").read_text())
+    assert list(moments) == [dataset, "white noise"]
+    assert all(each["mean"] > 0 for each in moments.values())
+    status, said = inspect(folder, "--seen", "2")
+    assert status == 1
+    assert "reconstructions.png already exists" in said
+    assert inspect(folder, "--seen", "2", "--replace")[0] == 0
+
+
+def test_what_cannot_be_inspected_is_told(run: Any, inspect: Any) -> None:
+    free = run("free", hyper={"steps": 1})
+    assert "drq_bc has no world model" in inspect(free)[1]
+    folder = run("a", algorithm="offline_dv2", hyper={"steps": 5})
+    assert "seen: expected 1 to 2, got 3" in inspect(folder, "--seen", "3")[1]
+    assert not (folder.path / "inspection").exists()
+
+
+@pytest.mark.parametrize("name", MODEL_BASED)
+def test_open_loop_sees_only_the_beginning(make_agent: Any, name: str) -> None:
+    agent = make_agent(name)
+    ((batch, _),) = inputs_of(agent, 0, 1)
+
+    def strips(chunk: Any, draw: Any, *more: int) -> list[Any]:
+        return draw(agent, chunk, *more, torch.Generator().manual_seed(0))
+
+    changed = type(batch)(batch.frames.clone(), batch.actions, batch.rewards)
+    changed.frames[:, 1:] = 255 - changed.frames[:, 1:]
+    expected, found = (strips(chunk, open_loop, 1) for chunk in (batch, changed))
+    per_sequence = len(expected) // len(batch.frames)
+    assert [strip.name for strip in expected].count("data") == len(batch.frames)
+    for number, (ours, theirs) in enumerate(zip(expected, found, strict=True)):
+        same = torch.equal(ours.frames, theirs.frames)
+        assert same == bool(number % per_sequence)
+    rows = strips(batch, reconstructions)
+    assert torch.equal(rows[0].frames, batch.frames[0].permute(0, 2, 3, 1))
+    assert len(strips(batch, uncertainties)) == batch.rewards.numel()
