@@ -31,14 +31,15 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from baselines.algorithms.offline_dv2 import AgentNoise, ModelNoise, OfflineDv2, forgotten, preset
+from baselines.algorithms.offline_dv2 import OfflineDv2, preset
 from baselines.bench.algorithm import Spaces
 from baselines.bench.guards import numerics
 from baselines.bench.settings import Machine
-from baselines.dreamer.batches import Chunk
+from baselines.dreamer.batches import Chunk, forgotten
 from baselines.dreamer.imagination import Dream, dream
 from baselines.dreamer.losses import balanced_divergence, image_log_prob, scalar_log_prob
 from baselines.dreamer.networks import centered
+from baselines.dreamer.noise import AgentNoise, ModelNoise
 from benchmarks.published import dreamer as published
 from vd4rl_data.processor import find_processor
 from vd4rl_data.registry import get_dataset_spec

@@ -32,10 +32,10 @@ from baselines.bench.algorithm import Algorithm, Spaces
 from baselines.bench.phases import Phase, PhaseContext
 from baselines.dreamer.actors import StochasticActor
 from baselines.dreamer.agent import DreamerAgent, Metrics, RecurrentPolicy
-from baselines.dreamer.batches import Chunk, ChunkBatches, EmbeddedBatches
+from baselines.dreamer.batches import Chunk, ChunkBatches, EmbeddedBatches, forgotten
 from baselines.dreamer.cells import LayerNormCell
 from baselines.dreamer.descent import ClippedDescent
-from baselines.dreamer.imagination import Dream, DreamNoise, draw_dream, draw_members, dream
+from baselines.dreamer.imagination import Dream, DreamNoise, dream
 from baselines.dreamer.latents import Categorical
 from baselines.dreamer.losses import (
     balanced_divergence,
@@ -44,9 +44,15 @@ from baselines.dreamer.losses import (
     scalar_log_prob,
 )
 from baselines.dreamer.networks import Decoder, Encoder, Perceptron, centered
+from baselines.dreamer.noise import (
+    AgentNoise,
+    ModelNoise,
+    draw_agent_noise,
+    draw_model_noise,
+)
 from baselines.dreamer.penalties import mean_disagreement, squared_disagreement
 from baselines.dreamer.rssm import EnsembleRSSM, Sizes, State
-from baselines.dreamer.settings import ModelSettings
+from baselines.dreamer.settings import AgentSettings
 from vd4rl_data.spec import DatasetSpec
 
 Penalty = Literal["mean_disagreement", "squared_disagreement"]
@@ -67,21 +73,9 @@ _USUAL_WEIGHT: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfflineDv2Settings(ModelSettings):
+class OfflineDv2Settings(AgentSettings):
     """Hyperparameters. [P]: Table 7; [C]: the published code; [D]: DreamerV2's defaults."""
 
-    agent_learning_rate: float = 8e-5
-    """Of actor's and critic's Adam. [P], [C]"""
-    horizon: int = 5
-    """H, imagined steps. [P], [C]"""
-    discount_factor: float = 0.99
-    """Of a time step. [P], [C]"""
-    trace_decay: float = 0.95
-    """λ', of the returns: 0 looks one step ahead, 1 all H. [D]"""
-    entropy_weight: float = 1e-4
-    """η. [D]"""
-    slow_every: int = 100
-    """Gradient steps between copies of the critic for targets. [D]"""
     penalty: Penalty = "mean_disagreement"
     """u: what [C] computes, or equation 1 of [P] as printed, some seven times larger."""
     penalty_weight: float = _USUAL_WEIGHT
@@ -89,30 +83,6 @@ class OfflineDv2Settings(ModelSettings):
     drawn_latents: bool = True
     """Whether an evaluation draws latent states ([C]) or takes their mode; actions are the
     policy's mode either way."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelNoise:
-    """All that is random in a step of the model.
-
-    Attributes:
-        members: int64 (T,).
-        latents: (B, T, ...), for the posterior's draws.
-    """
-
-    members: Tensor
-    latents: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class AgentNoise(DreamNoise):
-    """All that is random in a step of actor and critic: the future's, and
-
-    Attributes:
-        posteriors: (B, T, ...), for the draws of the states that it starts from.
-    """
-
-    posteriors: Tensor
 
 
 class OfflineDv2(DreamerAgent):
@@ -127,6 +97,7 @@ class OfflineDv2(DreamerAgent):
     ) -> None:
         super().__init__(settings.precision, spaces, device, generator)
         self.settings, self.latent = settings, Categorical(settings.variables, settings.classes)
+        self.shape = settings.batch_size, settings.length
         self.encoder = Encoder(spaces.size, settings.depth)
         sizes = Sizes(
             spaces.action_size,
@@ -184,13 +155,13 @@ class OfflineDv2(DreamerAgent):
 
     def frames(self, context: PhaseContext) -> ChunkBatches:
         """Batches of the first phase."""
-        return ChunkBatches(context, self.settings.batch_size, self.settings.length)
+        return ChunkBatches(context, *self.shape)
 
     def embeddings(self, context: PhaseContext) -> EmbeddedBatches:
         """Batches of the second phase, in which the model stays as it is."""
         for part in ("encoder", "model", "reward"):
             self.networks[part].requires_grad_(False)
-        return EmbeddedBatches(context, self.settings.batch_size, self.settings.length, self.encode)
+        return EmbeddedBatches(context, *self.shape, self.encode)
 
     @torch.no_grad()
     def encode(self, frames: Tensor) -> Tensor:
@@ -200,22 +171,11 @@ class OfflineDv2(DreamerAgent):
 
     def draw_model(self, _: int, generator: torch.Generator) -> ModelNoise:
         """The noise of a step of the model."""
-        shape = self.settings.batch_size, self.settings.length
-        return ModelNoise(
-            members=draw_members(self.model, shape[1], generator),
-            latents=self.latent.noise(shape, generator),
-        )
+        return draw_model_noise(self.model, self.shape, generator)
 
     def draw_agent(self, _: int, generator: torch.Generator) -> AgentNoise:
         """The noise of a step of actor and critic."""
-        shape = self.settings.batch_size, self.settings.length
-        future = draw_dream(self.model, self.settings.horizon, shape[0] * shape[1], generator)
-        return AgentNoise(
-            members=future.members,
-            latents=future.latents,
-            actions=future.actions,
-            posteriors=self.latent.noise(shape, generator),
-        )
+        return draw_agent_noise(self.model, self.shape, self.settings.horizon, generator)
 
     def update_model(self, batch: Chunk, noise: ModelNoise) -> Metrics:
         """One gradient step of the world model."""
@@ -334,11 +294,6 @@ class OfflineDv2(DreamerAgent):
             self.act,
             draw=self.settings.drawn_latents,
         )
-
-
-def forgotten(actions: Tensor) -> Tensor:
-    """Actions (B, T, A) of which the first ones, before all memory, are zero."""
-    return torch.cat((torch.zeros_like(actions[:, :1]), actions[:, 1:]), 1)
 
 
 _SMOKE: Final[dict[str, Any]] = {

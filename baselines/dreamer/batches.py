@@ -65,6 +65,11 @@ def chunk_of(frames: Tensor, actions: Tensor, rewards: Tensor, is_first: Tensor)
     return Chunk(frames[batch, rows], *(each[batch, rows] for each in led))
 
 
+def forgotten(actions: Tensor) -> Tensor:
+    """Actions (B, T, A) of which the first ones, before all memory, are zero."""
+    return torch.cat((torch.zeros_like(actions[:, :1]), actions[:, 1:]), 1)
+
+
 class ChunkBatches:
     """Chunks with frames, drawn uniformly."""
 

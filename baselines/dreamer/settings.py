@@ -64,3 +64,21 @@ class ModelSettings:
             InvalidSettingError: a number makes no sense; the message says which.
         """
         check_settings(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings(ModelSettings):
+    """What an actor and a critic are trained with in it, beyond that."""
+
+    agent_learning_rate: float = 8e-5
+    """Of actor's and critic's Adam. [P], [C]"""
+    horizon: int = 5
+    """H, imagined steps. [P], [C]"""
+    discount_factor: float = 0.99
+    """Of a time step. [P], [C]"""
+    trace_decay: float = 0.95
+    """Of the returns: 0 looks one step ahead, 1 all H. [D]"""
+    entropy_weight: float = 1e-4
+    """How much the policy's entropy counts. [D]"""
+    slow_every: int = 100
+    """Gradient steps between copies of the critic for targets. [D]"""
