@@ -21,6 +21,7 @@ _NOT_NEGATIVE: Final = (
     "penalty_weight",
     "entropy_weight",
     "weight_decay",
+    "exploration",
 )
 
 

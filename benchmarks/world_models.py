@@ -23,6 +23,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,11 @@ class Pair:
 
     def dreamed(self, states: Any, *, naive: bool) -> Dream:
         """The future from all states."""
-        agent, structure = self.agent, published.dream if naive else dream
-        return structure(agent.model, states.flat(), self.agent_noise, agent.sample, agent.penalize)
+        agent = self.agent
+        arguments = agent.model, states.flat(), self.agent_noise, agent.sample
+        if naive:
+            return published.dream(*arguments, partial(published.mean_disagreement, agent.latent))
+        return dream(*arguments, agent.penalize)
 
     def rssm_loss(self, *, naive: bool) -> Tensor:
         """Both halves with their gradients; returns the sum of the losses."""

@@ -40,7 +40,7 @@ class DiscSettings:
 
 
 class DiscSimulator:
-    """The position p in [-1, 1]² moves by a tenth of the action; the reward is 1 - |p|."""
+    """The position p in [-1, 1]² moves by a fifth of the action; the reward is 1 - |p|."""
 
     Settings: ClassVar[type[Any]] = DiscSettings
     PACKAGES: ClassVar[tuple[str, ...]] = ("numpy",)
@@ -90,7 +90,7 @@ class DiscSimulator:
 TASK: Final = TaskSpec(
     name="disc_push",
     simulator="examples.disc:DiscSimulator",
-    settings=DiscSettings(0.1),
+    settings=DiscSettings(0.2),
     camera=FixedCamera(0),
     action_repeat=1,
     horizon=HORIZON,
@@ -142,7 +142,7 @@ def _episodes(behavior: str) -> Iterator[Episode]:
         for _ in range(HORIZON):
             action = rng.uniform(-1, 1, 2)
             if behavior == "expert":
-                action = np.clip(-10 * simulation.position + 0.3 * action, -1, 1)
+                action = np.clip(-5 * simulation.position + 0.3 * action, -1, 1)
             actions.append(action.astype(np.float32))
             rewards.append(simulation.step(actions[-1].astype(np.float64)).reward)
             frames.append(simulation.draw(view))

@@ -1,9 +1,11 @@
 """The algorithms of this package, by the name that the command line takes: a file and line each."""
 
-from baselines.algorithms import bc, cql, drq_bc, offline_dv2
+from baselines.algorithms import bc, cql, drq_bc, lompo, offline_dv2
 from baselines.bench.registry import ALGORITHMS
 
 ALGORITHMS["bc"] = bc.ALGORITHM
 ALGORITHMS["drq_bc"] = drq_bc.ALGORITHM
 ALGORITHMS["cql"] = cql.ALGORITHM
 ALGORITHMS["offline_dv2"] = offline_dv2.ALGORITHM
+ALGORITHMS["lompo"] = lompo.ALGORITHM
+ALGORITHMS["combo"] = lompo.COMBO

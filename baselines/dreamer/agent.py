@@ -16,6 +16,7 @@ from baselines.dreamer.latents import Latent
 from baselines.dreamer.networks import initialize
 from baselines.dreamer.rssm import EnsembleRSSM
 from baselines.errors import InvalidSettingError
+from baselines.optimization import Average
 
 Metrics = dict[str, Tensor]
 """Scalars on the device, by name."""
@@ -31,6 +32,7 @@ class DreamerAgent:
 
     Attributes:
         networks, descents: by name, all that is saved.
+        averages: by name, targets that follow other networks.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class DreamerAgent:
         self._precision, self._generator = precision, generator
         self.networks: dict[str, nn.Module] = {}
         self.descents: dict[str, ClippedDescent] = {}
+        self.averages: dict[str, Average] = {}
 
     def add(self, name: str, network: nn.Module) -> None:
         """Initialize a network, move it to the device and let it be saved."""
@@ -85,7 +88,8 @@ class DreamerAgent:
 
     def tensors(self) -> list[Tensor]:
         """All that updates change, as the very tensors that they change in place."""
-        return [tensor for descent in self.descents.values() for tensor in descent.tensors()]
+        changing = [*self.descents.values(), *self.averages.values()]
+        return [tensor for part in changing for tensor in part.tensors()]
 
     def compile(self) -> None:
         """Let torch fuse what single networks do; parameters keep their names."""

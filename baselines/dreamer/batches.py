@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.bench.batches import SampledBatches, load_sampler
@@ -123,7 +124,7 @@ class EmbeddedBatches:
             CheckpointError: the saved state is of other data.
         """
         self._sampler = SequenceSampler(context.dataset, batch_size, length, context.generator)
-        self._device, self._taken = context.device, 0
+        self._device, self._taken, self._whole = context.device, 0, None
         if context.state is not None:
             self._taken = int(context.state["taken"])
             load_sampler(self._sampler, context.state["sampler"])
@@ -144,6 +145,32 @@ class EmbeddedBatches:
     def state(self) -> Mapping[str, Any]:
         """Where they are."""
         return {"taken": self._taken, "sampler": self._sampler.state()}
+
+    def episodes(self) -> list[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]]:
+        """Of each episode that is sampled: its T + 1 rows, actions (T + 1, A), rewards (T + 1,).
+
+        Actions and rewards led to each row; the first ones are zero.
+        """
+        columns, found = self._sampler.columns, []
+        for number in self._sampler.pool.episodes:
+            rows = np.arange(columns.starts[number], columns.starts[number + 1])
+            led = [np.roll(each[rows], 1, axis=0) for each in (columns.actions, columns.rewards)]
+            for each in led:
+                each[0] = 0
+            found.append((rows, *led))
+        return found
+
+    def whole(self, numbers: Sequence[int]) -> Chunk:
+        """Whole episodes of the same length, by their numbers in :meth:`episodes`."""
+        if self._whole is None:
+            self._whole = self.episodes()
+        rows, actions, rewards = (
+            np.stack(each) for each in zip(*(self._whole[n] for n in numbers), strict=True)
+        )
+        frames = self._embeddings[torch.from_numpy(self._places[rows]).to(self._device)]
+        return Chunk(
+            frames, *(torch.from_numpy(each).to(self._device) for each in (actions, rewards))
+        )
 
     def _encode(self, encode: Callable[[Tensor], Tensor]) -> tuple[np.ndarray, Tensor]:
         """The place of each row among those that can be asked for, and their embeddings."""

@@ -73,7 +73,7 @@ def dream(
 ) -> Dream:
     """Imagine H steps. Gradients flow along the states, and from them into the actions.
 
-    The members' outputs at h_t give both ẑ_t and the penalty at state t, so they are computed once.
+    All members are evaluated once per state, for its penalty, and one of them for ẑ_t.
 
     Args:
         model: of the world.
@@ -89,13 +89,10 @@ def dream(
     for step in range(horizon):
         action = act(features[-1], noise.actions[step])
         h = model.carried(state, action)
-        member = noise.members[step : step + 1]
-        if step + 1 < horizon:
-            outputs = model.prior(h)
-            penalties.append(penalize(outputs))
-            chosen = outputs.index_select(0, member)[0]
-        else:  # nothing follows upon the last state, whose penalty is nobody's
-            chosen = model.prior.chosen(h[None], member)[0]
+        if step + 1 < horizon:  # nothing follows upon the last state, whose penalty is nobody's
+            penalties.append(penalize(model.prior(h)))
+        # Once more: to pick one of the outputs takes longer than this, backward and for all K.
+        chosen = model.prior.chosen(h[None], noise.members[step : step + 1])[0]
         state = State(model.latent.draw(chosen, noise.latents[step]), h)
         features.append(state.features)
     return Dream(torch.stack(features), torch.stack(penalties))

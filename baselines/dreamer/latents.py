@@ -107,10 +107,20 @@ class Categorical:
         return flat.float().unflatten(-1, (self.variables, self.classes))
 
     def _straight_through(self, chosen: Tensor, probabilities: Tensor) -> Tensor:
-        vectors = torch.zeros_like(probabilities).scatter_(-1, chosen[..., None], 1.0)
-        if probabilities.requires_grad:
-            vectors = vectors + (probabilities - probabilities.detach())
+        vectors: Any = _StraightThrough.apply(chosen, probabilities)
         return vectors.flatten(-2)
+
+
+class _StraightThrough(torch.autograd.Function):
+    """One-hot vectors whose gradients are those of the probabilities that they were drawn from."""
+
+    @staticmethod
+    def forward(_: Any, chosen: Tensor, probabilities: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return torch.zeros_like(probabilities).scatter_(-1, chosen[..., None], 1.0)
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> tuple[None, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return None, gradient
 
 
 @dataclass(frozen=True, slots=True)

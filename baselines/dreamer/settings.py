@@ -1,4 +1,4 @@
-"""Hyperparameters of a world model in the manner of DreamerV2.
+"""Hyperparameters of world models.
 
 Sources: [P] the paper of the algorithm; [C] the settings that its published code ships; [D] the
 defaults of DreamerV2, which papers and code keep where they are silent.
@@ -12,8 +12,8 @@ from baselines.hyperparameters import Precision, check_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSettings:
-    """What a world model is made and trained with."""
+class WorldSettings:
+    """What every world model is made and trained with."""
 
     steps: int
     """Gradient steps of the whole run."""
@@ -31,26 +31,12 @@ class ModelSettings:
     """D, width of the recurrent state. [C]"""
     hidden: int = 200
     """Width of the model's hidden layers. [C]"""
-    variables: int = 32
-    """One-hot variables of a latent state. [D]"""
-    classes: int = 32
-    """Classes of each. [D]"""
     members: int = 7
     """K, members of the ensemble. [P]"""
-    layers: int = 4
-    """Hidden layers of reward head, actor and critic. [D]"""
-    units: int = 400
-    """Width of each. [D]"""
-    kl_balance: float = 0.8
-    """Share of the KL loss that moves the prior. [D]"""
-    free_nats: float = 1.0
-    """KL divergence, mean over the batch, that costs nothing. [D]"""
     epsilon: float = 1e-5
     """Of every Adam, added to the root of the uncorrected second moment. [D]"""
     clip: float = 100.0
     """Largest global norm of gradients. [D]"""
-    weight_decay: float = 1e-6
-    """Share of every parameter that is lost at each step. [D]"""
     frame_stack: int = 1
     """Frames per observation: a model sees one at a time. [D]"""
     precision: Precision = "tf32"
@@ -64,6 +50,26 @@ class ModelSettings:
             InvalidSettingError: a number makes no sense; the message says which.
         """
         check_settings(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings(WorldSettings):
+    """What one in the manner of DreamerV2 has beyond that."""
+
+    variables: int = 32
+    """One-hot variables of a latent state. [D]"""
+    classes: int = 32
+    """Classes of each. [D]"""
+    layers: int = 4
+    """Hidden layers of reward head, actor and critic. [D]"""
+    units: int = 400
+    """Width of each. [D]"""
+    kl_balance: float = 0.8
+    """Share of the KL loss that moves the prior. [D]"""
+    free_nats: float = 1.0
+    """KL divergence, mean over the batch, that costs nothing. [D]"""
+    weight_decay: float = 1e-6
+    """Share of every parameter that is lost at each step. [D]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

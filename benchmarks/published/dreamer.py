@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.dreamer.imagination import Dream, DreamNoise
+from baselines.dreamer.latents import Categorical
 from baselines.dreamer.rssm import EnsembleRSSM, State
 
 
@@ -75,3 +76,9 @@ def dream(
         states.append(state)
     penalties = [penalize(torch.stack(heads(model, state.h))) for state in states]
     return Dream(torch.stack([state.features for state in states]), torch.stack(penalties[:-1]))
+
+
+def mean_disagreement(latent: Categorical, outputs: Tensor) -> Tensor:
+    """The penalty, operation by operation."""
+    means = latent.probabilities(outputs)
+    return (means - means.mean(0, keepdim=True)).flatten(-2).norm(dim=-1).mean(0)

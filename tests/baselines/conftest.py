@@ -35,14 +35,33 @@ SMALL_MODEL = {
     "depth": 2,
     "recurrent": 5,
     "hidden": 6,
+    "members": 2,
+    "units": 7,
+    "horizon": 2,
+}
+SMALL_DISCRETE = {
+    **SMALL_MODEL,
     "variables": 2,
     "classes": 3,
-    "members": 2,
     "layers": 1,
-    "units": 7,
     "free_nats": 0.0,
+    "slow_every": 2,
 }
-MODEL_BASED = {"offline_dv2": {**SMALL_MODEL, "horizon": 2, "slow_every": 2}}
+SMALL_GAUSSIAN = {
+    **SMALL_MODEL,
+    "dimensions": 4,
+    "reward_layers": 1,
+    "actor_layers": 1,
+    "critic_layers": 1,
+    "agent_batch_size": 3,
+    "refresh_every": 2,
+    "initial_fill": 20,
+}
+MODEL_BASED: dict[str, dict[str, Any]] = {
+    "offline_dv2": SMALL_DISCRETE,
+    "lompo": SMALL_GAUSSIAN,
+    "combo": {**SMALL_GAUSSIAN, "alpha": 2.5, "penalty_weight": 0.0, "num_actions": 2},
+}
 """Small settings of the algorithms that learn a model, on frames of 64 px."""
 MODEL_FREE = [name for name in ALGORITHMS if name not in MODEL_BASED]
 PHASES = [
@@ -93,9 +112,17 @@ def dataset_of(name: str) -> DatasetSpec:
 
 def inputs_of(agent: Any, number: int, count: int, seed: int = 0) -> list[tuple[Any, Any]]:
     """Batches and noise of an agent's phase, on the CPU; all is random."""
-    phase, size = agent.phases()[number], agent.spaces.size
+    phase, columns = agent.phases()[number], noise_columns(agent.spaces.size, seed)
     rng = np.random.default_rng(seed)
-    columns = Columns(
+    batches = phase.batches(PhaseContext(dataset=columns, generator=rng, device=agent.device))
+    generator = torch.Generator(agent.device).manual_seed(seed)
+    return [(_kept(next(batches)), phase.draw(step, generator)) for step in range(count)]
+
+
+def noise_columns(size: int, seed: int) -> Columns:
+    """Two episodes of seven transitions; all is random."""
+    rng = np.random.default_rng(seed)
+    return Columns(
         frames=FrameArray([rng.integers(0, 256, (16, size, size, 3), np.uint8)]),
         starts=np.array([0, 8, 16]),
         actions=rng.uniform(-1, 1, (16, A)).astype(np.float32),
@@ -103,9 +130,6 @@ def inputs_of(agent: Any, number: int, count: int, seed: int = 0) -> list[tuple[
         discounts=np.ones(16, np.float32),
         terminals=np.zeros(16, np.bool_),
     )
-    batches = phase.batches(PhaseContext(dataset=columns, generator=rng, device=agent.device))
-    generator = torch.Generator(agent.device).manual_seed(seed)
-    return [(_kept(next(batches)), phase.draw(step, generator)) for step in range(count)]
 
 
 def _kept(batch: Any) -> Any:

@@ -1,0 +1,245 @@
+"""What LOMPO's and COMBO's losses are, what their replay holds, and which choices they make."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from baselines.bench.metrics import read_metrics  # noqa: E402
+from baselines.bench.phases import PhaseContext  # noqa: E402
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
+from baselines.dreamer.lompo_settings import combo_preset, preset  # noqa: E402
+from tests.baselines.conftest import (  # noqa: E402
+    inputs_of,
+    noise_columns,
+    parameters,
+    small_settings,
+)
+from vd4rl_data.registry import get_dataset_spec  # noqa: E402
+
+
+def replay_of(agent: Any, state: Any = None) -> Any:
+    context = PhaseContext(
+        dataset=noise_columns(64, 0),
+        generator=np.random.default_rng(0),
+        device=agent.device,
+        state=state,
+    )
+    return agent.phases()[1].batches(context)
+
+
+@pytest.mark.parametrize("name", ["lompo", "combo"])
+def test_each_phase_moves_its_own(make_agent: Any, name: str) -> None:
+    agent = make_agent(name)
+    model, learners = {"encoder", "model", "decoder", "reward"}, {"actor", "critics"}
+    for number, expected in enumerate((model, {*learners, "slow_critics"})):
+        ((batch, noise),) = inputs_of(agent, number, 1)
+        before = parameters(agent)
+        agent.phases()[number].update(batch, noise)
+        after = parameters(agent)
+        moved = {
+            key.partition(".")[0] for key in before if not torch.equal(before[key], after[key])
+        }
+        assert moved == expected
+
+
+def test_the_models_loss_has_no_balance_and_sees_the_action_before(make_agent: Any) -> None:
+    agent = make_agent("lompo")
+    ((batch, noise),) = inputs_of(agent, 0, 1)
+    assert batch.actions[:, 0].any()
+    with torch.no_grad():
+        embeddings = agent.encoder(batch.frames)
+        states, q = agent.model.observe(embeddings, batch.actions, noise.latents)
+        p = agent.model.priors(states.h, noise.members)
+        divergence = agent.latent.divergence(q, p).mean()
+    metrics = agent.phases()[0].update(batch, noise)
+    torch.testing.assert_close(metrics["divergence"], divergence)
+    parts = (metrics[each] for each in ("divergence", "image_loss", "reward_loss"))
+    torch.testing.assert_close(metrics["model_loss"], sum(parts))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 2.5])
+def test_the_agents_losses_by_hand(make_agent: Any, alpha: float) -> None:
+    agent = make_agent("combo", alpha=alpha)
+    ((batch, noise),) = inputs_of(agent, 1, 1)
+    assert (noise.uniform is None) == (alpha == 0.0)
+    with torch.no_grad():
+
+        def q(critics: Any, features: Any, actions: Any) -> Any:
+            return [critic(torch.cat((features, actions), -1))[..., 0] for critic in critics]
+
+        following = torch.tanh(agent.actor(batch.next_features))
+        y = batch.rewards + 0.99 * torch.minimum(
+            *q(agent.slow_critics, batch.next_features, following)
+        )
+        own = torch.tanh(agent.actor(batch.features))
+        critic_loss = torch.zeros(())
+        for number, value in enumerate(q(agent.critics, batch.features, batch.actions)):
+            critic_loss += ((value - y) ** 2).mean()
+            if alpha:
+                tried = [noise.uniform[:, 0], noise.uniform[:, 1], own]
+                at = [q(agent.critics, batch.features, each)[number] for each in tried]
+                gap = torch.stack(at).logsumexp(0).mean() - value[:3].mean()  # the data's half
+                critic_loss += alpha * gap
+        actor_loss = -torch.minimum(*q(agent.critics, batch.features, own)).mean()
+    metrics = agent.phases()[1].update(batch, noise)
+    torch.testing.assert_close(metrics["critic_loss"], critic_loss)
+    torch.testing.assert_close(metrics["actor_loss"], actor_loss)  # critics of before the step
+
+
+def test_targets_begin_as_copies_or_as_networks_of_their_own(make_agent: Any) -> None:
+    for synchronized in (True, False):
+        agent = make_agent("lompo", synchronized=synchronized)
+        pairs = zip(agent.critics.parameters(), agent.slow_critics.parameters(), strict=True)
+        same = [torch.equal(*pair) for pair in pairs if pair[0].ndim > 1]
+        assert all(same) if synchronized else not any(same)
+
+
+@pytest.mark.parametrize("penalty", ["deviation", "variance"])
+def test_imagined_rewards_are_penalized(make_agent: Any, penalty: Any) -> None:
+    """By the members' log-probabilities of what was drawn; the data's rewards are not."""
+    agents = [make_agent("lompo", penalty=penalty, penalty_weight=each) for each in (0.0, 2.0)]
+    chunk = next(replay_of(agents[0])._chunks)
+    plain, cautious = (agent.imagine(chunk, torch.Generator().manual_seed(0)) for agent in agents)
+    assert torch.equal(plain.next_features, cautious.next_features)
+    z, h = plain.next_features.split((4, 5), -1)
+    model = agents[0].model
+    log_probs = agents[0].latent.log_prob(model.prior(h), z)
+    spread = log_probs.std(0, correction=0) ** (1 if penalty == "deviation" else 2)
+    torch.testing.assert_close(plain.rewards - cautious.rewards, 2.0 * spread)
+    torch.testing.assert_close(plain.rewards, agents[0].reward(plain.next_features)[..., 0])
+    assert len(plain.rewards) == 2 * 3 * 2  # sequences, rows, horizon
+    assert plain.actions.abs().max() <= 1
+
+
+def test_a_replay_holds_the_data_and_a_ring(make_agent: Any) -> None:
+    agent = make_agent("lompo")
+    replay, columns = replay_of(agent), noise_columns(64, 0)
+    real, ring = replay._real, replay._ring
+    rows = np.array([*range(7), *range(8, 15)])  # transitions of two episodes of eight frames
+    assert np.array_equal(real.actions, columns.actions[rows])
+    assert np.array_equal(real.rewards, columns.rewards[rows])
+    assert torch.equal(real.next_features[:6], real.features[1:7])
+    assert len(ring.rewards) == 14
+    assert replay._filled == 14  # as many as the data have, though more were asked for
+    batch, before = next(replay), (real.features.clone(), ring.rewards.clone())
+    assert len(batch.rewards) == 6
+    assert all(bool((each == real.rewards).any()) for each in batch.rewards[:3])
+    assert all(bool((each == ring.rewards).any()) for each in batch.rewards[3:])
+    agent.refresh(2)
+    assert not torch.equal(real.features[:7], before[0][:7])  # drawn anew
+    assert torch.equal(real.features[7:], before[0][7:])
+    assert int((ring.rewards != before[1]).sum()) == 12
+
+
+def test_a_replay_goes_on_from_its_state(make_agent: Any) -> None:
+    agent = make_agent("lompo")
+    first = replay_of(agent)
+    next(first)
+    state = {**first.state()}
+    state["real"] = {name: each.clone() for name, each in state["real"].items()}
+    state["ring"] = {name: each.clone() for name, each in state["ring"].items()}
+    state["chunks"] = dict(state["chunks"])
+    expected = [_drawn(first) for _ in range(3)]
+    second = replay_of(agent, state)
+    assert all(
+        torch.equal(*pair)
+        for pair in zip(expected, [_drawn(second) for _ in range(3)], strict=True)
+    )
+
+
+def _drawn(replay: Any) -> Any:
+    replay.refresh()
+    return next(replay).features
+
+
+def test_presets() -> None:
+    random, expert = (
+        get_dataset_spec(f"VD4RL/walker_walk-{behavior}-64px-v0")
+        for behavior in ("random", "expert")
+    )
+    assert preset("paper", random).penalty_weight == 1.0
+    assert preset("paper", expert).penalty_weight == 5.0
+    assert preset("paper", expert).steps - preset("paper", expert).model_steps == 150_000
+    code = preset("official_code", random)
+    assert (code.steps, code.synchronized, code.penalty_weight) == (125_000, False, 5.0)
+    assert preset("paper", random).synchronized
+    combo = combo_preset("paper", random)
+    assert (combo.alpha, combo.penalty_weight) == (2.5, 0.0)
+    assert preset("paper", random).alpha == 0.0
+
+
+CHANGES: dict[str, Any] = {
+    "model_steps": 5,
+    "batch_size": 3,
+    "length": 2,
+    "model_learning_rate": 1e-2,
+    "agent_learning_rate": 1e-2,
+    "depth": 3,
+    "recurrent": 6,
+    "hidden": 7,
+    "dimensions": 3,
+    "members": 3,
+    "units": 8,
+    "reward_layers": 2,
+    "actor_layers": 2,
+    "critic_layers": 2,
+    "epsilon": 1e-2,
+    "clip": 1e-3,
+    "precision": "bfloat16",
+    "horizon": 3,
+    "discount_factor": 0.5,
+    "agent_batch_size": 4,
+    "exploration": 1.0,
+    "refresh_every": 3,
+    "initial_fill": 12,
+    "tau": 0.5,
+    "penalty": "variance",
+    "penalty_weight": 1.0,
+    "alpha": 1.0,
+    "num_actions": 3,
+    "synchronized": False,
+}
+
+
+@pytest.mark.filterwarnings("ignore::vd4rl_data.errors.SlowPrecisionWarning")
+def test_every_hyperparameter_is_read(run: Any) -> None:
+    """Each changes some metric of a short run."""
+
+    def metrics(name: str, **changes: Any) -> Any:
+        folder = run(name, algorithm="combo", hyper={"penalty_weight": 5.0, **changes})
+        lines = [{k: v for k, v in line.items() if k != "seconds"} for line in read_metrics(folder)]
+        assert all(
+            math.isfinite(v) for line in lines for v in line.values() if isinstance(v, float)
+        )
+        return lines
+
+    base = metrics("base")
+    for name, value in CHANGES.items():
+        assert metrics(name, **{name: value}) != base, name
+    fields = {field.name for field in dataclasses.fields(small_settings("combo"))}
+    assert fields == {*CHANGES, "steps", "frame_stack", "drawn_latents"}
+
+
+def test_numbers_of_parameters() -> None:
+    """Full-size networks for six action dimensions, on no device."""
+    from baselines.bench.algorithm import Spaces
+
+    with torch.device("meta"):
+        spec = get_dataset_spec("VD4RL/walker_walk-expert-64px-v0")
+        settings, spaces = preset("paper", spec), Spaces(3, 64, 6)
+        agent: Any = ALGORITHMS["lompo"].agent(
+            settings, spaces, torch.device("meta"), torch.Generator()
+        )
+    counts = {name: sum(p.numel() for p in n.parameters()) for name, n in agent.networks.items()}
+    head = 256 * 256 + 256 + 256 * 128 + 128
+    model = (70 * 256 + 256) + 6 * 256 * 256 + 6 * 256 + 7 * head
+    model += (256 + 1024) * 256 + 256 + 256 * 128 + 128
+    assert counts["model"] == model
+    assert agent.encoder.size == 1024
