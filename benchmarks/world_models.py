@@ -7,9 +7,10 @@ Both structures have the same weights and get the same batch and noise; they tak
 ratio is our time / that of the published structure (``benchmarks/published/dreamer.py``: members
 one by one at each step, twice in imagination, frames encoded anew in every update).
 
-"rssm" observes 64 x 50 embedded frames and imagines 5 steps from each, with gradients for the model
-and for the actor: no encoder, no decoder. "agent" is an update of actor and critic, "model" one of
-the world model. The first losses of both structures are compared, too.
+"rssm" observes 64 x 50 embedded frames and imagines 5 steps of given actions from each, with
+gradients for the model and for the actions: no encoder, no decoder, no policy. "agent" is an update
+of actor and critic, "model" one of the world model, which takes longest and so has half as many
+rounds. The first losses of both structures are compared, too.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def main() -> None:
             "versions": {"torch": torch.__version__, "python": platform.python_version()},
         }
         pair = Pair(arguments.batch_size, quick=arguments.quick)
-        record["parts"] = {part: pair.measure(part, arguments.rounds) for part in arguments.parts}
+        rounds = {**dict.fromkeys(PARTS, arguments.rounds), "model": (arguments.rounds + 1) // 2}
+        record["parts"] = {part: pair.measure(part, rounds[part]) for part in arguments.parts}
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         record["peak_memory_gigabytes"] = peak / 2**20
     for part, found in record["parts"].items():
@@ -116,13 +118,17 @@ class Pair:
             lambda: getattr(self, f"{part}_loss")(naive=False),
         )
         times: list[list[float]] = []
-        losses = [call() for call in calls]  # warms up
+        losses: list[Tensor] = []
+        if part != "model":  # which is long enough to be its own warm-up
+            for call in calls:
+                call()
         for _ in range(rounds):
-            times.append([])
+            losses, seconds = [], []
             for call in calls:
                 started = time.perf_counter()
-                call()
-                times[-1].append(time.perf_counter() - started)
+                losses.append(call())
+                seconds.append(time.perf_counter() - started)
+            times.append(seconds)
         ratios = [ours / theirs for theirs, ours in times]
         theirs, ours = losses
         return {
@@ -142,10 +148,10 @@ class Pair:
         states, posterior = model.observe(chunk.frames, actions, noise)
         return states, posterior, model.priors(states.h, members)
 
-    def dreamed(self, states: Any, *, naive: bool) -> Dream:
+    def dreamed(self, states: Any, noise: AgentNoise, act: Any, *, naive: bool) -> Dream:
         """The future from all states."""
         agent = self.agent
-        arguments = agent.model, states.flat(), self.agent_noise, agent.sample
+        arguments = agent.model, states.flat(), noise, act
         if naive:
             return published.dream(*arguments, partial(published.mean_disagreement, agent.latent))
         return dream(*arguments, agent.penalize)
@@ -157,10 +163,12 @@ class Pair:
             self.embedded, self.model_noise.latents, naive=naive
         )
         loss, _ = balanced_divergence(agent.latent, posterior, prior, 0.8, 0.0)
-        future = self.dreamed(states, naive=naive)
-        imagined = future.penalties[1:].mean() + future.features.square().mean()
+        actions = (2.0 * self.agent_noise.actions - 1.0).requires_grad_()
+        noise = dataclasses.replace(self.agent_noise, actions=actions)
+        future = self.dreamed(states, noise, _as_given, naive=naive)
+        imagined = future.penalties[1:].mean() + future.features.mean()
         torch.autograd.grad(loss, list(agent.model.parameters()))
-        torch.autograd.grad(imagined, list(agent.actor.parameters()))
+        torch.autograd.grad(imagined, actions)
         return (loss + imagined).detach()
 
     def model_loss(self, *, naive: bool) -> Tensor:
@@ -190,7 +198,7 @@ class Pair:
             else:
                 actions = forgotten(self.embedded.actions)
                 states, _ = agent.model.observe(self.embedded.frames, actions, noise.posteriors)
-        future = self.dreamed(states, naive=naive)
+        future = self.dreamed(states, noise, agent.sample, naive=naive)
         returns = agent.returns(future, agent.reward(future.features[:-1])[..., 0])
         weights = agent.weights(len(returns))
         actor_loss, _ = agent.actor_loss(future, returns, weights)
@@ -198,6 +206,11 @@ class Pair:
         for name, loss in (("actor", actor_loss), ("critic", critic_loss)):
             torch.autograd.grad(loss, agent.descents[name].parameters)
         return (actor_loss + critic_loss).detach()
+
+
+def _as_given(_: Tensor, actions: Tensor) -> Tensor:
+    """In place of a policy."""
+    return actions
 
 
 if __name__ == "__main__":

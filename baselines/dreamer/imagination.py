@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from baselines.dreamer.rssm import EnsembleRSSM, State
+
+_ROWS: Final = 64
+"""States whose members a CPU evaluates at once: two megabytes of outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,12 @@ def draw_members(model: EnsembleRSSM, count: int, generator: torch.Generator) ->
     return torch.randint(model.sizes.members, members, generator=generator, device=generator.device)
 
 
+def penalties_at(model: EnsembleRSSM, h: Tensor, penalize: Callable[[Tensor], Tensor]) -> Tensor:
+    """The penalty (N,) at states with h (N, D), on a CPU in pieces that its cache can hold."""
+    pieces = h.split(_ROWS) if h.device.type == "cpu" else (h,)
+    return torch.cat([penalize(model.prior(piece)) for piece in pieces])
+
+
 def dream(
     model: EnsembleRSSM,
     start: State,
@@ -84,13 +94,13 @@ def dream(
     """
     horizon = len(noise.members)
     with torch.no_grad():
-        penalties = [penalize(model.prior(start.h))]
+        penalties = [penalties_at(model, start.h, penalize)]
     state, features = start, [start.features]
     for step in range(horizon):
         action = act(features[-1], noise.actions[step])
         h = model.carried(state, action)
         if step + 1 < horizon:  # nothing follows upon the last state, whose penalty is nobody's
-            penalties.append(penalize(model.prior(h)))
+            penalties.append(penalties_at(model, h, penalize))
         # Once more: to pick one of the outputs takes longer than this, backward and for all K.
         chosen = model.prior.chosen(h[None], noise.members[step : step + 1])[0]
         state = State(model.latent.draw(chosen, noise.latents[step]), h)

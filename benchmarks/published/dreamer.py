@@ -30,6 +30,17 @@ def heads(model: EnsembleRSSM, h: Tensor) -> list[Tensor]:
     ]
 
 
+def draw(model: EnsembleRSSM, outputs: Tensor, noise: Tensor) -> Tensor:
+    """One-hot vectors with the gradient of probabilities: sample + p - sg(p)."""
+    assert isinstance(model.latent, Categorical)
+    probabilities = model.latent.probabilities(outputs)
+    with torch.no_grad():
+        below = probabilities.cumsum(-1) <= noise[..., None]
+        chosen = below.sum(-1).clamp(max=model.latent.classes - 1)
+        sample = functional.one_hot(chosen, model.latent.classes).float()
+    return (sample + probabilities - probabilities.detach()).flatten(-2)
+
+
 def img_step(
     model: EnsembleRSSM, state: State, action: Tensor, member: int, noise: Tensor
 ) -> tuple[State, Tensor]:
@@ -37,7 +48,7 @@ def img_step(
     hidden = functional.elu(model.inward(torch.cat((state.z, action), -1)))
     h = model.cell(hidden, state.h)
     outputs = heads(model, h)[member]
-    return State(model.latent.draw(outputs, noise), h), outputs
+    return State(draw(model, outputs, noise), h), outputs
 
 
 def observe(
@@ -51,11 +62,10 @@ def observe(
     state = model.initial(len(embeddings))
     found: list[tuple[Tensor, ...]] = []
     for step, member in enumerate(members):
-        draw = noise[:, step]
-        prior, outputs = img_step(model, state, actions[:, step], member, draw)
+        prior, outputs = img_step(model, state, actions[:, step], member, noise[:, step])
         hidden = functional.elu(model.observed(torch.cat((prior.h, embeddings[:, step]), -1)))
         posterior = model.posterior(hidden)
-        state = State(model.latent.draw(posterior, draw), prior.h)
+        state = State(draw(model, posterior, noise[:, step]), prior.h)
         found.append((state.z, state.h, posterior, outputs))
     z, h, posteriors, priors = (torch.stack(each, 1) for each in zip(*found, strict=True))
     return State(z, h), posteriors, priors

@@ -15,6 +15,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from baselines.bench.registry import ALGORITHMS  # noqa: E402
 from baselines.bench.run_folder import RunFolder  # noqa: E402
 from baselines.bench.settings import Machine, RunSettings  # noqa: E402
 from baselines.drq.agent import DrqAgent  # noqa: E402
@@ -62,9 +63,13 @@ KILLS = [
     ("drq_bc", ("save_checkpoint", 7)),
     ("drq_bc", ("save_curve", 1)),
     ("drq_bc", ("save_evaluation", 1)),
-    *((name, ("save_checkpoint", save)) for name in MODEL_BASED for save in (2, 7)),
+    ("offline_dv2", ("save_checkpoint", 2)),
+    *(
+        (name, ("save_checkpoint", 7))
+        for name in {ALGORITHMS[n].agent: n for n in MODEL_BASED}.values()
+    ),
 ]
-"""Algorithms, and after which call of what they are killed; some saves in each phase."""
+"""Algorithms, one of each class of agents, and after which call of what they are killed."""
 
 
 @pytest.mark.parametrize(("name", "kills"), KILLS)

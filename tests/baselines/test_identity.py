@@ -45,7 +45,7 @@ def _other(value: Any) -> Any:
     """A value of the same kind."""
     if value is None:
         return 3
-    return "float32" if isinstance(value, str) else value / 2 if value != 1 else 2
+    return "float32" if isinstance(value, str) else value / 2 if value not in (0, 1) else 2
 
 
 def test_what_departs_from_its_preset_says_so() -> None:
