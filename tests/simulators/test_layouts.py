@@ -69,4 +69,3 @@ def test_nothing_else_that_is_seen_is_written(domain: str, goal: str) -> None:
     suite.reset()
     changed = {name for name in before if not np.array_equal(before[name], arrays[name])}
     assert changed <= {array for array, _ in LAYOUTS[domain]}
-

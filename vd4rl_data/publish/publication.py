@@ -131,7 +131,7 @@ def _below(folder: Path) -> Iterator[tuple[Path, str]]:
             continue
         try:
             with closing(open_dataset(path)) as stored:
-                name = stored.manifest.dataset_id
+                name = stored.name
         except CorruptFileError:
             raise
         except DatasetFormatError as error:
