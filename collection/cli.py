@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import tyro
 
+from collection import sources
 from collection.behaviors import BehaviorOptions
 from collection.collect import collect, parts_to_collect, plan_collection
 from collection.fidelity import dataset_record, judge_record, rollout_record
@@ -30,6 +31,7 @@ INTERRUPTED: Final = 130
 Count = Annotated[int, tyro.conf.arg(metavar="N")]
 OptionalCount = Annotated[int | None, tyro.conf.arg(metavar="N")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+PolicySource = Annotated[str | None, tyro.conf.arg(metavar="FILE|DIR|hf://...")]
 JsonFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 
 
@@ -55,8 +57,9 @@ class Collect:
     """Seed of all episodes, 0 by default; does not apply to replays."""
     deterministic: bool = False
     """Take a trained policy's mean action; by default, as in the published data, a sample."""
-    source: JsonFile = None
-    """Policy (.safetensors), folder of policies, or replay (.h5), in place of the shipped one."""
+    source: PolicySource = None
+    """Policy (.safetensors) or replay (.h5) to use in place of the shipped one; or a folder of them
+    that select wrote, or hf://USER/NAME@COMMIT, a repository of them."""
     states: bool = False
     """Keep the episodes without pixels, to be rendered later; draws nothing."""
     overwrite: bool = False
@@ -163,8 +166,9 @@ class RolloutStats:
     """Seed of all episodes, 0 by default; does not apply to replays."""
     deterministic: bool = False
     """Take a trained policy's mean action; by default, as in the published data, a sample."""
-    source: JsonFile = None
-    """Policy (.safetensors) or replay (.h5) to use in place of the shipped one."""
+    source: PolicySource = None
+    """Policy (.safetensors) or replay (.h5) to use in place of the shipped one; or a folder of them
+    that select wrote, or hf://USER/NAME@COMMIT, a repository of them."""
     json: JsonFile = None
     """Also write the statistics and the return of each episode to this file, as JSON."""
     no_progress: bool = False
@@ -263,7 +267,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(command: Collect | RolloutStats) -> BehaviorOptions:
-    return BehaviorOptions(command.source, command.deterministic or None, command.seed)
+    source = None if command.source is None else sources.parse(command.source)
+    return BehaviorOptions(source, command.deterministic or None, command.seed)
 
 
 def _workers(asked: int | None) -> int:

@@ -14,6 +14,7 @@ from collection.plan import DatasetPlan, parts_folder
 from collection.players import Behavior
 from collection.provenance import collect_fields, collected, rollout_fields, states_fields
 from collection.recipes import Recipe, find_recipe
+from collection.sources import is_one_file
 from collection.versions import installed_versions
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
@@ -70,7 +71,7 @@ def parts_to_collect(dataset_id: str, options: BehaviorOptions) -> tuple[str, ..
         InvalidSettingError: a source was given for a dataset of several parts.
     """
     spec = get_dataset_spec(dataset_id)
-    if spec.parts and options.source is not None and not options.source.is_dir():
+    if spec.parts and is_one_file(options.source):
         raise InvalidSettingError(
             f"source: {spec.name} is {' followed by '.join(spec.parts)}, and one policy cannot "
             f"make both, got {options.source}; collect each part with its own source,"

@@ -175,6 +175,9 @@ class Publication:
             f'    vd4rl_data.load_dataset("{dataset.spec.name}", source="{commit.source}")'
             for dataset in loaded
         ]
+        if not self.prepared.datasets:
+            lines = ["Collect with exactly these policies:"]
+            lines.append(f"    python -m collection collect ID --source {commit.source}")
         size = f"{self.prepared.num_bytes / 1e6:,.1f} MB"
         lines.append(f"{self.prepared.folder} ({size}) is no longer needed and may be deleted.")
         return lines

@@ -210,7 +210,7 @@ def _commit(
     from huggingface_hub import CommitOperationDelete
 
     operations = [*additions, *(CommitOperationDelete(path_in_repo=path) for path in deleted)]
-    names = ", ".join(dataset.spec.name for dataset in prepared.datasets)
+    names = ", ".join(dataset.spec.name for dataset in prepared.datasets) or "policies"
 
     def commit() -> str:
         state = hub.state(prepared.repo_id, _BRANCH)
