@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from collection.checks import check_least
+from collection.driver import LEARNING, SKILLED, DriverBehavior
 from collection.errors import InvalidSettingError, NotCollectableError
 from collection.players import (
     Behavior,
@@ -71,6 +72,11 @@ def _random_weights(
     return RandomWeightsBehavior(options.seed or 0)
 
 
+def _driver(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
+    del task, level
+    return DriverBehavior(name, options.seed or 0)
+
+
 def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
     expected = lender_of(task.name, name, level) if options.source is None else task.name
     path = find_policy(options.source, task.name, name, level)
@@ -99,6 +105,8 @@ _OF_A_POLICY: Final = BehaviorKind(_trained, frozenset({"source", "deterministic
 BEHAVIORS: Final[Mapping[str, BehaviorKind]] = {
     "random": BehaviorKind(_uniform, frozenset({"seed"})),
     "random_weights": BehaviorKind(_random_weights, frozenset({"seed"})),
+    SKILLED: BehaviorKind(_driver, frozenset({"seed"})),
+    LEARNING: BehaviorKind(_driver, frozenset({"seed"})),
     "medium_replay": BehaviorKind(_replayed, frozenset({"source"})),
     "medium": _OF_A_POLICY,
     "expert": _OF_A_POLICY,

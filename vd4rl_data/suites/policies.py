@@ -13,7 +13,7 @@ from typing import Final
 
 from vd4rl_data.suites.dmc_bodies import BODY_TASKS
 
-PLAYED: Final = frozenset({"random", "random_weights"})
+PLAYED: Final = frozenset({"random", "random_weights", "driver", "learning_driver"})
 """Behaviors that need no file of a policy."""
 
 REPLAY: Final = "medium_replay"
@@ -98,7 +98,6 @@ TRAINING_RUNS: Final = (
         hours=5.5,
         missing="No run of ours has reached its medium level, 500, yet.",
     ),
-    TrainingRun(task="car_racing", steps=1_000_000, hours=3.0),
     *_bodies(),
 )
 
