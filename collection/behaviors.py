@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from collection.checks import check_least
+from collection.driver import LEARNING, SKILLED, DriverBehavior
 from collection.errors import InvalidSettingError, NotCollectableError
 from collection.players import (
     Behavior,
@@ -17,8 +17,9 @@ from collection.players import (
     ReplayBehavior,
     UniformBehavior,
 )
-from collection.policy_files import policy_in, read_policy, shipped_policy
-from collection.replay_files import open_replay, replay_in, shipped_replay
+from collection.policy_files import read_policy
+from collection.replay_files import open_replay
+from collection.sources import Source, find_policy, find_replay
 from vd4rl_data.spec import TaskSpec
 from vd4rl_data.suites.policies import lender_of
 
@@ -30,12 +31,12 @@ class BehaviorOptions:
     Attributes:
         source: a policy (``.safetensors``) or replay (``.h5``) to use in place of the shipped one,
             or a folder of them as ``select`` writes it: in it, or in its folders ``policies`` and
-            ``replays``.
+            ``replays``; or a repository of them on the Hub.
         deterministic: whether a trained policy takes its mean action instead of a sample.
         seed: seed of all episodes; 0 if not given.
     """
 
-    source: Path | None = None
+    source: Source | None = None
     deterministic: bool | None = None
     seed: int | None = None
 
@@ -71,13 +72,14 @@ def _random_weights(
     return RandomWeightsBehavior(options.seed or 0)
 
 
+def _driver(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
+    del task, level
+    return DriverBehavior(name, options.seed or 0)
+
+
 def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
-    path, expected = options.source, task.name
-    if path is None:
-        path, expected = shipped_policy(task.name, name, level), lender_of(task.name, name, level)
-    elif path.is_dir():
-        inner = policy_in(path / "policies", task.name, name, level)
-        path = inner if inner.is_file() else policy_in(path, task.name, name, level)
+    expected = lender_of(task.name, name, level) if options.source is None else task.name
+    path = find_policy(options.source, task.name, name, level)
     if path is None:
         raise _not_shipped(task, name, level)
     policy = read_policy(path)
@@ -89,12 +91,9 @@ def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float |
 
 
 def _replayed(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
-    path = options.source or shipped_replay(task.name, level)
+    path = find_replay(options.source, task.name, level)
     if path is None:
         raise _not_shipped(task, name, level)
-    if path.is_dir():
-        inner = replay_in(path / "replays", task.name, level)
-        path = inner if inner.is_file() else replay_in(path, task.name, level)
     replay = open_replay(path)
     if replay.task != task.name:
         raise InvalidSettingError(f"{path}: expected a replay of {task.name}, got {replay.task}")
@@ -106,6 +105,8 @@ _OF_A_POLICY: Final = BehaviorKind(_trained, frozenset({"source", "deterministic
 BEHAVIORS: Final[Mapping[str, BehaviorKind]] = {
     "random": BehaviorKind(_uniform, frozenset({"seed"})),
     "random_weights": BehaviorKind(_random_weights, frozenset({"seed"})),
+    SKILLED: BehaviorKind(_driver, frozenset({"seed"})),
+    LEARNING: BehaviorKind(_driver, frozenset({"seed"})),
     "medium_replay": BehaviorKind(_replayed, frozenset({"source"})),
     "medium": _OF_A_POLICY,
     "expert": _OF_A_POLICY,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from collection.behaviors import BehaviorOptions, find_behavior
@@ -68,7 +69,8 @@ def find_behavior_of(spec: DatasetSpec, name: str, options: BehaviorOptions) -> 
         )
     arguments = first.arguments
     if options.source is not None:
-        arguments = (*arguments[: arguments.index("--source")], "--source", options.source.name)
+        source = options.source.name if isinstance(options.source, Path) else str(options.source)
+        arguments = (*arguments[: arguments.index("--source")], "--source", source)
     return BehaviorByTask(by_task, arguments)
 
 

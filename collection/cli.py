@@ -10,11 +10,12 @@ from typing import Annotated, Final
 
 import tyro
 
+from collection import sources
 from collection.behaviors import BehaviorOptions
 from collection.collect import collect, parts_to_collect, plan_collection
 from collection.fidelity import dataset_record, judge_record, rollout_record
 from collection.report import print_differences, print_made, print_returns, write_json
-from collection.rerender import rerender
+from collection.rerender import Wanted, rerender
 from collection.training_cli import Select, Train
 from vd4rl_data.flags import blames_the_user, flags_of, told
 from vd4rl_data.look_words import id_with_look
@@ -30,6 +31,7 @@ INTERRUPTED: Final = 130
 Count = Annotated[int, tyro.conf.arg(metavar="N")]
 OptionalCount = Annotated[int | None, tyro.conf.arg(metavar="N")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+PolicySource = Annotated[str | None, tyro.conf.arg(metavar="FILE|DIR|hf://...")]
 JsonFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 
 
@@ -55,8 +57,11 @@ class Collect:
     """Seed of all episodes, 0 by default; does not apply to replays."""
     deterministic: bool = False
     """Take a trained policy's mean action; by default, as in the published data, a sample."""
-    source: JsonFile = None
-    """Policy (.safetensors), folder of policies, or replay (.h5), in place of the shipped one."""
+    source: PolicySource = None
+    """Policy (.safetensors) or replay (.h5) to use in place of the shipped one; or a folder of them
+    that select wrote, or hf://USER/NAME@COMMIT, a repository of them."""
+    states: bool = False
+    """Keep the episodes without pixels, to be rendered later; draws nothing."""
     overwrite: bool = False
     """Make the file again even if it exists."""
     no_progress: bool = False
@@ -69,7 +74,7 @@ class Collect:
         wanted = self.id if self.look is None else id_with_look(self.id, self.look)
         names = parts_to_collect(wanted, options)
         for name in names:  # an error in any part is raised before the first one is made
-            plan_collection(name, root, episodes=self.episodes, options=options)
+            plan_collection(name, root, episodes=self.episodes, options=options, states=self.states)
         for name in names:
             made = collect(
                 name,
@@ -77,6 +82,7 @@ class Collect:
                 episodes=self.episodes,
                 workers=workers,
                 options=options,
+                states=self.states,
                 overwrite=self.overwrite,
                 show_progress=not self.no_progress,
             )
@@ -85,15 +91,21 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class Render:
-    """Render a collected dataset again at another size, from its physics states.
+    """Render a dataset from physics states: those of collect --states, or of a file with pixels.
 
-    Actions, rewards and states stay as they are; at the same size, so do the pixels.
+    Actions, rewards and states stay as they are. States give the file that collecting gives. To
+    continue a run that was stopped or killed, give the same command again.
     """
 
     file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """Dataset file to take the physics states from."""
-    size: Count
-    """Height and width of the new frames, in pixels."""
+    size: OptionalCount = None
+    """Height and width of the new frames, in pixels; as in the file's id by default."""
+    look: Annotated[str | None, tyro.conf.arg(metavar="WORDS")] = None
+    """Look, in the words of ids, or "none"; as in the file's id by default."""
+    body: Annotated[str | None, tyro.conf.arg(metavar="WORD")] = None
+    """Body, in the word of ids, or "none"; as in the file's id by default. States of another body
+    are refused."""
     workers: OptionalCount = None
     """Number of worker processes; one per core by default, at most 16."""
     out: Folder = None
@@ -109,7 +121,7 @@ class Render:
         made = rerender(
             self.file,
             root,
-            size=self.size,
+            Wanted(self.size, self.look, self.body),
             workers=_workers(self.workers),
             overwrite=self.overwrite,
             show_progress=not self.no_progress,
@@ -154,8 +166,9 @@ class RolloutStats:
     """Seed of all episodes, 0 by default; does not apply to replays."""
     deterministic: bool = False
     """Take a trained policy's mean action; by default, as in the published data, a sample."""
-    source: JsonFile = None
-    """Policy (.safetensors) or replay (.h5) to use in place of the shipped one."""
+    source: PolicySource = None
+    """Policy (.safetensors) or replay (.h5) to use in place of the shipped one; or a folder of them
+    that select wrote, or hf://USER/NAME@COMMIT, a repository of them."""
     json: JsonFile = None
     """Also write the statistics and the return of each episode to this file, as JSON."""
     no_progress: bool = False
@@ -254,7 +267,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(command: Collect | RolloutStats) -> BehaviorOptions:
-    return BehaviorOptions(command.source, command.deterministic or None, command.seed)
+    source = None if command.source is None else sources.parse(command.source)
+    return BehaviorOptions(source, command.deterministic or None, command.seed)
 
 
 def _workers(asked: int | None) -> int:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from collection.behaviors import BehaviorOptions
 from collection.bodies import find_behavior_of
 from collection.checks import check_least
 from collection.errors import InvalidSettingError
 from collection.jobs import CollectJob
-from collection.mixtures import described_looks
 from collection.pipeline import Made, make_dataset
 from collection.plan import DatasetPlan, parts_folder
 from collection.players import Behavior
+from collection.provenance import collect_fields, collected, rollout_fields, states_fields
 from collection.recipes import Recipe, find_recipe
+from collection.sources import is_one_file
 from collection.versions import installed_versions
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Provenance
-from vd4rl_data.storage.naming import flat_path
+from vd4rl_data.storage.format import STATES_LAYOUT
+from vd4rl_data.storage.naming import flat_path, states_path
 
 
 def collect(
@@ -29,6 +30,7 @@ def collect(
     episodes: int | None = None,
     workers: int = 1,
     options: BehaviorOptions = BehaviorOptions(),  # noqa: B008 - frozen
+    states: bool = False,
     overwrite: bool = False,
     show_progress: bool = True,
 ) -> Made:
@@ -44,6 +46,8 @@ def collect(
         workers: number of worker processes.
         options: a seed other than 0, a policy or replay other than the shipped one, or
             deterministic actions.
+        states: keep the episodes without pixels, to be rendered by
+            :func:`collection.rerender.rerender`; nothing is drawn.
         overwrite: make the file again even if it exists.
         show_progress: draw progress bars.
 
@@ -51,10 +55,11 @@ def collect(
         InvalidIdError, UnknownDatasetError, NotCollectableError: the id cannot be collected.
         InvalidSettingError: a number is out of range, or an option does not apply to the behavior.
         PolicyFileError, ReplayFileError: a policy or replay is missing or damaged.
+        NoPhysicsStateError: states of a simulator that has none.
         Vd4rlError: see :func:`collection.pipeline.make_dataset`.
     """
     check_least("workers", workers, 1)
-    plan = plan_collection(dataset_id, root, episodes=episodes, options=options)
+    plan = plan_collection(dataset_id, root, episodes=episodes, options=options, states=states)
     return make_dataset(plan, workers=workers, overwrite=overwrite, show_progress=show_progress)
 
 
@@ -66,7 +71,7 @@ def parts_to_collect(dataset_id: str, options: BehaviorOptions) -> tuple[str, ..
         InvalidSettingError: a source was given for a dataset of several parts.
     """
     spec = get_dataset_spec(dataset_id)
-    if spec.parts and options.source is not None and not options.source.is_dir():
+    if spec.parts and is_one_file(options.source):
         raise InvalidSettingError(
             f"source: {spec.name} is {' followed by '.join(spec.parts)}, and one policy cannot "
             f"make both, got {options.source}; collect each part with its own source,"
@@ -76,7 +81,12 @@ def parts_to_collect(dataset_id: str, options: BehaviorOptions) -> tuple[str, ..
 
 
 def plan_collection(
-    dataset_id: str, root: Path, *, episodes: int | None = None, options: BehaviorOptions
+    dataset_id: str,
+    root: Path,
+    *,
+    episodes: int | None = None,
+    options: BehaviorOptions,
+    states: bool = False,
 ) -> DatasetPlan:
     """Plan what :func:`collect` will do, without writing anything; raises the same errors."""
     spec = get_dataset_spec(dataset_id)
@@ -84,56 +94,39 @@ def plan_collection(
     count = spec.num_episodes if episodes is None else episodes
     check_least("episodes", count, 1)
     behavior = find_behavior_of(spec, recipe.behavior, options)
-    return plan_dataset(spec, recipe, behavior, root, episodes=count)
+    return plan_dataset(spec, recipe, behavior, root, episodes=count, states=states)
 
 
 def plan_dataset(
-    spec: DatasetSpec, recipe: Recipe, behavior: Behavior, root: Path, *, episodes: int
+    spec: DatasetSpec,
+    recipe: Recipe,
+    behavior: Behavior,
+    root: Path,
+    *,
+    episodes: int,
+    states: bool = False,
 ) -> DatasetPlan:
     """Plan the collection of a dataset, for :func:`collection.pipeline.make_dataset`."""
-    fields = _recipe(spec, behavior)
+    if states:
+        fields, path = states_fields(spec, behavior), states_path(root, spec.name)
+        made = collected(fields, episodes, behavior.arguments, "--states")
+    else:
+        fields = collect_fields(spec, rollout_fields(behavior))
+        path = flat_path(root, spec.name)
+        made = collected(fields, episodes, behavior.arguments)
     versions = installed_versions(spec.task)
     job = CollectJob(
         spec=spec,
         behavior=behavior,
-        parts_folder=parts_folder(flat_path(root, spec.name)),
+        parts_folder=parts_folder(path),
         part_recipe={**fields, "versions": versions},
+        states=states,
     )
-    command = ["python -m collection collect", spec.name, "--episodes", str(episodes)]
-    command += behavior.arguments
     provenance = Provenance(
         origin=recipe.origin,
         versions=versions,
-        recipe={"command": " ".join(command), "episodes": episodes, **fields},
+        recipe=made,
         behavior_policy=behavior.description,
     )
-    return DatasetPlan(spec, root, job, behavior.lengths(spec.task, episodes), provenance)
-
-
-def _recipe(spec: DatasetSpec, behavior: Behavior) -> dict[str, Any]:
-    """Everything that determines an episode's bytes, except versions and renderer."""
-    task = spec.task
-    looks = described_looks(spec.mixture)
-    return {
-        "kind": "collect",
-        "dataset_id": spec.name,
-        "behavior": behavior.name,
-        **behavior.identity,
-        "task": {
-            "name": task.name,
-            "camera": str(task.camera),
-            "action_repeat": task.action_repeat,
-            "horizon": task.horizon,
-        },
-        **_mixture(spec),
-        "size": spec.size,
-        **({"looks": looks} if looks else {}),
-    }
-
-
-def _mixture(spec: DatasetSpec) -> dict[str, Any]:
-    """Of a mixture, what is collected in which share."""
-    if len(spec.mixture) == 1:
-        return {}
-    shares = [{"task": item.environment.task.name, "share": item.share} for item in spec.mixture]
-    return {"mixture": shares}
+    layout = STATES_LAYOUT if states else "flat"
+    return DatasetPlan(spec, path, job, behavior.lengths(spec.task, episodes), provenance, layout)

@@ -17,6 +17,10 @@ class NoPhysicsStateError(Vd4rlError, ValueError):
     """Episodes cannot be rendered because their physics states are not available."""
 
 
+class OtherStatesError(Vd4rlError, ValueError):
+    """Physics states are of another task or body than the dataset to be rendered from them."""
+
+
 class RendererMismatchError(Vd4rlError, RuntimeError):
     """Different OpenGL renderers would draw the frames of one dataset."""
 

@@ -31,8 +31,12 @@ def environment_of(mixture: Sequence[Share], episode: int) -> EnvironmentSpec:
     return mixture[environment_numbers(mixture, episode + 1)[-1]].environment
 
 
-def described_looks(mixture: Sequence[Share]) -> list[dict[str, Any]]:
+def described_looks(mixture: Sequence[Share], *, hashed: bool = True) -> list[dict[str, Any]]:
     """Share, settings and hash of the media of each look of a mixture, as plain values.
+
+    Args:
+        mixture: what is collected in which share.
+        hashed: whether to read the media for their hashes; whoever draws nothing needs none.
 
     Raises:
         UnknownMediaError, MediaNotFoundError, OtherMediaError: see
@@ -44,7 +48,7 @@ def described_looks(mixture: Sequence[Share]) -> list[dict[str, Any]]:
         if look is not None:
             plain = environment_to_plain(item.environment)["look"]
             found.append({"share": item.share, "look": plain})
-            if look.media is not None:
+            if hashed and look.media is not None:
                 media = find_media(look.media, look.settings.get("sha256"))
                 found[-1]["media_sha256"] = media.content_sha256()
     return found

@@ -23,6 +23,7 @@ from collection.progress import EpisodeProgress, FrameProgress
 from vd4rl_data.processes import LocalEngine, LocalPool
 from vd4rl_data.storage import Manifest, PartStore, StoredDataset, write_dataset
 from vd4rl_data.storage.atomic import check_free_space, write_lock
+from vd4rl_data.storage.format import STATES_LAYOUT
 
 _PARTS_SHARE: Final = 1 / 3
 """Parts are deflated to an eighth to a third of the pixels they hold."""
@@ -36,9 +37,10 @@ class Made:
         path: the dataset file.
         manifest: its manifest.
         found: the file existed, complete and undamaged, so nothing was made.
-        frames: number of frames that this run rendered; earlier runs rendered the others.
-        seconds: time spent rendering, in seconds, without the start of the workers.
-        workers: number of worker processes that rendered.
+        frames: number of frames (of states: observations) that this run made; earlier runs made the
+            others.
+        seconds: time that took, in seconds, without the start of the workers.
+        workers: number of worker processes that made them.
     """
 
     path: Path
@@ -94,6 +96,8 @@ def _make(
 
 
 def _check_space(plan: DatasetPlan) -> None:
+    if plan.layout == STATES_LAYOUT:
+        return  # a few numbers
     rows = sum(plan.lengths) + len(plan.lengths)
     pixels = rows * plan.spec.size**2 * 3
     have = sum(part.stat().st_size for part in plan.parts_folder.glob("*.h5"))
@@ -162,6 +166,7 @@ def _finish(plan: DatasetPlan, store: PartStore, renderer: str, show_progress: b
             store.episodes(numbers),
             [store.length(number) for number in numbers],
             dataclasses.replace(plan.provenance, renderer=renderer),
+            layout=plan.layout,
             replace=True,  # an existing file was checked before, or is to be made again
             progress=progress.update,
         )

@@ -9,7 +9,6 @@ from collection.jobs import PartJob
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Provenance
 from vd4rl_data.storage.atomic import clear_removed, remove_folder
-from vd4rl_data.storage.naming import flat_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +17,19 @@ class DatasetPlan:
 
     Attributes:
         spec: its catalog row.
-        root: the data folder to write into.
+        path: the file to write.
         job: the workers' job; its ``part_recipe`` is what determines an episode's bytes.
         lengths: transitions of each episode; upper bounds if an episode can end early.
         provenance: what the manifest is to record; the renderer is filled in later.
+        layout: of the file.
     """
 
     spec: DatasetSpec
-    root: Path
+    path: Path
     job: PartJob
     lengths: tuple[int, ...]
     provenance: Provenance
-
-    @property
-    def path(self) -> Path:
-        """The file to write."""
-        return flat_path(self.root, self.spec.name)
+    layout: str = "flat"
 
     @property
     def parts_folder(self) -> Path:

@@ -85,7 +85,7 @@ class UniformBehavior:
     @property
     def identity(self) -> Mapping[str, Any]:
         """See :class:`Behavior`."""
-        return _seeding(self.seed)
+        return seeding_identity(self.seed)
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ class RandomWeightsBehavior:
     @property
     def identity(self) -> Mapping[str, Any]:
         """See :class:`Behavior`."""
-        return _seeding(self.seed)
+        return seeding_identity(self.seed)
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -187,7 +187,7 @@ class PolicyBehavior:
         return {
             "policy_sha256": self.policy.sha256,
             "deterministic": self.deterministic,
-            **_seeding(self.seed),
+            **seeding_identity(self.seed),
         }
 
     @property
@@ -308,5 +308,6 @@ def _source(path: Path, shipped: Path) -> tuple[str, ...]:
     return () if path.parent == shipped else ("--source", path.name)
 
 
-def _seeding(seed: int) -> dict[str, int]:
+def seeding_identity(seed: int) -> dict[str, int]:
+    """What determines the episodes of a behavior that a seed decides."""
     return {"seed": seed, "recipe_version": COLLECTION_RECIPE}

@@ -19,10 +19,11 @@ from vd4rl_data.report import returns_table
 from vd4rl_data.scores import return_statistics
 from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import StoredDataset, open_dataset
+from vd4rl_data.storage.manifest import NO_RENDERER
 
 
 def print_made(spec: DatasetSpec, made: Made, root: Path) -> None:
-    """Print the returns beside the published ones, sizes, speed, and how to open the file."""
+    """Print the returns beside the published ones, sizes, speed, and what to do with the file."""
     print_returns(spec, returns_of(made.path))
     manifest = made.manifest
     frames = manifest.num_transitions + manifest.num_episodes
@@ -37,6 +38,10 @@ def print_made(spec: DatasetSpec, made: Made, root: Path) -> None:
         "file": str(made.path),
         "open it": _how_to_open(spec, root, complete=manifest.complete),
     }
+    if manifest.provenance.renderer == NO_RENDERER:
+        lines["states"] = lines.pop("frames")
+        del lines["renderer"], lines["open it"]
+        lines["render it"] = f"python -m collection render {made.path}"
     width = max(map(len, lines))
     for title, text in lines.items():
         print(f"{title:<{width}}  {text}")
@@ -98,10 +103,11 @@ def _speed(made: Made) -> str:
     if made.found:
         return "nothing to do: the file existed, and every byte of it was verified"
     if not made.frames:
-        return "no frames were missing"
+        return "nothing was missing"
     rate = made.frames / made.seconds
+    what = "states" if made.manifest.provenance.renderer == NO_RENDERER else "frames"
     workers = "1 worker" if made.workers == 1 else f"{made.workers} workers"
-    return f"{made.frames:,} frames in {made.seconds:,.0f} s: {rate:.1f} frames/s with {workers}"
+    return f"{made.frames:,} {what} in {made.seconds:,.0f} s: {rate:.1f} a second with {workers}"
 
 
 def _how_to_open(spec: DatasetSpec, root: Path, *, complete: bool) -> str:

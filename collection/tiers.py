@@ -23,10 +23,9 @@ MEDIUM_LEVELS: Final[Mapping[str, float]] = {
     "cheetah_run": 500.0,
     "humanoid_walk": 500.0,
     "hopper_hop": 60.0,
-    "car_racing": 372.0,
 }
-"""Deterministic return above which a policy is medium. V-D4RL's B.1; hopper and car racing: about
-the mean returns of LQV-D4RL's medium datasets, 62.0 and 372.3 (SeMOPO, Table 3)."""
+"""Deterministic return above which a policy is medium. V-D4RL's B.1; hopper: the mean return of
+LQV-D4RL's medium dataset, 62.0 (SeMOPO, Table 3)."""
 
 SUCCESSIVE: Final = 3
 WINDOW: Final = 5

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from vd4rl_data.errors import InvalidEpisodeError
 
+NO_PIXELS: Final = 0
+"""The size of the frames of an episode that has none, of 0 x 0 pixels."""
+
 ACTION_TOLERANCE: Final = 1e-6
 """How far outside [-1, 1] an action may lie: the rounding of float32 policies, nothing more."""
 
@@ -23,7 +26,8 @@ class Episode:
     ``rewards[t]`` and ``discounts[t]`` are returned together with ``observations[t + 1]``.
 
     Attributes:
-        observations: uint8 (T+1, H, W, 3), RGB frames, unstacked.
+        observations: uint8 (T+1, H, W, 3), RGB frames, unstacked; of 0 × 0 pixels where an episode
+            is kept as states alone.
         actions: float32 (T, A), in [-1, 1].
         rewards: float32 (T,), summed over the action repeat.
         discounts: float32 (T,), the environment's own discount, in [0, 1].
@@ -45,6 +49,11 @@ class Episode:
     def __len__(self) -> int:
         """The number of transitions, T."""
         return len(self.actions)
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether it has frames; an episode that is kept as states alone has none."""
+        return self.observations.size > 0
 
     @property
     def episode_return(self) -> float:
@@ -79,7 +88,7 @@ def validate(
     Args:
         episode: the episode to check.
         where: where it comes from, for the message, e.g. a file and an episode number.
-        size: expected height and width in pixels, if known.
+        size: expected height and width in pixels, if known; :data:`NO_PIXELS` expects none.
         action_size: expected number of action dimensions, if known.
 
     Raises:
@@ -155,7 +164,8 @@ def _check_lengths(where: str, episode: Episode) -> None:
 
 def _check_frame_shape(where: str, shape: tuple[int, ...], size: int | None) -> None:
     height, width, channels = shape
-    if channels != 3 or height < 1 or width < 1:
+    empty = size != NO_PIXELS and (height < 1 or width < 1)
+    if channels != 3 or empty:
         _fail(where, "observations", "frames of shape (H, W, 3)", f"{shape}")
     if size is not None and (height, width) != (size, size):
         _fail(where, "observations", f"frames of {size} x {size} pixels", f"{height} x {width}")

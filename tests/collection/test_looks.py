@@ -10,7 +10,7 @@ import pytest
 from collection.cli import main
 from collection.collect import collect
 from collection.pipeline import Made
-from collection.rerender import rerender
+from collection.rerender import Wanted, rerender
 from tests.collection.conftest import RANDOM
 from vd4rl_data.look_words import id_with_look
 from vd4rl_data.media import MEDIA
@@ -42,5 +42,5 @@ def test_workers_and_goes_do_not_matter(words: str, baseline: Made, tmp_path: Pa
             np.any(a != b) for a, b in zip(after.observations, before.observations, strict=True)
         ]
         assert set(differs) == {bool(number % 2)}
-    again = rerender(made.path, tmp_path / "again", size=16, show_progress=False)
+    again = rerender(made.path, tmp_path / "again", Wanted(16), show_progress=False)
     assert again.manifest.content_sha256 == made.manifest.content_sha256

@@ -11,7 +11,7 @@ import pytest
 
 from collection.collect import collect
 from collection.mixtures import described_looks, environment_numbers
-from collection.rerender import rerender
+from collection.rerender import Wanted, rerender
 from tests.baselines import blob
 from tests.evaluation.test_environments import Negative
 from vd4rl_data.ids import Variant
@@ -61,7 +61,7 @@ def test_a_mixture_is_collected_and_drawn_again_to_the_same_pixels(
     stored = open_dataset(made.path)
     darkness = [stored.episode(number).observations.mean() < 128 for number in range(4)]
     assert darkness == [True, False, True, False]
-    again = rerender(made.path, tmp_path / "b", size=blob.SIZE, show_progress=False)
+    again = rerender(made.path, tmp_path / "b", Wanted(blob.SIZE), show_progress=False)
     assert again.manifest.content_sha256 == made.manifest.content_sha256
     (look,) = made.manifest.provenance.recipe["looks"]
     assert (look["share"], look["look"]["kind"]) == (0.5, f"{Negative.__module__}:Negative")

@@ -44,7 +44,17 @@ def test_rows_agree_with_the_paper(row: list[str]) -> None:
 
 
 def test_random_is_of_random_weights_and_other_levels_are_told() -> None:
-    collected_by = {spec.id.behavior: spec.collected_by for spec in list_datasets(suite="LQVD4RL")}
-    assert collected_by == {"random": "random_weights", "medium_replay": None, "medium": None}
+    collected_by = {
+        (spec.id.task == "car_racing", spec.id.behavior): spec.collected_by
+        for spec in list_datasets(suite="LQVD4RL")
+    }
+    assert collected_by == {
+        (False, "random"): "random_weights",
+        (False, "medium_replay"): None,
+        (False, "medium"): None,
+        (True, "random"): "random_weights",
+        (True, "medium_replay"): "learning_driver",
+        (True, "medium"): "driver",
+    }
     levels = {spec.id.task: spec.level for spec in list_datasets(suite="LQVD4RL")}
     assert {task for task, level in levels.items() if level} == {"cheetah_run"}

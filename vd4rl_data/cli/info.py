@@ -159,7 +159,6 @@ def _file_lines(stored: StoredDataset) -> _Lines:
     spec = get_dataset_spec(manifest.dataset_id)
     whole = "complete" if manifest.complete else f"INCOMPLETE: {spec.num_episodes:,} in all"
     shards = f", shards: {len(stored.shards)}" if stored.layout == "packed" else ""
-    frames = int(stored.starts[-1])
     held = f"{manifest.num_episodes:,}, {manifest.num_transitions:,} transitions ({whole})"
     lines = [
         ("dataset", manifest.dataset_id),
@@ -167,7 +166,7 @@ def _file_lines(stored: StoredDataset) -> _Lines:
         ("episodes", held),
         ("layout", f"{stored.layout}{shards}"),
         ("size", f"{_num_bytes(stored) / 1e6:,.1f} MB"),
-        ("bytes per frame", f"{_num_bytes(stored) / frames:,.0f} of {spec.size**2 * 3:,} raw"),
+        ("bytes per frame", _frame_bytes(stored, spec)),
         ("arrays", ", ".join(stored.keys)),
         ("renderer", origin.renderer),
         ("fingerprint", "yes" if manifest.fingerprint_rows else "none"),
@@ -179,6 +178,12 @@ def _file_lines(stored: StoredDataset) -> _Lines:
         *_source_lines(stored),
     ]
     return [(name, value) for name, value in lines if value]
+
+
+def _frame_bytes(stored: StoredDataset, spec: DatasetSpec) -> str:
+    if not stored.has_pixels:
+        return "no frames: python -m collection render draws them"
+    return f"{_num_bytes(stored) / int(stored.starts[-1]):,.0f} of {spec.size**2 * 3:,} raw"
 
 
 def _source_lines(stored: StoredDataset) -> Iterator[tuple[str, str]]:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vd4rl_data.download.plan import SUFFIX as DOWNLOAD
+from vd4rl_data.download.policies import FOLDERS as POLICY_FOLDERS
 from vd4rl_data.download.published import FOLDER as PUBLISHED_FOLDER
 from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
 from vd4rl_data.storage import Manifest, open_dataset
 from vd4rl_data.storage.atomic import TEMPORARY_SUFFIX
 from vd4rl_data.storage.naming import PUBLIC_FOLDER, dataset_stem
 
-Kind = Literal["dataset", "unfinished", "leftover"]
+Kind = Literal["dataset", "policy", "unfinished", "leftover"]
 Where = Literal["own", "public", "hf"]
 
 _REMOVED: Final = ".removed"
@@ -32,9 +33,10 @@ class Item:
     """Something in a data folder that belongs to an id.
 
     Attributes:
-        dataset_id: the dataset id, as given by the path.
-        kind: a dataset; unfinished work, which its command continues when given again; or a
-            leftover of a killed process, which is not needed.
+        dataset_id: the dataset id, or the folder and name of a policy, as given by the path.
+        kind: a dataset; a third party's behavior policy or replay; unfinished work, which its
+            command continues when given again; or a leftover of a killed process, which is not
+            needed.
         where: ``own`` (made or imported), ``public`` (downloaded), ``hf`` (a third party's).
         paths: all of its files and folders, the data first.
         manifest: the manifest of a dataset that can be opened.
@@ -68,7 +70,8 @@ def scan(root: Path) -> tuple[list[Item], list[Path]]:
     unknown: list[Path] = []
     for folder, where, note in _suite_folders(root):
         for path in sorted(folder.iterdir(), key=_data_first):
-            found = _classify(path)
+            policies = where == "hf" and folder.name in POLICY_FOLDERS
+            found = _classify_policy(path) if policies else _classify(path)
             if found is None:
                 if not path.name.endswith(".lock"):
                     unknown.append(path)
@@ -117,6 +120,13 @@ def _classify(path: Path) -> tuple[Kind, str] | None:
     if name.endswith((".h5", *_BESIDE)) and not name.startswith("."):
         return "dataset", _stem(name)
     return None
+
+
+def _classify_policy(path: Path) -> tuple[Kind, str] | None:
+    """A file of a policy or replay, or what a kill left of it."""
+    if path.name.endswith(TEMPORARY_SUFFIX):
+        return "leftover", Path(path.name.removesuffix(TEMPORARY_SUFFIX)).stem
+    return ("policy", path.stem) if path.is_file() and not path.name.startswith(".") else None
 
 
 def _classify_folder(name: str) -> tuple[Kind, str] | None:

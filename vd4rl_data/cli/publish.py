@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             private=True if arguments.private else None,
             replace=arguments.replace,
             mixed_licenses=arguments.mixed_licenses,
+            policies=arguments.policies,
             progress=_News(bars),
         )
     sys.stdout.write(f"{publication}\n")
@@ -57,6 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", metavar="PATH", nargs="+", type=Path, help="dataset files, or folders of them"
+    )
+    parser.add_argument(
+        "--policies",
+        action="store_true",
+        help="the paths are folders of policies and replays, as python -m collection select writes",
     )
     parser.add_argument("--repo", metavar="USER/NAME", required=True, help="the repository")
     parser.add_argument("--out", metavar="DIR", type=Path, help="where to prepare the upload")

@@ -230,6 +230,11 @@ def _check_belongs(spec: DatasetSpec, stored: StoredDataset) -> None:
     found = stored.manifest.dataset_id
     if found != spec.name:
         raise DatasetFormatError(f"{stored.path}: dataset_id: expected {spec.name}, got {found}")
+    if not stored.has_pixels:
+        raise DatasetFormatError(
+            f"{stored.path}: expected a dataset with pixels, got states alone; render them first,"
+            f" in a clone of the repository: python -m collection render {stored.path}"
+        )
     arrays, task = stored.shards[0].arrays, spec.mixture[0].environment.task
     shape, frames = arrays["observations"].shape[1:], (spec.id.size, spec.id.size, 3)
     if shape != frames:

@@ -90,7 +90,7 @@ def acquire_published(
         return target
     offline = is_offline() if offline is None else offline
     server = None if offline else endpoint_of(endpoint, token)
-    commit = source.revision if source.pinned else _resolve(source, base, server)
+    commit = source.revision if source.pinned else resolve(source, base, server)
     target = flat_path(base / commit, name)
     if target.is_file():
         return target
@@ -105,8 +105,18 @@ def acquire_published(
     return target
 
 
-def _resolve(source: PublishedSource, base: Path, server: Endpoint | None) -> str:
-    """The commit that a branch or tag means: asked for, or as it was when it was last asked for."""
+def resolve(source: PublishedSource, base: Path, server: Endpoint | None) -> str:
+    """The commit that a branch or tag means: asked for, or as it was when it was last asked for.
+
+    Args:
+        source: the repository at a branch or tag.
+        base: the repository's folder on this machine.
+        server: ``None`` if the network must not be used.
+
+    Raises:
+        OfflineError: nobody ever asked, and the network must not be used.
+        RemoteFileNotFoundError, RemoteAccessError, TransferError: as :func:`acquire_published`.
+    """
     note = base / "refs" / quote(source.revision, safe="")
     noted = note.read_text(encoding="utf-8").strip() if note.is_file() else ""
     known = noted if COMMIT.fullmatch(noted) else None

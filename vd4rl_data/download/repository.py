@@ -139,7 +139,7 @@ def describe(server: Endpoint, source: PublishedSource, name: str) -> PublishedD
     path = f"{name}.packed.manifest.json"
     where = f"{source}: {path}"
     try:
-        beside = sidecar.parse(_text(server, source, path), where)
+        beside = sidecar.parse(read_text(server, source, path), where)
     except RemoteFileNotFoundError as error:
         raise _absent(server, source, name, error) from error
     except DatasetFormatError as error:
@@ -176,8 +176,14 @@ def _absent(
     )
 
 
-def _text(server: Endpoint, source: PublishedSource, path: str) -> str:
-    """A small file of a repository; compared with the hash that a hub gives as its entity tag."""
+def read_text(server: Endpoint, source: PublishedSource, path: str) -> str:
+    """A small file of a repository; compared with the hash that a hub gives as its entity tag.
+
+    Raises:
+        CorruptFileError: it is too long, or not what the hub says.
+        RemoteFileNotFoundError, RemoteAccessError, OfflineError, TransferError: as
+            :func:`~vd4rl_data.download.client.opened`.
+    """
     url = file_address(server.url, source.repo_id, source.revision, path)
     headers = {**headers_with(server.token), "Accept-Encoding": "identity"}
 

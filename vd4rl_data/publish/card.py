@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from vd4rl_data.publish.markdown import code, fenced, table
 from vd4rl_data.publish.model import PreparedDataset
 from vd4rl_data.registry import DATASETS
 from vd4rl_data.spec import ReturnStatistics
@@ -48,7 +48,7 @@ def make_card(repo_id: str, datasets: Sequence[PreparedDataset]) -> str:
     sections = [
         f"# {title(repo_id, datasets)}",
         _introduction(datasets),
-        _loading(repo_id, datasets),
+        *_loading(repo_id, datasets),
         _overview(datasets),
         *(_dataset(dataset) for dataset in datasets),
         _format(),
@@ -123,13 +123,34 @@ def _introduction(datasets: Sequence[PreparedDataset]) -> str:
     )
     others = [dataset for dataset in datasets if dataset.manifest.origin != "official"]
     if others:
-        names = ", ".join(f"`{dataset.spec.name}`" for dataset in others)
+        names = ", ".join(f"`{dataset.name}`" for dataset in others)
         text += f"\n\n> **Not the benchmark's own files:** {names}. See *origin* below."
     return text
 
 
-def _loading(repo_id: str, datasets: Sequence[PreparedDataset]) -> str:
-    code = (
+def _loading(repo_id: str, datasets: Sequence[PreparedDataset]) -> list[str]:
+    """How to load what has pixels, and how to give pixels to what has none."""
+    loaded = [dataset for dataset in datasets if dataset.has_pixels]
+    states = [dataset for dataset in datasets if not dataset.has_pixels]
+    sections = [_load(repo_id, loaded)] if loaded else []
+    return [*sections, _render(repo_id, states[0])] if states else sections
+
+
+def _render(repo_id: str, states: PreparedDataset) -> str:
+    program = (
+        f"hf download {repo_id} {states.shards[0].path} --repo-type dataset --local-dir .\n"
+        f"python -m collection render {states.shards[0].path}  # --size, --look, --body"
+    )
+    return (
+        "## Render\n\n"
+        "`*.states.h5` holds physics states, actions and rewards without pixels. In a clone of "
+        "vd4rl-data these are drawn in any size and look, to the bytes that collecting them gives "
+        f"on the same machine:\n\n{fenced(program, 'bash')}"
+    )
+
+
+def _load(repo_id: str, datasets: Sequence[PreparedDataset]) -> str:
+    program = (
         "import vd4rl_data\n\n"
         "dataset = vd4rl_data.load_dataset(\n"
         f'    "{datasets[0].spec.name}", source="hf://{repo_id}"\n'
@@ -141,7 +162,7 @@ def _loading(repo_id: str, datasets: Sequence[PreparedDataset]) -> str:
     return (
         "## Load\n\n"
         "```bash\npip install vd4rl-data\n```\n\n"
-        f"{_fenced(code, 'python')}\n\n{others.lstrip()}"
+        f"{fenced(program, 'python')}\n\n{others.lstrip()}"
         "For results that others can repeat, name the commit too: "
         f"`hf://{repo_id}@` followed by its 40 hexadecimal digits. Files are checked against their "
         "SHA-256, and a commit that was loaded before needs no network."
@@ -151,7 +172,7 @@ def _loading(repo_id: str, datasets: Sequence[PreparedDataset]) -> str:
 def _overview(datasets: Sequence[PreparedDataset]) -> str:
     rows = [
         (
-            f"`{dataset.spec.name}`",
+            f"`{dataset.name}`",
             f"{dataset.manifest.num_episodes:,}",
             f"{dataset.manifest.num_transitions:,}",
             "yes" if dataset.manifest.complete else f"no, of {dataset.spec.num_episodes:,}",
@@ -161,23 +182,23 @@ def _overview(datasets: Sequence[PreparedDataset]) -> str:
         for dataset in datasets
     ]
     header = ("dataset", "episodes", "transitions", "complete", "origin", "download")
-    names = {dataset.spec.name for dataset in datasets}
+    names = {dataset.name for dataset in datasets}
     made = [
         f"`{spec.name}` loads from here too: it is {' followed by '.join(spec.parts)}."
         for spec in DATASETS.values()
         if spec.parts and names.issuperset(spec.parts)
     ]
-    return "\n\n".join(["## Datasets", _table(header, rows), *made])
+    return "\n\n".join(["## Datasets", table(header, rows), *made])
 
 
 def _dataset(dataset: PreparedDataset) -> str:
     from vd4rl_data.report import comparison
 
     manifest, spec = dataset.manifest, dataset.spec
-    sheet, histogram = dataset.pictures
+    *sheets, histogram = dataset.pictures
     lines = [
-        f"## `{spec.name}`",
-        f"![Frames of some episodes of {spec.name}]({sheet})",
+        f"## `{dataset.name}`",
+        *(f"![Frames of some episodes of {spec.name}]({sheet})" for sheet in sheets),
         _facts(dataset),
         "### Episode returns",
         _returns(manifest.returns, manifest.num_episodes, spec.published_returns, spec.num_episodes)
@@ -204,12 +225,18 @@ def _facts(dataset: PreparedDataset) -> str:
             "per full episode",
             f"- **the original:** {spec.source}",
             f"- **behavior policy:** {behavior}",
-            *(f"  - {_code(name)}: {_code(_text(policy[name]))}" for name in sorted(policy)),
-            f"- **observations:** uint8 {spec.observation_shape}, RGB, one frame, not stacked",
+            *(f"  - {code(name)}: {code(_text(policy[name]))}" for name in sorted(policy)),
+            f"- **observations:** {_observations(dataset)}",
             f"- **actions:** float32 ({task.action_size},), in [-1, 1]",
             f"- **validation episodes:** {len(manifest.validation_episodes)}, fixed by number",
         ]
     )
+
+
+def _observations(dataset: PreparedDataset) -> str:
+    if not dataset.has_pixels:
+        return "none, states alone"
+    return f"uint8 {dataset.spec.observation_shape}, RGB, one frame, not stacked"
 
 
 def _returns(
@@ -222,7 +249,7 @@ def _returns(
     rows = [("this data", f"{num_episodes:,}", *_numbers(ours))]
     if published is not None:
         rows.append(("published", f"{published_episodes:,}", *_numbers(published)))
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _numbers(statistics: ReturnStatistics) -> tuple[str, ...]:
@@ -234,7 +261,7 @@ def _arrays(dataset: PreparedDataset) -> str:
         (f"`{column.key}`", np.dtype(column.dtype).name, str(column.row_shape), column.kind)
         for column in dataset.columns
     ]
-    return _table(("array", "dtype", "shape of a row", "a row belongs to"), rows)
+    return table(("array", "dtype", "shape of a row", "a row belongs to"), rows)
 
 
 def _provenance(dataset: PreparedDataset) -> str:
@@ -242,18 +269,18 @@ def _provenance(dataset: PreparedDataset) -> str:
     provenance = manifest.provenance
     lines = [
         f"- **origin:** {manifest.origin}: {_ORIGINS[manifest.origin]}",
-        f"- **renderer:** {_code(provenance.renderer)}",
-        f"- **versions:** {_code(_pairs(provenance.versions))}",
+        f"- **renderer:** {code(provenance.renderer)}",
+        f"- **versions:** {code(_pairs(provenance.versions))}",
         f"- **content SHA-256:** `{manifest.content_sha256}`",
     ]
     if provenance.sources:
         known = sum(source.get("hash_status") == "verified" for source in provenance.sources)
         lines.append(f"- **source files:** {len(provenance.sources)}, {known} of known SHA-256")
-    lines += [f"- **repaired while reading:** {_code(repair)}" for repair in provenance.repairs]
+    lines += [f"- **repaired while reading:** {code(repair)}" for repair in provenance.repairs]
     text = "\n".join(lines)
     if provenance.recipe:
         recipe = json.dumps(dict(provenance.recipe), indent=2, sort_keys=True)
-        text += f"\n\nThe recipe:\n\n{_fenced(recipe, 'json')}"
+        text += f"\n\nThe recipe:\n\n{fenced(recipe, 'json')}"
     return text
 
 
@@ -273,8 +300,8 @@ def _license(datasets: Sequence[PreparedDataset]) -> str:
     names = licenses(datasets)
     if len(names) == 1:
         return f"## License\n\n{_license_link(names[0])}"
-    rows = [(f"`{each.spec.name}`", _license_link(each.manifest.license)) for each in datasets]
-    return "## License\n\nNot all datasets have the same license.\n\n" + _table(
+    rows = [(f"`{each.name}`", _license_link(each.manifest.license)) for each in datasets]
+    return "## License\n\nNot all datasets have the same license.\n\n" + table(
         ("dataset", "license"), rows
     )
 
@@ -286,7 +313,7 @@ def _license_link(name: str) -> str:
 
 def _citation(datasets: Sequence[PreparedDataset]) -> str:
     entries = "\n\n".join(citations(datasets))
-    return f"## Citation\n\n{_fenced(entries, 'bibtex')}"
+    return f"## Citation\n\n{fenced(entries, 'bibtex')}"
 
 
 def _text(value: object) -> str:
@@ -296,27 +323,3 @@ def _text(value: object) -> str:
 
 def _pairs(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {values[name]}" for name in sorted(values)) or "not recorded"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
-
-
-def _code(text: str) -> str:
-    """Text as inline code, whatever is in it."""
-    fence = "`" * (_longest_run(text) + 1)
-    pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
-    return f"{fence}{pad}{' '.join(text.split())}{pad}{fence}"
-
-
-def _fenced(text: str, language: str) -> str:
-    """Text as a block of code, whatever is in it."""
-    fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
-def _longest_run(text: str) -> int:
-    return max((len(run) for run in re.findall("`+", text)), default=0)

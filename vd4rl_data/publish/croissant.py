@@ -86,7 +86,7 @@ def make_croissant(
 
     shards = [shard for dataset in datasets for shard in dataset.shards]
     description = "; ".join(
-        f"{dataset.spec.name}: {dataset.manifest.num_episodes:,} episodes, "
+        f"{dataset.name}: {dataset.manifest.num_episodes:,} episodes, "
         f"{dataset.manifest.num_transitions:,} transitions, origin {dataset.manifest.origin}"
         for dataset in datasets
     )
@@ -156,7 +156,7 @@ def _encoding(path: str) -> str:
 
 
 def _file_set(dataset: PreparedDataset) -> dict[str, Any]:
-    name = dataset.spec.name
+    name = dataset.name
     return {
         "@type": "cr:FileSet",
         "@id": f"{name}/shards",
@@ -164,12 +164,12 @@ def _file_set(dataset: PreparedDataset) -> dict[str, Any]:
         "description": f"The shards of {name}, in order: whole episodes one after the other.",
         "containedIn": [{"@id": shard.path} for shard in dataset.shards],
         "encodingFormat": _HDF5,
-        "includes": f"{name}.packed-*.h5",
+        "includes": f"{name}.packed-*.h5" if dataset.has_pixels else f"{name}.h5",
     }
 
 
 def _rows(dataset: PreparedDataset) -> dict[str, Any]:
-    name = dataset.spec.name
+    name = dataset.name
     return {
         "@type": "cr:RecordSet",
         "@id": f"{name}/rows",

@@ -13,6 +13,7 @@ from vd4rl_data.errors import OutputExistsError
 from vd4rl_data.storage import Manifest, sidecar
 from vd4rl_data.storage.atomic import write_text
 from vd4rl_data.storage.format import file_sha256
+from vd4rl_data.storage.naming import STATES_WORD, stored_name
 
 NOTES: Final = ".cache/vd4rl_data/publish.json"
 """Below an upload folder; what lies below ``.cache`` is never uploaded."""
@@ -35,7 +36,7 @@ class UploadFolder:
         Args:
             path: where; nothing is written yet.
             repo_id: the repository to publish in.
-            datasets: content hash by id. There may be more than before.
+            datasets: content hash by name. There may be more than before.
 
         Raises:
             OutputExistsError: it is a file, holds something else, or is for another repository; or
@@ -75,10 +76,11 @@ class UploadFolder:
 
     def _check_grown(self, datasets: Mapping[str, str]) -> None:
         here: dict[str, str] = {}
-        for path in sorted(self.path.rglob("*.packed.manifest.json")):
+        for path in sorted(self.path.rglob("*.manifest.json")):
             beside = sidecar.parse(path.read_text(encoding="utf-8"), str(path))
             manifest = Manifest.from_json(beside.manifest, str(path))
-            here[manifest.dataset_id] = manifest.content_sha256
+            has_pixels = not path.name.endswith(f"{STATES_WORD}.manifest.json")
+            here[stored_name(manifest.dataset_id, has_pixels)] = manifest.content_sha256
         if gone := sorted(here.keys() - datasets.keys()):
             raise OutputExistsError(
                 f"{self.path} was prepared with {', '.join(gone)} too; name that as well, or "

@@ -9,7 +9,9 @@ from typing import Final
 
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.storage.format import PIXELS
 from vd4rl_data.storage.manifest import Manifest
+from vd4rl_data.storage.naming import stored_name
 from vd4rl_data.storage.rows import Column
 
 CARD: Final = "README.md"
@@ -34,20 +36,31 @@ class PreparedDataset:
 
     Attributes:
         manifest: what it says about itself.
-        shards: its packed files, in order.
+        shards: its packed files, in order; the file of states.
         columns: its row arrays, in hashing order.
-        pictures: contact sheet and return histogram, as paths in the repository.
+        pictures: contact sheet and return histogram, as paths in the repository; of states the
+            histogram alone.
     """
 
     manifest: Manifest
     shards: tuple[PreparedFile, ...]
     columns: tuple[Column, ...]
-    pictures: tuple[str, str]
+    pictures: tuple[str, ...]
 
     @property
     def spec(self) -> DatasetSpec:
         """The catalog row."""
         return get_dataset_spec(self.manifest.dataset_id)
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether it has frames, or is states alone."""
+        return any(column.key == PIXELS for column in self.columns)
+
+    @property
+    def name(self) -> str:
+        """With what the names of its files begin."""
+        return stored_name(self.manifest.dataset_id, self.has_pixels)
 
     @property
     def num_bytes(self) -> int:
@@ -156,11 +169,15 @@ class Publication:
         return lines
 
     def _afterwards(self, commit: CommitInfo) -> list[str]:
-        lines = ["Load exactly these bytes with"]
+        loaded = [dataset for dataset in self.prepared.datasets if dataset.has_pixels]
+        lines = ["Load exactly these bytes with"] if loaded else []
         lines += [
             f'    vd4rl_data.load_dataset("{dataset.spec.name}", source="{commit.source}")'
-            for dataset in self.prepared.datasets
+            for dataset in loaded
         ]
+        if not self.prepared.datasets:
+            lines = ["Collect with exactly these policies:"]
+            lines.append(f"    python -m collection collect ID --source {commit.source}")
         size = f"{self.prepared.num_bytes / 1e6:,.1f} MB"
         lines.append(f"{self.prepared.folder} ({size}) is no longer needed and may be deleted.")
         return lines

@@ -71,7 +71,7 @@ def prepare(
         _check_licenses(sources, mixed_licenses)
         for stored in sources:
             _verify(stored.path, stored, "verify the source", told)
-        contents = {one.manifest.dataset_id: one.manifest.content_sha256 for one in sources}
+        contents = {one.name: one.manifest.content_sha256 for one in sources}
         place = UploadFolder(folder, repo_id, contents)
         stack.enter_context(write_lock(folder / NOTES))
         place.save()
@@ -107,8 +107,8 @@ def _open_all(files: Sequence[Path], stack: ExitStack) -> list[StoredDataset]:
     sources: dict[str, StoredDataset] = {}
     for path in files:
         stored = stack.enter_context(closing(open_dataset(path)))
-        name = stored.manifest.dataset_id
-        parts = get_dataset_spec(name).parts
+        name = stored.name
+        parts = get_dataset_spec(stored.manifest.dataset_id).parts
         if parts:
             raise PublishError(
                 f"{path}: {name} is {' followed by '.join(parts)}; publish those, and both ids load"
@@ -125,7 +125,7 @@ def _open_all(files: Sequence[Path], stack: ExitStack) -> list[StoredDataset]:
 
 
 def _check_licenses(sources: Sequence[StoredDataset], mixed_licenses: bool) -> None:
-    names = {stored.manifest.dataset_id: stored.manifest.license for stored in sources}
+    names = {stored.name: stored.manifest.license for stored in sources}
     if len(set(names.values())) > 1 and not mixed_licenses:
         told = ", ".join(f"{name}: {text}" for name, text in names.items())
         raise PublishError(
@@ -154,16 +154,15 @@ def _verify(path: Path, stored: StoredDataset, what: str, progress: Progress) ->
 
 
 def _prepare_dataset(stored: StoredDataset, folder: Path, progress: Progress) -> PreparedDataset:
-    name = stored.manifest.dataset_id
     shards = write_shards(stored, folder, _counter("pack", stored, progress))
     _verify(folder / shards[0].path, stored, "verify the shards", progress)
     _draw_pictures(stored, folder)
     columns = columns_of(stored.episode(0))
-    return PreparedDataset(stored.manifest, shards, columns, _picture_paths(name))
+    return PreparedDataset(stored.manifest, shards, columns, _picture_paths(stored))
 
 
 def _counter(what: str, stored: StoredDataset, progress: Progress) -> Callable[[int], None]:
-    text = f"{what}: {stored.manifest.dataset_id}"
+    text = f"{what}: {stored.name}"
     return lambda done: progress(text, done, len(stored))
 
 
@@ -180,30 +179,37 @@ def _described(folder: Path, name: str) -> PreparedFile:
     return PreparedFile(name, path.stat().st_size, file_sha256(path))
 
 
-def _picture_paths(dataset_id: str) -> tuple[str, str]:
-    """Where the contact sheet and the histogram of a dataset lie in a repository."""
-    return f"pictures/{dataset_id}.episodes.png", f"pictures/{dataset_id}.returns.png"
+def _picture_paths(stored: StoredDataset) -> tuple[str, ...]:
+    """Where the contact sheet (unless it is states) and the histogram lie in a repository."""
+    kinds = ("episodes", "returns") if stored.has_pixels else ("returns",)
+    return tuple(f"pictures/{stored.name}.{kind}.png" for kind in kinds)
 
 
 def _draw_pictures(stored: StoredDataset, folder: Path) -> None:
-    """Draw both pictures; the same dataset gives the same bytes."""
-    from vd4rl_data.preview import contact_sheet, return_histogram
+    """Draw the pictures; the same dataset gives the same bytes."""
+    from vd4rl_data.preview import return_histogram
 
     spec = get_dataset_spec(stored.manifest.dataset_id)
-    shown = sorted(
-        set(np.linspace(0, len(stored) - 1, _SHOWN_EPISODES).round().astype(np.int64).tolist())
-    )
-    sheet = contact_sheet(
-        [stored.episode(number) for number in shown],
-        numbers=shown,
-        title=spec.name,
-        subtitle=f"{len(shown)} of {len(stored):,} episodes",
-    )
     histogram = return_histogram(
         _returns(stored), published=spec.published_returns, title=f"Episode returns: {spec.name}"
     )
-    for picture, path in zip((sheet, histogram), _picture_paths(spec.name), strict=True):
+    pictures = [_sheet(stored), histogram] if stored.has_pixels else [histogram]
+    for picture, path in zip(pictures, _picture_paths(stored), strict=True):
         _save(picture, folder / path)
+
+
+def _sheet(stored: StoredDataset) -> Any:
+    from vd4rl_data.preview import contact_sheet
+
+    shown = sorted(
+        set(np.linspace(0, len(stored) - 1, _SHOWN_EPISODES).round().astype(np.int64).tolist())
+    )
+    return contact_sheet(
+        [stored.episode(number) for number in shown],
+        numbers=shown,
+        title=stored.name,
+        subtitle=f"{len(shown)} of {len(stored):,} episodes",
+    )
 
 
 def _returns(stored: StoredDataset) -> list[float]:

@@ -13,6 +13,7 @@ from vd4rl_data.paths import data_dir
 from vd4rl_data.publish.croissant import check_croissant
 from vd4rl_data.publish.folder import repository_of
 from vd4rl_data.publish.model import CROISSANT, Progress, Publication
+from vd4rl_data.publish.policies import prepare_policies
 from vd4rl_data.publish.prepare import check_repo_id, prepare
 from vd4rl_data.publish.upload import upload
 from vd4rl_data.registry import DATASETS
@@ -23,6 +24,7 @@ _LOGGER: Final = logging.getLogger("vd4rl_data")
 _FOREIGN: Final = "hf"
 """Below a data folder: what was loaded from other people's repositories."""
 _OUTBOX: Final = "publish"
+_POLICIES: Final = "Policies and replays have no Croissant file."
 _PASSED_OVER: Final = (_FOREIGN, _OUTBOX, PUBLIC_FOLDER)
 
 
@@ -38,12 +40,13 @@ def publish(
     create: bool = True,
     replace: bool = False,
     mixed_licenses: bool = False,
+    policies: bool = False,
     progress: Progress | None = None,
 ) -> Publication:
     """Prepare dataset files and upload them; see :func:`prepare` and :func:`upload`.
 
     Args:
-        paths: dataset files, and folders of them.
+        paths: dataset files, and folders of them; or folders of policies and replays.
         repo_id: ``USER/NAME``.
         folder: where to prepare; by default ``publish/USER/NAME`` in the data folder, or the one
             path given if that is an upload folder for this repository.
@@ -54,6 +57,7 @@ def publish(
         create: make the repository if it is not there.
         replace: take the place of other datasets, or other content, that the repository holds.
         mixed_licenses: whether the datasets may have different licenses.
+        policies: publish behavior policies and replays instead, see :func:`prepare_policies`.
         progress: told how far the work is.
 
     Returns:
@@ -61,13 +65,16 @@ def publish(
 
     Raises:
         DatasetNotFoundError: a path is missing, or a folder holds no dataset file.
-        Vd4rlError: as :func:`prepare` and :func:`upload` do.
+        Vd4rlError: as :func:`prepare`, :func:`prepare_policies` and :func:`upload` do.
     """
     check_repo_id(repo_id)
     place = folder or _default_folder(paths, repo_id)
-    files = find_datasets(paths)
-    prepared = prepare(files, place, repo_id, mixed_licenses=mixed_licenses, progress=progress)
-    croissant = check_croissant(prepared.folder / CROISSANT)
+    if policies:
+        prepared, croissant = prepare_policies(paths, place, repo_id), _POLICIES
+    else:
+        files = find_datasets(paths)
+        prepared = prepare(files, place, repo_id, mixed_licenses=mixed_licenses, progress=progress)
+        croissant = check_croissant(prepared.folder / CROISSANT)
     if dry_run:
         return Publication(prepared, croissant, None)
     commit = upload(
@@ -131,7 +138,7 @@ def _below(folder: Path) -> Iterator[tuple[Path, str]]:
             continue
         try:
             with closing(open_dataset(path)) as stored:
-                name = stored.manifest.dataset_id
+                name = stored.name
         except CorruptFileError:
             raise
         except DatasetFormatError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ import numpy as np
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.publish.model import PreparedFile
 from vd4rl_data.storage import pack, sidecar
+from vd4rl_data.storage.atomic import atomic_path
 from vd4rl_data.storage.format import file_sha256
 from vd4rl_data.storage.naming import shard_path
 from vd4rl_data.storage.reader import StoredDataset
@@ -38,8 +40,8 @@ def raw_bytes_per_shard(stored: StoredDataset) -> int:
 
 
 def expected_bytes(stored: StoredDataset) -> int:
-    """About how many bytes all shards of a dataset will take; exact if it is packed already."""
-    if stored.layout == "packed":
+    """About how many bytes all shards of a dataset will take; exact if it is compressed already."""
+    if stored.layout != "flat":
         return sum(shard.path.stat().st_size for shard in stored.shards)
     rows = int(stored.starts[-1])
     columns = {column.key: column.row_bytes for column in columns_of(stored.episode(0))}
@@ -49,9 +51,9 @@ def expected_bytes(stored: StoredDataset) -> int:
 
 def finished_shards(stored: StoredDataset, folder: Path) -> tuple[PreparedFile, ...]:
     """The shards of this very dataset in an upload folder; none if one is missing or damaged."""
-    name = PurePosixPath(stored.manifest.dataset_id)
+    name = PurePosixPath(stored.name)
     try:
-        beside = sidecar.read(shard_path(folder / name.parent, name.name, 0, 1))
+        beside = sidecar.read(_first_file(stored, folder / name.parent))
     except DatasetFormatError:
         return ()
     if beside is None or beside.manifest != stored.manifest.to_json():
@@ -71,7 +73,7 @@ def finished_shards(stored: StoredDataset, folder: Path) -> tuple[PreparedFile, 
 def write_shards(
     stored: StoredDataset, folder: Path, progress: Callable[[int], None]
 ) -> tuple[PreparedFile, ...]:
-    """Put the packed shards of a dataset and their sidecar into an upload folder.
+    """Put the packed shards of a dataset, or its file of states, and the sidecar into a folder.
 
     Args:
         stored: the dataset, of any layout.
@@ -85,12 +87,28 @@ def write_shards(
     if finished := finished_shards(stored, folder):
         progress(len(stored))
         return finished
-    name = Path(stored.manifest.dataset_id)
+    name = Path(stored.name)
     target = folder / name.parent
     target.mkdir(parents=True, exist_ok=True)
+    if not stored.has_pixels:
+        _copy(stored, _first_file(stored, target))
+        return finished_shards(stored, folder)
     size = raw_bytes_per_shard(stored)
     pack(stored.path, target, name=name.name, shard_raw_bytes=size, replace=True, progress=progress)
     return finished_shards(stored, folder)
+
+
+def _first_file(stored: StoredDataset, folder: Path) -> Path:
+    """A file whose sidecar is the dataset's: of states the only one, else a shard."""
+    stem = PurePosixPath(stored.name).name
+    return shard_path(folder, stem, 0, 1) if stored.has_pixels else folder / f"{stem}.h5"
+
+
+def _copy(stored: StoredDataset, target: Path) -> None:
+    """States are compressed already."""
+    with sidecar.replaced(target) as record, atomic_path(target) as temporary:
+        shutil.copyfile(stored.path, temporary)
+        record(stored.manifest, [temporary], [target.name])
 
 
 def _compression(stored: StoredDataset) -> float:

@@ -16,7 +16,10 @@ from vd4rl_data.publish.model import CommitInfo, PreparedFile, PreparedRepositor
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 _BRANCH: Final = "main"
-_DATA: Final = re.compile(r"(?P<id>.+)\.packed(?:-\d{5}-of-\d{5}\.h5|\.manifest\.json)")
+_DATA: Final = re.compile(
+    r"(?P<id>.+)(?:\.packed(?:-\d{5}-of-\d{5}\.h5|\.manifest\.json)"
+    r"|(?<=\.states)(?:\.h5|\.manifest\.json))"
+)
 _PICTURE: Final = re.compile(r"pictures/(?P<id>.+)\.(?:episodes|returns)\.png")
 
 
@@ -118,7 +121,7 @@ def _replaced(prepared: PreparedRepository, there: Mapping[str, RemoteEntry]) ->
 
 def _occupied(prepared: PreparedRepository, replaced: list[str], commit: str) -> PublishError:
     """What to do about a repository that holds something else."""
-    ids = {dataset.spec.name for dataset in prepared.datasets}
+    ids = {dataset.name for dataset in prepared.datasets}
     others = [name for name in replaced if name not in ids]
     if others:
         return PublishError(
@@ -207,7 +210,7 @@ def _commit(
     from huggingface_hub import CommitOperationDelete
 
     operations = [*additions, *(CommitOperationDelete(path_in_repo=path) for path in deleted)]
-    names = ", ".join(dataset.spec.name for dataset in prepared.datasets)
+    names = ", ".join(dataset.spec.name for dataset in prepared.datasets) or "policies"
 
     def commit() -> str:
         state = hub.state(prepared.repo_id, _BRANCH)

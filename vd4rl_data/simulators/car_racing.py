@@ -27,7 +27,9 @@ from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.simulators.protocol import EnvironmentStep, View
 from vd4rl_data.spec import TaskSpec
 
-_ROAD_POINTS: Final = 10
+ROAD_POINTS: Final = 10
+"""Points of the road ahead that the state tells."""
+
 _ROAD_STRIDE: Final = 3
 _ZOOMED: Final = 1.0
 """Seconds after which Gymnasium's camera no longer moves in."""
@@ -37,13 +39,16 @@ STATE_LAYOUT: Final = (
     ("rotation", 1),
     ("steering", 1),
     ("wheels", 4),
-    ("road", 2 * _ROAD_POINTS),
+    ("road", 2 * ROAD_POINTS),
 )
 """Proprioception of ours, in the car's frame: velocity, angular velocity, angle of the front
 wheels, speed of each wheel, and the middle of the road at every third of the next thirty tiles; in
 units of Gymnasium's own simulation, scaled to the order of 1."""
 
-_SCALES: Final = (50.0, 5.0, 0.4, 100.0, 50.0)
+ROAD_SCALE: Final = 50.0
+"""What velocities and the points of the road are divided by."""
+
+_SCALES: Final = (ROAD_SCALE, 5.0, 0.4, 100.0, ROAD_SCALE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +178,7 @@ class CarRacingSimulator:
         hull = game.car.hull
         points = np.array([point[2:4] for point in game.track])
         nearest = int(np.argmin(((points - np.array(hull.position)) ** 2).sum(axis=1)))
-        ahead = nearest + _ROAD_STRIDE * np.arange(1, _ROAD_POINTS + 1)
+        ahead = nearest + _ROAD_STRIDE * np.arange(1, ROAD_POINTS + 1)
         cosine, sine = np.cos(hull.angle), np.sin(hull.angle)
         turned = np.array([[cosine, -sine], [sine, cosine]])
         return (points[ahead % len(points)] - np.array(hull.position)) @ turned

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Float64, UInt8
 
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.simulators.bodies import edited_model
+from vd4rl_data.simulators.dmc_layout import EpisodeLayout
 from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.gl import backend_errors, load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, View
@@ -80,6 +81,7 @@ class DMCSimulator:
         self._settings: DMCSettings = task.settings
         self._random = np.random.RandomState()
         self._environment: Any = None
+        self._layout: Any = None
         self._observation: Any = None
         self._canvases = Canvases()
 
@@ -126,8 +128,10 @@ class DMCSimulator:
 
     @property
     def physics_state(self) -> Float64[np.ndarray, " S"]:
-        """float64 (S,): qpos, qvel and act, a copy."""
-        return np.array(self._load().physics.get_state(), dtype=np.float64)
+        """float64 (S,): qpos, qvel, act, and the episode's own layout
+        (:data:`~vd4rl_data.simulators.dmc_layout.LAYOUTS`), a copy.
+        """
+        return np.concatenate([self._load().physics.get_state(), self._layout.read()])
 
     def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
         """Set the simulation to a recorded state.
@@ -136,12 +140,14 @@ class DMCSimulator:
             ValueError: the state has the wrong number of entries for this model.
         """
         physics = self._load().physics
-        expected = physics.get_state().shape
+        moving = physics.get_state().size
+        expected = (moving + self._layout.size,)
         if np.shape(physics_state) != expected:
             raise ValueError(
                 f"physics state: expected shape {expected}, got {np.shape(physics_state)}"
             )
-        physics.set_state(physics_state)
+        self._layout.write(physics_state[moving:])
+        physics.set_state(physics_state[:moving])
         physics.forward()
         self._observation = None
 
@@ -160,7 +166,7 @@ class DMCSimulator:
         self._canvases.release()
         if self._environment is not None:
             self._environment.physics.free()
-        self._environment = self._observation = None
+        self._environment = self._layout = self._observation = None
 
     @property
     def _observed(self) -> Mapping[str, Any]:
@@ -183,6 +189,8 @@ class DMCSimulator:
                 environment = _with_body(environment, self._settings.domain, self._task.body)
             _check_row(self._task, environment.action_spec())
             self._environment = environment
+            model = environment.physics.model.ptr
+            self._layout = EpisodeLayout(self._settings.domain, model)
         return self._environment
 
 

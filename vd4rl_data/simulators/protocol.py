@@ -124,8 +124,9 @@ class Simulator(Protocol):
 
     @property
     def physics_state(self) -> Float64[np.ndarray, " S"] | None:
-        """float64 (S,), a copy: enough to draw the frame again. ``None`` if the simulator has no
-        such state; its frames can then be drawn only while the episode is played.
+        """float64 (S,), a copy: enough to draw the frame again in another simulator of this task,
+        so whatever an episode's reset writes into the model (where its goal is, say) belongs to it.
+        ``None`` if there is no such state; frames are then drawn only while the episode is played.
         """
         ...
 

@@ -49,6 +49,7 @@ def pack(
         The shards, in order; their sidecar is written beside them.
 
     Raises:
+        DatasetFormatError: the source holds states without pixels, which have one layout.
         CorruptFileError: the source does not match its own checksums; nothing is written.
         OutputExistsError: such shards exist, and ``replace`` is false.
         DatasetLockedError, NoSpaceError: as in :func:`write_dataset`.
@@ -56,6 +57,7 @@ def pack(
     folder = folder or source.parent
     stem = name or dataset_stem(source)
     with closing(open_dataset(source)) as stored:
+        _check_pixels(stored)
         groups = _split_episodes(stored, shard_raw_bytes)
         paths = [shard_path(folder, stem, number, len(groups)) for number in range(len(groups))]
         with write_lock(folder / f"{stem}.packed"):
@@ -83,18 +85,28 @@ def unpack(
         progress: called after each episode.
 
     Raises:
+        DatasetFormatError: the source holds states without pixels, which have one layout.
         CorruptFileError: the source does not match its own checksums; nothing is written.
         OutputExistsError: the file exists, and ``replace`` is false.
         DatasetLockedError, NoSpaceError: as in :func:`write_dataset`.
     """
     target = target or source.with_name(f"{dataset_stem(source)}.h5")
     with closing(open_dataset(source)) as stored:
+        _check_pixels(stored)
         if target.resolve() in {shard.path.resolve() for shard in stored.shards}:
             raise DatasetFormatError(f"{target}: expected a target other than the source")
         with write_lock(target):
             check_absent([target], replace=replace)
             _write_flat(stored, target, progress)
     return target
+
+
+def _check_pixels(stored: StoredDataset) -> None:
+    if not stored.has_pixels:
+        raise DatasetFormatError(
+            f"{stored.path}: expected a dataset with pixels, got states alone, which have one"
+            " layout; render them (python -m collection render), or copy the file as it is"
+        )
 
 
 def _write_flat(stored: StoredDataset, target: Path, progress: Progress | None) -> None:

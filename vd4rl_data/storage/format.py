@@ -26,12 +26,21 @@ from vd4rl_data.errors import CorruptFileError, DatasetFormatError
 
 FORMAT_NAME: Final = "vd4rl-data"
 FORMAT_VERSION: Final = 1
-LAYOUTS: Final = ("flat", "packed")
+STATES_LAYOUT: Final = "states"
+LAYOUTS: Final = ("flat", "packed", STATES_LAYOUT)
+"""Contiguous; chunked and compressed; chunked and compressed, without pixels."""
+
 USER_BLOCK: Final = 4096
-ROW_KEYS: Final = ("observations", "actions", "rewards", "discounts", "terminals", "timeouts")
+PIXELS: Final = "observations"
+ROW_KEYS: Final = (PIXELS, "actions", "rewards", "discounts", "terminals", "timeouts")
+LAYOUT_KEYS: Final = {
+    layout: ROW_KEYS if layout != STATES_LAYOUT else ROW_KEYS[1:] for layout in LAYOUTS
+}
+"""Layout → the arrays that each of its files has, in the order in which they are hashed."""
+
 INFO_GROUP: Final = "infos"
 ROW_DTYPES: Final = {
-    "observations": "uint8",
+    PIXELS: "uint8",
     "actions": "float32",
     "rewards": "float32",
     "discounts": "float32",
@@ -55,9 +64,9 @@ class Header:
 
     Attributes:
         version: format version.
-        layout: ``flat`` or ``packed``.
+        layout: one of :data:`LAYOUTS`.
         file_size: bytes of the whole file.
-        extents: (first byte, number of bytes) of each bulk array, ascending; empty when packed.
+        extents: (first byte, number of bytes) of each bulk array, ascending; empty unless flat.
         structure_sha256: SHA-256 of all bytes behind the user block that are in no extent.
     """
 

@@ -23,6 +23,9 @@ SKIPPED: Final = "skip_broken"
 """Field in the recipe of an import: the broken files that it was told to leave out."""
 
 UNKNOWN_RENDERER: Final = "unknown"
+NO_RENDERER: Final = "none"
+"""The renderer of data without pixels."""
+
 _FINGERPRINT_FRAMES: Final = 4
 _JSON_TYPES: Final = {
     "dataset_id": str,
@@ -47,7 +50,8 @@ class Provenance:
             from files that the user had), ``regenerated`` (collected with this package) or
             ``sample``.
         versions: package name → version, for everything that can change a byte.
-        renderer: OpenGL renderer string; ``unknown`` if the files do not record it.
+        renderer: OpenGL renderer string; ``unknown`` if the files do not record it, ``none`` if
+            there are no pixels.
         recipe: what to run, and with which settings, to get these episodes again.
         behavior_policy: its name, and for a trained policy its checkpoint hash and return.
         sources: for imported data, each file with its SHA-256 and whether that was known before.
@@ -141,9 +145,17 @@ def make_manifest(
     provenance: Provenance,
     content_sha256: str,
     *,
-    has_physics_state: bool,
+    tells_frames: bool,
 ) -> Manifest:
     """Derive a manifest from the catalog row and what was written.
+
+    Args:
+        spec: the catalog row.
+        returns: undiscounted return of each episode.
+        lengths: transitions of each episode.
+        provenance: how the episodes were made.
+        content_sha256: hash of all arrays.
+        tells_frames: whether there are frames, and the physics states that they show.
 
     Raises:
         DatasetFormatError: the origin is not one of :data:`ORIGINS`.
@@ -153,7 +165,7 @@ def make_manifest(
             f"{spec.name}: origin: expected one of {', '.join(ORIGINS)}, got {provenance.origin!r}"
         )
     plain = all(item.environment.look is None for item in spec.mixture)  # states tell the frames
-    known = plain and has_physics_state and provenance.renderer != UNKNOWN_RENDERER
+    known = plain and tells_frames and provenance.renderer != UNKNOWN_RENDERER
     episodes_of_parts = part_episodes(provenance.recipe, len(lengths))
     # Frames of one environment: the first part's only one, or that of a mixture's first episode.
     compared = lengths[: episodes_of_parts[0] if len(spec.mixture) == 1 else 1]

@@ -12,6 +12,9 @@ from vd4rl_data.errors import CorruptFileError
 _SHARD: Final = re.compile(r"(?P<stem>.+)\.packed-(?P<shard>\d{5})-of-(?P<count>\d{5})\.h5")
 
 
+STATES_WORD: Final = ".states"
+"""Behind the id in the names of files that hold states alone."""
+
 PUBLIC_FOLDER: Final = "public"
 """Subfolder of a data folder for datasets downloaded from the authors' own files."""
 
@@ -19,6 +22,16 @@ PUBLIC_FOLDER: Final = "public"
 def flat_path(root: Path, dataset_id: str) -> Path:
     """``<root>/<Suite>/<name>.h5``."""
     return root / f"{dataset_id}.h5"
+
+
+def stored_name(dataset_id: str, has_pixels: bool) -> str:
+    """With what the names of a dataset's files begin, below a data folder."""
+    return dataset_id if has_pixels else f"{dataset_id}{STATES_WORD}"
+
+
+def states_path(root: Path, dataset_id: str) -> Path:
+    """``<root>/<Suite>/<name>.states.h5``: its episodes without pixels."""
+    return root / f"{stored_name(dataset_id, False)}.h5"
 
 
 def public_path(root: Path, dataset_id: str) -> Path:

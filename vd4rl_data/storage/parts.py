@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
-from vd4rl_data.episode import Episode, validate
+from vd4rl_data.episode import NO_PIXELS, Episode, validate
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError
 from vd4rl_data.storage.atomic import atomic_path, remove_folder, write_text
-from vd4rl_data.storage.format import canonical_json, read_header
+from vd4rl_data.storage.format import STATES_LAYOUT, canonical_json, read_header
 from vd4rl_data.storage.hashing import ContentHasher
 from vd4rl_data.storage.rows import columns_of, episode_rows, rows_episode
 from vd4rl_data.storage.shard import open_arrays
@@ -88,14 +88,15 @@ class PartStore:
             NoSpaceError: the disk is full.
         """
         path = self.path(number)
-        validate(episode, f"episode {number}")
+        layout = "packed" if episode.has_pixels else STATES_LAYOUT
+        validate(episode, f"episode {number}", size=None if episode.has_pixels else NO_PIXELS)
         rows = episode_rows(episode)
         with atomic_path(path) as temporary:
             writer = FileWriter(
                 temporary,
                 columns_of(episode),
                 [len(episode)],
-                "packed",
+                layout,
                 compression_level=_FAST_COMPRESSION,
             )
             try:

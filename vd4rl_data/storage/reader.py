@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.fingerprint import RenderFingerprint
-from vd4rl_data.storage.format import info_key
+from vd4rl_data.storage.format import STATES_LAYOUT, info_key
 from vd4rl_data.storage.manifest import Manifest
-from vd4rl_data.storage.naming import shard_paths
+from vd4rl_data.storage.naming import shard_paths, stored_name
 from vd4rl_data.storage.rows import rows_episode
 from vd4rl_data.storage.shard import Shard, decode_errors, open_arrays
 
@@ -25,13 +25,13 @@ DECODE_LIMIT: Final = 1 << 28
 
 
 class StoredDataset:
-    """An opened dataset: one flat file, or the shards of a packed one.
+    """An opened dataset: one file, or the shards of a packed one.
 
     Attributes:
         shards: the files.
         manifest: the manifest that they share.
         path: the file, or the first shard.
-        layout: ``flat`` or ``packed``.
+        layout: ``flat``, ``packed`` or ``states``.
         keys: keys of all arrays, in hashing order.
     """
 
@@ -42,6 +42,16 @@ class StoredDataset:
         self.path = shards[0].path
         self.layout = shards[0].header.layout
         self.keys = tuple(shards[0].arrays)
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether its episodes have frames; the layout ``states`` holds none."""
+        return self.layout != STATES_LAYOUT
+
+    @property
+    def name(self) -> str:
+        """What its file is called: its id, and ``.states`` behind it where there are no pixels."""
+        return stored_name(self.manifest.dataset_id, self.has_pixels)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -88,7 +98,7 @@ class StoredDataset:
             yield self.episode(number)
 
     def array(self, key: str) -> NDArray[Any]:
-        """One whole array of N rows: a read-only mapping, or decoded into memory if packed.
+        """One whole array of N rows: a read-only mapping, or decoded into memory unless flat.
 
         Raises:
             KeyError: there is no such array.
@@ -98,7 +108,7 @@ class StoredDataset:
         if self.layout == "flat":
             return sources[0]
         num_bytes = sum(source.nbytes for source in sources)
-        if num_bytes > DECODE_LIMIT:
+        if self.has_pixels and num_bytes > DECODE_LIMIT:
             raise DatasetFormatError(
                 f"{self.path}: {key} takes {num_bytes / 1e9:.1f} GB decoded, and packed files "
                 f"cannot be mapped; unpack it once: vd4rl unpack {self.path}"

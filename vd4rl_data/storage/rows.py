@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vd4rl_data.episode import Episode, rows_kind
+from vd4rl_data.episode import NO_PIXELS, Episode, rows_kind
 from vd4rl_data.errors import InvalidEpisodeError
-from vd4rl_data.storage.format import INFO_GROUP, ROW_KEYS, info_key
+from vd4rl_data.storage.format import INFO_GROUP, PIXELS, ROW_KEYS, info_key
 
 ROW_KINDS: Final = ("observation", "transition")
 MOST_INFOS: Final = 1000
@@ -53,7 +53,7 @@ def columns_of(episode: Episode) -> tuple[Column, ...]:
     kinds = {
         info_key(name): rows_kind(values, len(episode)) for name, values in episode.infos.items()
     }
-    kinds["observations"] = "observation"
+    kinds[PIXELS] = "observation"
     columns = tuple(
         Column(key, values.shape[1:], values.dtype.str, kinds.get(key, "transition"))
         for key, values in episode_rows(episode).items()
@@ -68,7 +68,10 @@ def columns_of(episode: Episode) -> tuple[Column, ...]:
 
 
 def episode_rows(episode: Episode) -> dict[str, NDArray[Any]]:
-    """All arrays of one episode with T + 1 rows each; transition arrays get a last row of zeros."""
+    """All arrays of one episode with T + 1 rows each; transition arrays get a last row of zeros.
+
+    An episode without pixels has no array of them.
+    """
     transitions = len(episode)
     timeouts = np.zeros(transitions + 1, dtype=np.bool_)
     timeouts[-1] = True
@@ -86,6 +89,8 @@ def episode_rows(episode: Episode) -> dict[str, NDArray[Any]]:
             strict=True,
         )
     )
+    if not episode.has_pixels:
+        del rows[PIXELS]
     for name in sorted(episode.infos):
         values = episode.infos[name]
         rows[info_key(name)] = values if len(values) == transitions + 1 else _padded(values)
@@ -95,13 +100,16 @@ def episode_rows(episode: Episode) -> dict[str, NDArray[Any]]:
 def rows_episode(rows: Mapping[str, NDArray[Any]], kinds: Mapping[str, str]) -> Episode:
     """The inverse of :func:`episode_rows`; ``kinds`` maps each infos key to its row kind."""
     transitions = len(rows["actions"]) - 1
+    pixels = rows.get(PIXELS)
+    if pixels is None:
+        pixels = np.empty((transitions + 1, NO_PIXELS, NO_PIXELS, 3), np.uint8)
     terminated = bool(rows["terminals"][transitions - 1])
     infos = {
         key.removeprefix(f"{INFO_GROUP}/"): rows[key] if kind == "observation" else rows[key][:-1]
         for key, kind in kinds.items()
     }
     return Episode(
-        observations=rows["observations"],
+        observations=pixels,
         actions=rows["actions"][:-1],
         rewards=rows["rewards"][:-1],
         discounts=rows["discounts"][:-1],

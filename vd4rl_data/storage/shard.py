@@ -16,6 +16,7 @@ from vd4rl_data.errors import CorruptFileError, DatasetFormatError, InvalidEpiso
 from vd4rl_data.storage.format import (
     FORMAT_NAME,
     INFO_GROUP,
+    LAYOUT_KEYS,
     ROW_DTYPES,
     ROW_KEYS,
     Header,
@@ -59,7 +60,7 @@ class Shard:
         path: the file.
         header: its user block.
         attributes: its root attributes.
-        arrays: key → array of N rows: mapped (flat) or an HDF5 dataset (packed).
+        arrays: key → array of N rows: mapped (flat) or an HDF5 dataset.
         kinds: infos key → what its rows belong to.
         starts: int64 (E+1,), first row of each episode.
         checksums: uint32 (E,), CRC-32 of each episode's rows.
@@ -80,9 +81,9 @@ class Shard:
             return {key: array[start:stop] for key, array in self.arrays.items()}
 
     def close(self) -> None:
-        """Close the HDF5 file of a packed shard; a mapping lives as long as its arrays."""
-        if self.header.layout == "packed":
-            self.arrays["observations"].file.close()
+        """Close the HDF5 file of a compressed shard; a mapping lives as long as its arrays."""
+        if self.header.layout != "flat":
+            self.arrays["actions"].file.close()
 
 
 def open_arrays(path: Path) -> Shard:
@@ -137,7 +138,7 @@ def _read_structure(path: Path, header: Header, file: Any) -> Shard:
     index = {key: _dataset(path, header, file, key) for key in _INDEX_DTYPES}
     for key, dtype in _INDEX_DTYPES.items():
         _check_kind(path, key, index[key], dtype, 1)
-    datasets = {key: _dataset(path, header, file, key) for key in ROW_KEYS}
+    datasets = {key: _dataset(path, header, file, key) for key in LAYOUT_KEYS[header.layout]}
     infos = _info_group(path, file)
     for name in sorted(infos):
         datasets[info_key(name)] = _dataset(path, header, infos, info_key(name))
@@ -203,7 +204,7 @@ def _dataset(path: Path, header: Header, group: Any, key: str) -> Any:
 
 def _check_stored(path: Path, header: Header, key: str, dataset: Any) -> None:
     """Check that the file holds every byte of an array: HDF5 would read missing ones as zeros."""
-    packed = header.layout == "packed" and key not in _INDEX_DTYPES
+    packed = header.layout != "flat" and key not in _INDEX_DTYPES
     if (dataset.chunks is not None) != packed:
         how = "chunked" if packed else "contiguous"
         _fail(path, key, f"a {how} array", f"chunks {dataset.chunks}")

@@ -7,9 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from vd4rl_data.episode import validate
-from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
-from vd4rl_data.registry import DATASETS
+from vd4rl_data.episode import NO_PIXELS, validate
+from vd4rl_data.errors import (
+    DatasetFormatError,
+    InvalidEpisodeError,
+    InvalidIdError,
+    UnknownDatasetError,
+)
+from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.scores import return_statistics
 from vd4rl_data.storage import sidecar
 from vd4rl_data.storage.format import file_sha256
@@ -94,12 +99,14 @@ def _check_files(paths: list[Path], beside: sidecar.Sidecar) -> Iterator[str]:
 
 
 def _check_content(stored: StoredDataset, progress: Progress | None) -> Iterator[str]:
-    spec = DATASETS.get(stored.manifest.dataset_id)
-    if spec is None:
-        yield f"{stored.path}: {stored.manifest.dataset_id!r} is not in the catalog"
+    try:
+        spec = get_dataset_spec(stored.manifest.dataset_id)
+    except (UnknownDatasetError, InvalidIdError) as error:
+        yield f"{stored.path}: {stored.manifest.dataset_id!r} is not in the catalog: {error}"
         return
     hasher = ContentHasher()
     returns: list[float] = []
+    size = spec.size if stored.has_pixels else NO_PIXELS
     for number in range(len(stored)):
         where = f"{stored.path}: episode {number}"
         try:
@@ -108,7 +115,7 @@ def _check_content(stored: StoredDataset, progress: Progress | None) -> Iterator
             if checksum != stored.checksum(number):
                 yield f"{where}: expected CRC-32 {stored.checksum(number)}, got {checksum}"
             episode = rows_episode(rows, stored.kinds)
-            validate(episode, where, size=spec.size, action_size=spec.task.action_size)
+            validate(episode, where, size=size, action_size=spec.task.action_size)
             returns.append(episode.episode_return)
         except (DatasetFormatError, InvalidEpisodeError) as error:
             yield str(error)

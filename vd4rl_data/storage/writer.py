@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vd4rl_data.arguments import check_absent
-from vd4rl_data.episode import Episode, validate
+from vd4rl_data.episode import NO_PIXELS, Episode, validate
 from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import sidecar
@@ -25,6 +25,8 @@ from vd4rl_data.storage.format import (
     FORMAT_NAME,
     FORMAT_VERSION,
     LAYOUTS,
+    PIXELS,
+    STATES_LAYOUT,
     USER_BLOCK,
     info_key,
     write_header,
@@ -142,7 +144,7 @@ class FileWriter:
         return _create_packed(self._file, column, rows, compression_level)
 
     def _extents(self) -> list[tuple[int, int]]:
-        if self._layout == "packed":
+        if self._layout != "flat":
             return []
         return [
             (array.id.get_offset(), array.id.get_storage_size()) for array in self._arrays.values()
@@ -168,7 +170,8 @@ def write_dataset(
         episodes: the episodes, in order; read exactly once.
         lengths: transitions of each episode; needed first, to create the arrays at full size.
         provenance: how the episodes were made.
-        layout: ``flat`` (for training) or ``packed`` (one shard, for transport).
+        layout: ``flat`` (for training), ``packed`` (one shard, for transport) or ``states`` (the
+            episodes have no pixels).
         replace: replace an existing file, once the new one is whole.
         progress: called after each episode.
 
@@ -206,10 +209,11 @@ def _write(
     columns: tuple[Column, ...] = ()
     hasher = ContentHasher()
     returns: list[float] = []
+    size = NO_PIXELS if layout == STATES_LAYOUT else spec.size
     try:
         for number, episode in enumerate(episodes):
             where = f"{path}: episode {number}"
-            validate(episode, where, size=spec.size, action_size=spec.task.action_size)
+            validate(episode, where, size=size, action_size=spec.task.action_size)
             _check_announced(where, number, len(episode), lengths)
             if writer is None:
                 columns = columns_of(episode)
@@ -231,7 +235,7 @@ def _write(
             lengths,
             provenance,
             hasher.content_sha256(row_starts(lengths)),
-            has_physics_state=any(column.key == info_key("physics_state") for column in columns),
+            tells_frames={PIXELS, info_key("physics_state")} <= {each.key for each in columns},
         )
         writer.close(shard_attributes(manifest, 0, 1, 0))
     except BaseException:
@@ -261,8 +265,8 @@ def _check_announced(where: str, number: int, length: int, lengths: Sequence[int
 
 
 def _least_bytes(columns: Sequence[Column], lengths: Sequence[int], layout: str) -> int:
-    """Bytes that a flat file takes; 0 for a packed one, whose size is not known beforehand."""
-    if layout == "packed":
+    """Bytes that a flat file takes; 0 for others, whose size is not known beforehand."""
+    if layout != "flat":
         return 0
     rows = sum(lengths) + len(lengths)
     return USER_BLOCK + rows * sum(column.row_bytes for column in columns)

@@ -87,6 +87,13 @@ _TASKS: Final = {**DMC_TASKS, CAR_RACING.name: CAR_RACING}
 _LEVELS: Final = {"cheetah_run": 350.0}
 """Where the mean of the medium dataset is not near the task's usual level."""
 
+_COLLECTED_BY: Final = {
+    ("", "random"): "random_weights",
+    ("car_racing", "medium"): "driver",
+    ("car_racing", "medium_replay"): "learning_driver",
+}
+"""Task (any, if empty) and behavior → what the pipeline plays; see ``docs/fidelity.md``."""
+
 _SOURCE: Final = "SeMOPO, appendix, Table 3"
 _ORIGINAL: Final = f"{_SOURCE}; its policies were trained by TIA on distracted pixels"
 _CAR_RACING_PRINTED_LOW: Final = 10.3
@@ -133,7 +140,7 @@ def _before_videos(task: str, behavior: str) -> DatasetSpec:
         license=LICENSE,
         citation=CITATION,
         source=_ORIGINAL,
-        collected_by="random_weights" if behavior == "random" else None,
+        collected_by=_COLLECTED_BY.get((task, behavior), _COLLECTED_BY.get(("", behavior))),
         level=_LEVELS.get(task),
     )
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from vd4rl_data.suites.dmc_bodies import BODY_TASKS
 
-PLAYED: Final = frozenset({"random", "random_weights"})
+PLAYED: Final = frozenset({"random", "random_weights", "driver", "learning_driver"})
 """Behaviors that need no file of a policy."""
 
 REPLAY: Final = "medium_replay"
@@ -98,7 +98,6 @@ TRAINING_RUNS: Final = (
         hours=5.5,
         missing="No run of ours has reached its medium level, 500, yet.",
     ),
-    TrainingRun(task="car_racing", steps=1_000_000, hours=3.0),
     *_bodies(),
 )
 
@@ -109,12 +108,43 @@ def find_training_run(task: str, level: float | None) -> TrainingRun | None:
     return next(found, None)
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedPolicies:
+    """Policies and replays that are too large for the repository, as files of a Hub repository.
+
+    Attributes:
+        source: ``hf://USER/NAME@COMMIT``, as ``vd4rl publish --policies`` prints it.
+        list_sha256: SHA-256 of its list of files, which names theirs.
+        names: of the policies and replays to take from there, see :func:`policy_name`.
+    """
+
+    source: str
+    list_sha256: str
+    names: tuple[str, ...]
+
+
+PUBLISHED: Final[list[PublishedPolicies]] = []
+"""So far all that is shipped fits into the repository."""
+
+
+def find_published(name: str) -> PublishedPolicies | None:
+    """Where a policy or replay is that does not come with the repository; ``None`` if nowhere."""
+    return next((shelf for shelf in PUBLISHED if name in shelf.names), None)
+
+
 def is_shipped(task: str, behavior: str, level: float | None, episodes: int) -> bool:
-    """Whether so many episodes of a behavior can be made with what comes with the repository."""
+    """Whether so many episodes of a behavior can be made with what comes with the repository, or is
+    fetched when it is needed.
+    """
+    lender = lender_of(task, behavior, level)
+    is_replay = behavior == REPLAY
+    name = replay_name(task, level) if is_replay else policy_name(lender, behavior, level)
+    if find_published(name) is not None:
+        return True
     run = find_training_run(task, level)
     if run is None:
         return False
-    if behavior == REPLAY:
+    if is_replay:
         return episodes <= run.replay_episodes
     return behavior in run.shipped or behavior in run.lent
 
