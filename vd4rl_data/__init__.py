@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vd4rl_data.sampling import Mixture as Mixture
     from vd4rl_data.sampling import Replaceable as Replaceable
     from vd4rl_data.sampling import Selection as Selection
+    from vd4rl_data.sampling import Views as Views
 
 _HOMES: Final = {
     "Dataset": "vd4rl_data.dataset",
@@ -42,6 +43,7 @@ _HOMES: Final = {
     "ReplayBuffer": "vd4rl_data.dataset",
     "Replaceable": "vd4rl_data.sampling",
     "Selection": "vd4rl_data.sampling",
+    "Views": "vd4rl_data.sampling",
     "evaluate": "vd4rl_data.evaluation",
     "get_dataset": "vd4rl_data.dataset",
     "load_dataset": "vd4rl_data.dataset",
@@ -62,6 +64,7 @@ __all__ = [
     "ReplayBuffer",
     "Selection",
     "TaskSpec",
+    "Views",
     "__version__",
     "evaluate",
     "get_dataset",

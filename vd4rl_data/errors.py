@@ -46,6 +46,10 @@ class InvalidEpisodeError(Vd4rlError, ValueError):
     """An episode breaks an invariant of :class:`vd4rl_data.Episode`."""
 
 
+class NotTwinsError(Vd4rlError, ValueError):
+    """Datasets that should differ in pixels alone differ in something else."""
+
+
 class NoEpisodesError(Vd4rlError, ValueError):
     """What is to be sampled holds no episode: not yet, or none of the split or choice at hand."""
 

@@ -137,6 +137,23 @@ def id_with_look(dataset_id: str, text: str) -> str:
     return format_id(_with(parsed, words))
 
 
+def look_of(text: str) -> Look:
+    """The look that words describe.
+
+    Args:
+        text: look words; a percentage does not matter, e.g. ``distracting_easy_leaves``.
+
+    Raises:
+        InvalidIdError: the text holds other words, or lacks a level or has one too many.
+    """
+    words = parse_variant(text)
+    kind = None if words.look is None else _KINDS.get(words.look)
+    alone = words == dataclasses.replace(words, body=None, amount=None, sample=False)
+    if kind is None or not alone or (words.level is not None) != kind.levels:
+        raise InvalidIdError(f"look: expected look words, e.g. {EXAMPLE!r}, got {text!r}")
+    return _look(words)
+
+
 def look_words(variant: Variant | None) -> Variant | None:
     """The look words of a variant alone, if they are of one of the kinds that have words here."""
     if variant is None or variant.look not in _KINDS:

@@ -98,3 +98,29 @@ def test_a_composite(run: Run, data_dir: Path, tmp_path: Path) -> None:
     finished = run("preview", name, "--out", tmp_path, "--episode", 7)
     assert finished.status == 0, finished.err
     assert (tmp_path / "walker_walk-medium_expert-64px-v0-episode-7.gif").is_file()
+
+
+@pytest.mark.render
+def test_looks_side_by_side(run: Run, tmp_path: Path) -> None:
+    arguments = ("preview", SAMPLE, "--out", tmp_path, "--columns", "2", "--looks", "none")
+    finished = run(*arguments, "video_leaves", "--bodies", "foot_h")
+    (name,) = finished.out.splitlines()
+    assert name.endswith("walker_walk-random-sample-64px-v0-looks.jpg")
+    with Image.open(name) as picture:
+        assert picture.height > 3 * 128
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--bodies", "foot_z"), "foot_a, foot_b"),
+        (("--looks", "500k"), "look: expected look words"),
+    ],
+)
+def test_unknown_looks_and_bodies(
+    run: Run, tmp_path: Path, options: tuple[str, str], told: str
+) -> None:
+    finished = run("preview", SAMPLE, "--out", tmp_path, *options)
+    assert finished.status != 0
+    assert told in finished.err
+    assert not list(tmp_path.iterdir())

@@ -18,3 +18,5 @@ from vd4rl_data.sampling.sequences import SequenceSampler as SequenceSampler
 from vd4rl_data.sampling.sequences import dreamer_alignment as dreamer_alignment
 from vd4rl_data.sampling.transitions import Transitions as Transitions
 from vd4rl_data.sampling.transitions import TransitionSampler as TransitionSampler
+from vd4rl_data.sampling.views import Views as Views
+from vd4rl_data.sampling.views import ViewSampler as ViewSampler
