@@ -23,6 +23,7 @@ from baselines.dreamer.inspection import (
     noise_like,
     open_loop,
     reconstructions,
+    reward_fit,
     uncertainties,
 )
 from baselines.errors import CheckpointError, InvalidSettingError
@@ -32,7 +33,7 @@ from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage.atomic import atomic_path, write_text
 
-_FILES: Final = ("reconstructions.png", "open_loop.png", "penalty.png", "penalty.json")
+_FILES: Final = ("reconstructions.png", "open_loop.png", "penalty.png", "figures.json")
 _COLUMNS: Final = 10
 """Pictures in a row, spread over the sequence."""
 _SHOWN: Final = 4
@@ -45,7 +46,8 @@ class Inspect:
     """Look into the world model of a run: what it sees, what it expects, what it is unsure of.
 
     Draws sequences beside their reconstructions and beside what the model expects of them from
-    their first frames, and the penalty on the run's data, on other datasets and on white noise.
+    their first frames, and the penalty on the run's data, on other datasets and on white noise, and
+    tells how well rewards are known.
     """
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -92,13 +94,17 @@ class Inspect:
         for name, strips in drawn.items():
             _draw_strips(figure_type, strips, out / name)
         _draw_penalties(figure_type, penalties, out / "penalty.png")
-        moments = {
-            name: {"mean": float(each.mean()), "deviation": float(each.std())}
+        figures = {
+            name: {"mean_penalty": float(each.mean()), "penalty_deviation": float(each.std())}
             for name, each in penalties.items()
         }
-        write_text(out / "penalty.json", json.dumps(moments, indent=1) + "\n")
-        for name, each in moments.items():
-            print(f"penalty   {each['mean']:.3f} ± {each['deviation']:.3f} on {name}")
+        for name in (settings.dataset, *self.others):
+            figures[name]["reward_r2"] = reward_fit(agent, chunks[name], generator)
+        write_text(out / "figures.json", json.dumps(figures, indent=1) + "\n")
+        for name, each in figures.items():
+            fit = f", rewards R² {each['reward_r2']:.2f}" if "reward_r2" in each else ""
+            spread = f"{each['mean_penalty']:.3f} ± {each['penalty_deviation']:.3f}"
+            print(f"penalty   {spread}{fit}, {name}")
         for name in _FILES:
             print(f"wrote     {out / name}")
         return 0

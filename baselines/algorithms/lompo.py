@@ -268,6 +268,10 @@ class Lompo(DreamerAgent):
         """What states look like."""
         return {"model": self.decoder(states.features)}
 
+    def expected_rewards(self, states: State) -> Tensor:
+        """What the reward head says at states: (..., ...)."""
+        return self.reward(states.features)[..., 0]
+
     def uncertainty(self, states: State, _: torch.Generator) -> Tensor:
         """The penalty at states (..., ...)."""
         return self.penalize(self.model.prior(states.h), states.z)

@@ -27,6 +27,10 @@ class Inspectable(Protocol):
         """What states (..., ...) look like, by name: (..., C, S, S), about [-0.5, 0.5]."""
         ...
 
+    def expected_rewards(self, states: State) -> Tensor:
+        """What the reward head says at states: (..., ...)."""
+        ...
+
     def uncertainty(self, states: State, generator: torch.Generator) -> Tensor:
         """The penalty at states, without its weight."""
         ...
@@ -72,6 +76,15 @@ def uncertainties(agent: Inspectable, chunk: Chunk, generator: torch.Generator) 
     """The penalty at each state of a chunk, without its weight: float32 (B T,), on the CPU."""
     states = agent.observe_frames(chunk, generator)
     return agent.uncertainty(states, generator).flatten().float().cpu()
+
+
+@torch.no_grad()
+def reward_fit(agent: Inspectable, chunk: Chunk, generator: torch.Generator) -> float:
+    """R² of the rewards of a chunk, its first rows left out: 1 is perfect, 0 the data's mean."""
+    expected = agent.expected_rewards(agent.observe_frames(chunk, generator))[:, 1:]
+    rewards = chunk.rewards[:, 1:]
+    missed = (rewards - expected).square().mean() / rewards.var(correction=0).clamp(min=1e-12)
+    return 1.0 - float(missed)
 
 
 def noise_like(chunk: Chunk, generator: torch.Generator) -> Chunk:

@@ -14,7 +14,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
 from baselines.cli import main  # noqa: E402
-from baselines.dreamer.inspection import open_loop, reconstructions, uncertainties  # noqa: E402
+from baselines.dreamer.inspection import (  # noqa: E402
+    open_loop,
+    reconstructions,
+    reward_fit,
+    uncertainties,
+)
 from tests.baselines.conftest import MODEL_BASED, dataset_of, inputs_of  # noqa: E402
 
 PICTURES = ("reconstructions.png", "open_loop.png", "penalty.png")
@@ -41,9 +46,10 @@ def test_pictures_and_penalties(run: Any, inspect: Any) -> None:
     for picture in PICTURES:
         with Image.open(folder.path / "inspection" / picture) as image:
             assert np.asarray(image).std() > 1
-    moments = json.loads((folder.path / "inspection" / "penalty.json").read_text())
-    assert list(moments) == [dataset, "white noise"]
-    assert all(each["mean"] > 0 for each in moments.values())
+    figures = json.loads((folder.path / "inspection" / "figures.json").read_text())
+    assert list(figures) == [dataset, "white noise"]
+    assert all(each["mean_penalty"] > 0 for each in figures.values())
+    assert figures[dataset]["reward_r2"] < 1
     status, said = inspect(folder, "--seen", "2")
     assert status == 1
     assert "reconstructions.png already exists" in said
@@ -77,3 +83,6 @@ def test_open_loop_sees_only_the_beginning(make_agent: Any, name: str) -> None:
     rows = strips(batch, reconstructions)
     assert torch.equal(rows[0].frames, batch.frames[0].permute(0, 2, 3, 1))
     assert len(strips(batch, uncertainties)) == batch.rewards.numel()
+    states = agent.observe_frames(batch, torch.Generator().manual_seed(0))
+    known = type(batch)(batch.frames, batch.actions, agent.expected_rewards(states).detach())
+    assert reward_fit(agent, known, torch.Generator().manual_seed(0)) == pytest.approx(1.0)
