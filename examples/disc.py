@@ -25,7 +25,7 @@ from vd4rl_data.spec import DatasetSpec, FixedCamera, ReturnScore, TaskSpec
 from vd4rl_data.storage import Provenance, write_dataset
 from vd4rl_data.storage.naming import flat_path
 from vd4rl_data.suite import Suite
-from vd4rl_data.suites.rows import plain_dataset
+from vd4rl_data.suites.rows import benchmark_of_datasets, plain_dataset
 
 SIZE: Final = 64
 HORIZON: Final = 50
@@ -120,6 +120,7 @@ SUITE: Final = Suite(
     citation="",
     tasks=(TASK,),
     datasets=(RANDOM, EXPERT),
+    benchmarks=tuple(benchmark_of_datasets(spec, "main", (SIZE,)) for spec in (RANDOM, EXPERT)),
 )
 
 

@@ -73,8 +73,12 @@ def open_loop(
 
 @torch.no_grad()
 def uncertainties(agent: Inspectable, chunk: Chunk, generator: torch.Generator) -> Tensor:
-    """The penalty at each state of a chunk, without its weight: float32 (B T,), on the CPU."""
+    """The penalty at each state of a chunk, without its weight: float32 (B (T - 1),), on the CPU.
+
+    The first states are left out: what is expected there does not depend on any frame.
+    """
     states = agent.observe_frames(chunk, generator)
+    states = State(states.z[:, 1:], states.h[:, 1:])
     return agent.uncertainty(states, generator).flatten().float().cpu()
 
 

@@ -82,7 +82,7 @@ def test_open_loop_sees_only_the_beginning(make_agent: Any, name: str) -> None:
         assert same == bool(number % per_sequence)
     rows = strips(batch, reconstructions)
     assert torch.equal(rows[0].frames, batch.frames[0].permute(0, 2, 3, 1))
-    assert len(strips(batch, uncertainties)) == batch.rewards.numel()
+    assert len(strips(batch, uncertainties)) == batch.rewards[:, 1:].numel()
     states = agent.observe_frames(batch, torch.Generator().manual_seed(0))
     known = type(batch)(batch.frames, batch.actions, agent.expected_rewards(states).detach())
     assert reward_fit(agent, known, torch.Generator().manual_seed(0)) == pytest.approx(1.0)
