@@ -23,6 +23,7 @@ from baselines.bench.training import make_agent
 from baselines.errors import CheckpointError, InvalidSettingError
 from baselines.train_command import run_path
 from vd4rl_data.paths import data_dir
+from vd4rl_data.processes.cluster import HERE, EngineOptions
 from vd4rl_data.registry import get_dataset_spec
 
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
@@ -57,8 +58,10 @@ class Sweep:
     """Look for datasets in this folder alone."""
     source: str = "auto"
     """auto: complete datasets; local: whatever is here; or hf://USER/NAME."""
-    parallel: Count = 1
-    """Runs at once, each in a process of its own."""
+    parallel: OptionalCount = None
+    """Runs at once, each in a process of its own; by default one, or all that fit a cluster."""
+    where: tyro.conf.OmitArgPrefixes[EngineOptions] = HERE
+    """Where these processes run."""
     no_progress: bool = False
     """Draw no progress bar."""
     machine: tyro.conf.OmitArgPrefixes[Machine] = MACHINE
@@ -66,15 +69,18 @@ class Sweep:
 
     def run(self) -> int:
         """Run the command; 1 if a run failed."""
-        if self.parallel < 1:
-            raise InvalidSettingError(f"parallel: expected at least 1, got {self.parallel}")
+        here = self.where.engine == "local" and self.parallel is None
+        parallel = 1 if here else self.where.workers(self.parallel)
+        if parallel < 1:
+            raise InvalidSettingError(f"parallel: expected at least 1, got {parallel}")
         jobs = self.jobs()
         left = sum(not job.is_done() for job in jobs)
         print(f"{len(jobs)} runs, {left} to do")
         ended = run_jobs(
             jobs,
             self.machine,
-            parallel=self.parallel,
+            parallel=parallel,
+            engine=self.where.engine_of(fresh=True, repeatable=False),
             root=self.data_dir,
             source=self.source,
             report=_print_job,

@@ -30,6 +30,8 @@ from collection.provenance import (
 )
 from collection.versions import installed_versions
 from vd4rl_data.ids import DatasetId, Variant, format_id, parse_variant
+from vd4rl_data.processes import LocalEngine
+from vd4rl_data.processes.cluster import EngineOf
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Manifest, StoredDataset, open_dataset
@@ -63,6 +65,7 @@ def rerender(
     wanted: Wanted = Wanted(),
     *,
     workers: int = 1,
+    engine: EngineOf = LocalEngine,
     overwrite: bool = False,
     show_progress: bool = True,
 ) -> Made:
@@ -77,6 +80,7 @@ def rerender(
         root: the data folder to write into.
         wanted: what to render.
         workers: number of worker processes.
+        engine: where they run; processes on other machines must see the same folders.
         overwrite: make the file again even if it exists.
         show_progress: draw progress bars.
 
@@ -100,7 +104,9 @@ def rerender(
             )
     finally:
         stored.close()
-    return make_dataset(plan, workers=workers, overwrite=overwrite, show_progress=show_progress)
+    return make_dataset(
+        plan, workers=workers, engine=engine, overwrite=overwrite, show_progress=show_progress
+    )
 
 
 def _plan(stored: StoredDataset, root: Path, wanted: Wanted) -> DatasetPlan:
@@ -116,7 +122,7 @@ def _plan(stored: StoredDataset, root: Path, wanted: Wanted) -> DatasetPlan:
         spec=spec,
         source=stored.path.resolve(),
         rolled_out_with=rolled_out_with(manifest.provenance.recipe),
-        parts_folder=parts_folder(path),
+        parts_folder=parts_folder(path.absolute()),
         part_recipe={
             **{key: value for key, value in recipe.items() if key not in ("command", "episodes")},
             "versions": versions,
