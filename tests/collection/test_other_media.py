@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from collection.collect import collect
-from collection.rerender import rerender
+from collection.rerender import Wanted, rerender
 from tests.collection.conftest import RANDOM
 from vd4rl_data.envs import find_environments, register_environment
 from vd4rl_data.errors import (
@@ -101,7 +101,7 @@ def test_other_media_than_the_datas_are_refused(
     finally:
         gymnasium.registry.pop(NAME)
     with pytest.raises(OtherMediaError, match=message):
-        rerender(made.path, tmp_path / "again", size=24, show_progress=False)
+        rerender(made.path, tmp_path / "again", Wanted(24), show_progress=False)
     assert not list((tmp_path / "again").rglob("*"))
 
 
