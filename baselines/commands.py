@@ -16,6 +16,7 @@ from baselines.bench.playing import check_film, film, play
 from baselines.bench.presets import preset_settings
 from baselines.bench.report import STORE, collect_groups, make_table
 from baselines.bench.report_files import write_report
+from baselines.bench.result import make_result
 from baselines.bench.run_folder import RunFolder
 from baselines.bench.settings import MACHINE, Machine, Preset, RunSettings
 from baselines.bench.sweep import Job, State, run_jobs
@@ -23,7 +24,9 @@ from baselines.bench.training import make_agent
 from baselines.errors import CheckpointError, InvalidSettingError
 from baselines.train_command import run_path
 from vd4rl_data.paths import data_dir
+from vd4rl_data.processes.cluster import HERE, EngineOptions
 from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import ORIGINAL
 
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
@@ -57,8 +60,10 @@ class Sweep:
     """Look for datasets in this folder alone."""
     source: str = "auto"
     """auto: complete datasets; local: whatever is here; or hf://USER/NAME."""
-    parallel: Count = 1
-    """Runs at once, each in a process of its own."""
+    parallel: OptionalCount = None
+    """Runs at once, each in a process of its own; by default one, or all that fit a cluster."""
+    where: tyro.conf.OmitArgPrefixes[EngineOptions] = HERE
+    """Where these processes run."""
     no_progress: bool = False
     """Draw no progress bar."""
     machine: tyro.conf.OmitArgPrefixes[Machine] = MACHINE
@@ -66,15 +71,18 @@ class Sweep:
 
     def run(self) -> int:
         """Run the command; 1 if a run failed."""
-        if self.parallel < 1:
-            raise InvalidSettingError(f"parallel: expected at least 1, got {self.parallel}")
+        here = self.where.engine == "local" and self.parallel is None
+        parallel = 1 if here else self.where.workers(self.parallel)
+        if parallel < 1:
+            raise InvalidSettingError(f"parallel: expected at least 1, got {parallel}")
         jobs = self.jobs()
         left = sum(not job.is_done() for job in jobs)
         print(f"{len(jobs)} runs, {left} to do")
         ended = run_jobs(
             jobs,
             self.machine,
-            parallel=self.parallel,
+            parallel=parallel,
+            engine=self.where.engine_of(fresh=True, repeatable=False),
             root=self.data_dir,
             source=self.source,
             report=_print_job,
@@ -135,6 +143,10 @@ class Evaluate:
     """How many."""
     seed: OptionalCount = None
     """Of the episodes; the run's own by default."""
+    evaluation: Annotated[str, tyro.conf.arg(metavar="NAME")] = ORIGINAL
+    """Where, of the dataset's evaluations, e.g. distracted_test."""
+    add: bool = False
+    """Keep it with the finished run, and put it into the run's result."""
     video: File = None
     """Film the first one: a .gif, or a .mp4."""
     device: str = "auto"
@@ -151,6 +163,14 @@ class Evaluate:
         device = machine.torch_device()
         folder = RunFolder(self.run_folder)
         settings = folder.settings()
+        known = get_dataset_spec(settings.dataset).evaluations
+        if self.evaluation not in known:
+            raise InvalidSettingError(
+                f"evaluation: expected one of {', '.join(known)} ({settings.dataset}), got"
+                f" {self.evaluation!r}"
+            )
+        if self.add:
+            self._check_added(folder, settings)
         saved = folder.load_checkpoint(settings.algorithm)
         if saved is None:
             raise CheckpointError(f"{folder.path} has no checkpoint yet")
@@ -165,13 +185,31 @@ class Evaluate:
             frame_stack=settings.hyperparameters.frame_stack,
             workers=machine.evaluation_workers(),
             progress=not self.no_progress,
+            evaluation=self.evaluation,
         )
         print(f"return    {np.mean(evaluation.returns):.1f} after {saved['step']:,} gradient steps")
         print(f"episodes  {' '.join(f'{value:.1f}' for value in evaluation.returns)}")
         if self.video is not None:
-            film(settings.dataset, evaluation.traces[0], self.video)
+            film(settings.dataset, evaluation.traces[0], self.video, self.evaluation)
             print(f"video     {self.video}")
+        if self.add:
+            folder.save_evaluation(evaluation, self.evaluation)
+            make_result([folder]).write(folder.result_path, replace=True)
+            print(f"result    {folder.result_path}")
         return 0
+
+    def _check_added(self, folder: RunFolder, settings: RunSettings) -> None:
+        """What a result holds is of one protocol."""
+        episodes = settings.protocol.evaluation_episodes
+        if self.evaluation == ORIGINAL:
+            raise InvalidSettingError("add: the result has the evaluation 'original' already")
+        if self.episodes != episodes or self.seed not in (None, settings.seed):
+            raise InvalidSettingError(
+                f"add: expected as many episodes as the run's own evaluation, {episodes}, and its"
+                f" seed, got {self.episodes}, and seed {self.seed}"
+            )
+        if not folder.is_done(settings.hyperparameters.steps):
+            raise InvalidSettingError(f"add: {folder.path}: the run is not finished")
 
     def _check(self) -> None:
         if self.episodes < 1:

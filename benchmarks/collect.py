@@ -4,6 +4,7 @@ Per round, in turn and in alternating order: the real pipeline with one worker (
 progress messages, one durable part per episode), dm_control's step-and-render loop with the same
 settings (``LP_NUM_THREADS=0``), the same loop with Mesa's default threads, and the real pipeline
 with as many workers as there are cores. Ratios are taken within a round; the table shows medians.
+What looks cost beside that: ``benchmarks/looks.py``.
 
     python benchmarks/collect.py [--task TASK] [--size 64] [--rounds 5] [--quick] [--json FILE]
 """

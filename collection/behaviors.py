@@ -61,20 +61,20 @@ class BehaviorKind:
 
 
 def _uniform(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
-    del task, level
-    return UniformBehavior(name, options.seed or 0)
+    del task, name, level
+    return UniformBehavior(seed=options.seed or 0)
 
 
 def _random_weights(
     task: TaskSpec, name: str, options: BehaviorOptions, level: float | None
 ) -> Behavior:
     del task, name, level
-    return RandomWeightsBehavior(options.seed or 0)
+    return RandomWeightsBehavior(seed=options.seed or 0)
 
 
 def _driver(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
     del task, level
-    return DriverBehavior(name, options.seed or 0)
+    return DriverBehavior(name, seed=options.seed or 0)
 
 
 def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
@@ -87,7 +87,7 @@ def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float |
         raise InvalidSettingError(f"{path}: expected a policy of tier {name}, got {policy.tier}")
     if policy.task != expected:
         raise InvalidSettingError(f"{path}: expected a policy of {expected}, got {policy.task}")
-    return PolicyBehavior(policy, bool(options.deterministic), options.seed or 0)
+    return PolicyBehavior(policy, bool(options.deterministic), seed=options.seed or 0)
 
 
 def _replayed(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:

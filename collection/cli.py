@@ -21,6 +21,7 @@ from vd4rl_data.flags import blames_the_user, flags_of, told
 from vd4rl_data.look_words import id_with_look
 from vd4rl_data.paths import data_dir
 from vd4rl_data.processes import available_workers
+from vd4rl_data.processes.cluster import HERE, EngineOptions
 from vd4rl_data.registry import get_dataset_spec
 
 _RENAMED: Final = {"replace": "--overwrite", "root": "--out"}
@@ -50,7 +51,10 @@ class Collect:
     episodes: OptionalCount = None
     """Number of episodes; all of the dataset by default. A smaller number gives the first ones."""
     workers: OptionalCount = None
-    """Number of worker processes; one per core by default, at most 16."""
+    """Number of worker processes; by default one per core, at most 16, or as many as a cluster has
+    room for."""
+    where: tyro.conf.OmitArgPrefixes[EngineOptions] = HERE
+    """Where they run."""
     out: Folder = None
     """Data folder to write into; $VD4RL_DATA_DIR by default."""
     seed: OptionalCount = None
@@ -69,7 +73,8 @@ class Collect:
 
     def run(self) -> None:
         """Run the command."""
-        root, workers = self.out or data_dir(), _workers(self.workers)
+        root, workers = self.out or data_dir(), self.where.workers(self.workers)
+        engine = self.where.engine_of()
         options = _options(self)
         wanted = self.id if self.look is None else id_with_look(self.id, self.look)
         names = parts_to_collect(wanted, options)
@@ -81,6 +86,7 @@ class Collect:
                 root,
                 episodes=self.episodes,
                 workers=workers,
+                engine=engine,
                 options=options,
                 states=self.states,
                 overwrite=self.overwrite,
@@ -107,7 +113,10 @@ class Render:
     """Body, in the word of ids, or "none"; as in the file's id by default. States of another body
     are refused."""
     workers: OptionalCount = None
-    """Number of worker processes; one per core by default, at most 16."""
+    """Number of worker processes; by default one per core, at most 16, or as many as a cluster has
+    room for."""
+    where: tyro.conf.OmitArgPrefixes[EngineOptions] = HERE
+    """Where they run."""
     out: Folder = None
     """Data folder to write into; $VD4RL_DATA_DIR by default."""
     overwrite: bool = False
@@ -122,7 +131,8 @@ class Render:
             self.file,
             root,
             Wanted(self.size, self.look, self.body),
-            workers=_workers(self.workers),
+            workers=self.where.workers(self.workers),
+            engine=self.where.engine_of(),
             overwrite=self.overwrite,
             show_progress=not self.no_progress,
         )

@@ -16,6 +16,8 @@ from collection.provenance import collect_fields, collected, rollout_fields, sta
 from collection.recipes import Recipe, find_recipe
 from collection.sources import is_one_file
 from collection.versions import installed_versions
+from vd4rl_data.processes import LocalEngine
+from vd4rl_data.processes.cluster import EngineOf
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Provenance
@@ -29,6 +31,7 @@ def collect(
     *,
     episodes: int | None = None,
     workers: int = 1,
+    engine: EngineOf = LocalEngine,
     options: BehaviorOptions = BehaviorOptions(),  # noqa: B008 - frozen
     states: bool = False,
     overwrite: bool = False,
@@ -44,6 +47,7 @@ def collect(
         root: the data folder to write into.
         episodes: number of episodes; by default all that the catalog row has.
         workers: number of worker processes.
+        engine: where they run; processes on other machines must see the same folders.
         options: a seed other than 0, a policy or replay other than the shipped one, or
             deterministic actions.
         states: keep the episodes without pixels, to be rendered by
@@ -60,7 +64,9 @@ def collect(
     """
     check_least("workers", workers, 1)
     plan = plan_collection(dataset_id, root, episodes=episodes, options=options, states=states)
-    return make_dataset(plan, workers=workers, overwrite=overwrite, show_progress=show_progress)
+    return make_dataset(
+        plan, workers=workers, engine=engine, overwrite=overwrite, show_progress=show_progress
+    )
 
 
 def parts_to_collect(dataset_id: str, options: BehaviorOptions) -> tuple[str, ...]:
@@ -118,7 +124,7 @@ def plan_dataset(
     job = CollectJob(
         spec=spec,
         behavior=behavior,
-        parts_folder=parts_folder(path),
+        parts_folder=parts_folder(path.absolute()),
         part_recipe={**fields, "versions": versions},
         states=states,
     )

@@ -17,9 +17,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from collection.errors import InvalidSettingError
-from collection.players import seeding_identity
-from collection.rollout import Policy, Trajectory, rollout
-from vd4rl_data.simulators import Simulation
+from collection.rolled import Rolled
+from collection.rollout import Policy
 from vd4rl_data.simulators.car_racing import ROAD_POINTS, ROAD_SCALE, STATE_LAYOUT
 from vd4rl_data.spec import TaskSpec
 
@@ -45,17 +44,20 @@ _BEND: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class DriverBehavior:
+class DriverBehavior(Rolled):
     """Plays car racing: another speed in every episode.
 
     Attributes:
-        name: :data:`SKILLED`, LQV-D4RL's medium, or :data:`LEARNING`, its medium_replay: speed
+        kind: :data:`SKILLED`, LQV-D4RL's medium, or :data:`LEARNING`, its medium_replay: speed
             grows and noise falls from episode to episode.
-        seed: seed of all episodes.
     """
 
-    name: str
-    seed: int = 0
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """See :class:`collection.players.Behavior`."""
+        return self.kind
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -68,43 +70,17 @@ class DriverBehavior:
                 "episodes": LEARNED_BY,
             },
         }
-        return {"name": self.name, "scripted": True, **how[self.name]}
+        return {"name": self.name, "scripted": True, **how[self.kind]}
 
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """See :class:`collection.players.Behavior`."""
-        return seeding_identity(self.seed)
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """See :class:`collection.players.Behavior`."""
-        return ("--seed", str(self.seed))
-
-    def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
-        """See :class:`collection.players.Behavior`."""
-        return (task.time_steps,) * episodes
-
-    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
-        """See :class:`collection.players.Behavior`.
+    def make_policy(self, task: TaskSpec, episode: int, rng: np.random.Generator) -> Policy:
+        """See :class:`collection.rolled.Rolled`.
 
         Raises:
             InvalidSettingError: the task is not car racing.
         """
-        if simulation.task.state_layout != STATE_LAYOUT:
-            raise InvalidSettingError(
-                f"task: the driver knows car racing alone, got {simulation.task.name}"
-            )
-
-        def make(task: TaskSpec, rng: np.random.Generator) -> Policy:
-            del task
-            return self._policy(episode, rng)
-
-        return rollout(
-            simulation, make, behavior=self.name, seed=self.seed, episode=episode, size=size
-        )
-
-    def _policy(self, episode: int, rng: np.random.Generator) -> Policy:
-        if self.name == SKILLED:
+        if task.state_layout != STATE_LAYOUT:
+            raise InvalidSettingError(f"task: the driver knows car racing alone, got {task.name}")
+        if self.kind == SKILLED:
             speed, noise = float(rng.uniform(*_SPEEDS)), _NOISE
         else:
             share = min(1.0, episode / (LEARNED_BY - 1))

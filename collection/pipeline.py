@@ -20,7 +20,8 @@ from collection.errors import DatasetExistsError, RendererMismatchError
 from collection.existing import check_sound, find_existing
 from collection.plan import DatasetPlan
 from collection.progress import EpisodeProgress, FrameProgress
-from vd4rl_data.processes import LocalEngine, LocalPool
+from vd4rl_data.processes import Engine, LocalEngine, Pool
+from vd4rl_data.processes.cluster import EngineOf
 from vd4rl_data.storage import Manifest, PartStore, StoredDataset, write_dataset
 from vd4rl_data.storage.atomic import check_free_space, write_lock
 from vd4rl_data.storage.format import STATES_LAYOUT
@@ -52,13 +53,19 @@ class Made:
 
 
 def make_dataset(
-    plan: DatasetPlan, *, workers: int, overwrite: bool = False, show_progress: bool = True
+    plan: DatasetPlan,
+    *,
+    workers: int,
+    engine: EngineOf = LocalEngine,
+    overwrite: bool = False,
+    show_progress: bool = True,
 ) -> Made:
     """Find the dataset finished, or make all missing episodes and then the file.
 
     Args:
         plan: what to make.
         workers: number of worker processes; never more are started than there are episodes.
+        engine: where they run.
         overwrite: make the file again even if it exists.
         show_progress: draw progress bars.
 
@@ -74,17 +81,18 @@ def make_dataset(
     if existing is not None and len(existing) >= len(plan.lengths):
         check_sound(plan, existing, show_progress=show_progress)
         return Made(plan.path, existing.manifest, found=True)
-    return _make(plan, existing, min(workers, len(plan.lengths)), show_progress)
+    return _make(plan, existing, engine(min(workers, len(plan.lengths))), show_progress)
 
 
 def _make(
-    plan: DatasetPlan, grow_from: StoredDataset | None, workers: int, show_progress: bool
+    plan: DatasetPlan, grow_from: StoredDataset | None, engine: Engine, show_progress: bool
 ) -> Made:
     with write_lock(plan.parts_folder):
         with write_lock(plan.path):
             pass  # fail now, not after an hour of rendering, if another process writes the file
         _check_space(plan)
-        with LocalEngine(workers).open(plan.job) as pool:
+        with engine.open(plan.job) as pool:
+            workers = len(pool.greetings)
             renderer = _common_renderer(pool.greetings)
             store = _open_store(plan, renderer, grow_from)
             with _resume_hint(plan):
@@ -130,7 +138,7 @@ def _open_store(plan: DatasetPlan, renderer: str, grow_from: StoredDataset | Non
 
 
 def _make_parts(
-    plan: DatasetPlan, store: PartStore, pool: LocalPool, show_progress: bool
+    plan: DatasetPlan, store: PartStore, pool: Pool, show_progress: bool
 ) -> tuple[int, float]:
     """Returns the number of frames rendered and the seconds that took."""
     numbers = range(len(plan.lengths))

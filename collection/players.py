@@ -17,8 +17,8 @@ from collection.policy_files import FOLDER as POLICIES
 from collection.policy_files import PolicyFile
 from collection.replay_files import FOLDER as REPLAYS
 from collection.replay_files import ReplayFile
-from collection.rollout import Policy, Trajectory, rollout
-from vd4rl_data.seeding import COLLECTION_RECIPE
+from collection.rolled import Rolled
+from collection.rollout import Policy, Trajectory
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import TaskSpec
 
@@ -66,60 +66,32 @@ class Behavior(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class UniformBehavior:
-    """Actions drawn independently and uniformly from [-1, 1]: V-D4RL's ``random`` datasets.
+class UniformBehavior(Rolled):
+    """Actions drawn independently and uniformly from [-1, 1]: V-D4RL's ``random`` datasets."""
 
-    Attributes:
-        name: the behavior's name in dataset ids.
-        seed: seed of all episodes.
-    """
-
-    name: str = "random"
-    seed: int = 0
+    @property
+    def name(self) -> str:
+        """See :class:`Behavior`."""
+        return "random"
 
     @property
     def description(self) -> Mapping[str, Any]:
         """See :class:`Behavior`."""
         return {"name": self.name, "distribution": "uniform(-1, 1)"}
 
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """See :class:`Behavior`."""
-        return seeding_identity(self.seed)
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """See :class:`Behavior`."""
-        return ("--seed", str(self.seed))
-
-    def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
-        """See :class:`Behavior`."""
-        return (task.time_steps,) * episodes
-
-    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
-        """See :class:`Behavior`."""
-        return rollout(
-            simulation,
-            make_uniform_policy,
-            behavior=self.name,
-            seed=self.seed,
-            episode=episode,
-            size=size,
-        )
+    def make_policy(self, task: TaskSpec, episode: int, rng: np.random.Generator) -> Policy:
+        """See :class:`Rolled`."""
+        del episode
+        return make_uniform_policy(task, rng)
 
 
 @dataclass(frozen=True, slots=True)
-class RandomWeightsBehavior:
+class RandomWeightsBehavior(Rolled):
     """A policy that was never trained, another one in every episode: LQV-D4RL's ``random``.
 
     Which initialization its authors used is not published. This one has the layers of the trained
     policies, with normal weights that keep the scale of what passes through them (He et al., 2015).
-
-    Attributes:
-        seed: seed of all episodes.
     """
-
-    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -131,45 +103,23 @@ class RandomWeightsBehavior:
         """See :class:`Behavior`."""
         return {"name": self.name, "layers": [*HIDDEN], "deterministic": False}
 
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """See :class:`Behavior`."""
-        return seeding_identity(self.seed)
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """See :class:`Behavior`."""
-        return ("--seed", str(self.seed))
-
-    def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
-        """See :class:`Behavior`."""
-        return (task.time_steps,) * episodes
-
-    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
-        """See :class:`Behavior`."""
-        return rollout(
-            simulation,
-            make_untrained_policy,
-            behavior=self.name,
-            seed=self.seed,
-            episode=episode,
-            size=size,
-        )
+    def make_policy(self, task: TaskSpec, episode: int, rng: np.random.Generator) -> Policy:
+        """See :class:`Rolled`."""
+        del episode
+        return make_untrained_policy(task, rng)
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyBehavior:
+class PolicyBehavior(Rolled):
     """A trained policy chooses the actions.
 
     Attributes:
         policy: the policy, read from a file.
         deterministic: whether to take the squashed mean; otherwise, as in the paper, a sample.
-        seed: seed of all episodes.
     """
 
     policy: PolicyFile
     deterministic: bool = False
-    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -182,13 +132,9 @@ class PolicyBehavior:
         return {**self.policy.description, "deterministic": self.deterministic}
 
     @property
-    def identity(self) -> Mapping[str, Any]:
-        """See :class:`Behavior`."""
-        return {
-            "policy_sha256": self.policy.sha256,
-            "deterministic": self.deterministic,
-            **seeding_identity(self.seed),
-        }
+    def settings(self) -> Mapping[str, Any]:
+        """See :class:`Rolled`."""
+        return {"policy_sha256": self.policy.sha256, "deterministic": self.deterministic}
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -199,23 +145,9 @@ class PolicyBehavior:
             *_source(self.policy.path, POLICIES),
         )
 
-    def lengths(self, task: TaskSpec, episodes: int) -> tuple[int, ...]:
-        """See :class:`Behavior`."""
-        return (task.time_steps,) * episodes
-
-    def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
-        """See :class:`Behavior`."""
-        return rollout(
-            simulation,
-            self._make_policy,
-            behavior=self.name,
-            seed=self.seed,
-            episode=episode,
-            size=size,
-        )
-
-    def _make_policy(self, task: TaskSpec, rng: np.random.Generator) -> Policy:
-        del task
+    def make_policy(self, task: TaskSpec, episode: int, rng: np.random.Generator) -> Policy:
+        """See :class:`Rolled`."""
+        del task, episode
         actor = self.policy.actor
 
         def act(state: Float32[np.ndarray, " P"]) -> Float32[np.ndarray, " A"]:
@@ -306,8 +238,3 @@ def make_untrained_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
 
 def _source(path: Path, shipped: Path) -> tuple[str, ...]:
     return () if path.parent == shipped else ("--source", path.name)
-
-
-def seeding_identity(seed: int) -> dict[str, int]:
-    """What determines the episodes of a behavior that a seed decides."""
-    return {"seed": seed, "recipe_version": COLLECTION_RECIPE}

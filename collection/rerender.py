@@ -30,10 +30,14 @@ from collection.provenance import (
 )
 from collection.versions import installed_versions
 from vd4rl_data.ids import DatasetId, Variant, format_id, parse_variant
+from vd4rl_data.media import find_media
+from vd4rl_data.processes import LocalEngine
+from vd4rl_data.processes.cluster import EngineOf
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import Manifest, StoredDataset, open_dataset
 from vd4rl_data.storage.format import info_key
+from vd4rl_data.storage.manifest import recorded_media
 from vd4rl_data.storage.naming import flat_path
 
 PLAIN: Final = "none"
@@ -63,6 +67,7 @@ def rerender(
     wanted: Wanted = Wanted(),
     *,
     workers: int = 1,
+    engine: EngineOf = LocalEngine,
     overwrite: bool = False,
     show_progress: bool = True,
 ) -> Made:
@@ -77,6 +82,7 @@ def rerender(
         root: the data folder to write into.
         wanted: what to render.
         workers: number of worker processes.
+        engine: where they run; processes on other machines must see the same folders.
         overwrite: make the file again even if it exists.
         show_progress: draw progress bars.
 
@@ -84,6 +90,8 @@ def rerender(
         InvalidSettingError: a number is out of range, or words are no look or body.
         NoPhysicsStateError: the source does not hold its physics states.
         UnknownDatasetError: the catalog has no such dataset with this look or body.
+        OtherMediaError: the dataset is to show media that the source shows, and those of this
+            machine are others.
         OtherStatesError: the states are of another task or body than the dataset's.
         DatasetExistsError: the file to write is the source itself, or was made from another recipe.
         Vd4rlError: see :func:`collection.pipeline.make_dataset`.
@@ -100,7 +108,9 @@ def rerender(
             )
     finally:
         stored.close()
-    return make_dataset(plan, workers=workers, overwrite=overwrite, show_progress=show_progress)
+    return make_dataset(
+        plan, workers=workers, engine=engine, overwrite=overwrite, show_progress=show_progress
+    )
 
 
 def _plan(stored: StoredDataset, root: Path, wanted: Wanted) -> DatasetPlan:
@@ -111,12 +121,14 @@ def _plan(stored: StoredDataset, root: Path, wanted: Wanted) -> DatasetPlan:
     manifest = stored.manifest
     versions = installed_versions(spec.task)
     recipe = _recipe(manifest, spec, versions)
+    for name in manifest.media.keys() & recorded_media(recipe).keys():
+        find_media(name, manifest.media[name], str(stored.path))
     path = flat_path(root, spec.name)
     job = RenderJob(
         spec=spec,
         source=stored.path.resolve(),
         rolled_out_with=rolled_out_with(manifest.provenance.recipe),
-        parts_folder=parts_folder(path),
+        parts_folder=parts_folder(path.absolute()),
         part_recipe={
             **{key: value for key, value in recipe.items() if key not in ("command", "episodes")},
             "versions": versions,

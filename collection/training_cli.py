@@ -15,6 +15,7 @@ from collection.sac.settings import Precision
 from collection.tiers import TIERS
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.paths import data_dir
+from vd4rl_data.processes.cluster import HERE, EngineOptions
 from vd4rl_data.progress import StepBar
 
 Count = Annotated[int, tyro.conf.arg(metavar="N")]
@@ -62,6 +63,8 @@ class Train:
     """Environment step from which the learning rate falls, reaching zero at the last step."""
     environments: Count = 1
     """Number of simulations that are stepped together."""
+    where: tyro.conf.OmitArgPrefixes[EngineOptions] = HERE
+    """Where it runs."""
     no_progress: bool = False
     """Draw no progress bar."""
 
@@ -70,6 +73,8 @@ class Train:
         torch = _torch()
 
         from collection.learning_curve import draw_learning_curve
+        from collection.sac.job import TrainJob, train_elsewhere
+        from collection.sac.run_folder import RunFolder
         from collection.sac.settings import TrainSettings
         from collection.sac.train import train
 
@@ -98,7 +103,12 @@ class Train:
                 reached.append(steps)
                 bar.move_to(steps, f"return {last_return:.0f}")
 
-            run = train(settings, folder, self.device, report, start)
+            if self.where.engine == "local":
+                train(settings, folder, self.device, report, start)
+            else:
+                job = TrainJob(settings, folder.absolute(), self.device, start, self.threads)
+                train_elsewhere(self.where.engine_of(repeatable=False)(1), job, report)
+        run = RunFolder(folder)
         trained = reached[-1] > reached[0]
         curve = run.curve()
         picture = folder / "learning_curve.png"

@@ -17,6 +17,7 @@ from leaderboard.receipts import read_receipt
 from leaderboard.replay import Replay, replay_traces
 from leaderboard.reproduced import find_false_claim
 from leaderboard.rules import find_broken_rules, find_notes
+from leaderboard.shown_media import find_media_problems
 from leaderboard.store import RESULTS, place_of
 from vd4rl_data.errors import InvalidResultError
 from vd4rl_data.results import RunResult, parse_result
@@ -130,6 +131,7 @@ def badges_of(result: RunResult, *, replayed: bool) -> tuple[str, ...]:
 def _problems(result: RunResult, benchmark: Benchmark, known: Known, place: Path) -> Iterator[str]:
     yield from find_broken_rules(result, benchmark)
     yield from find_data_problems(result, benchmark, known, place)
+    yield from find_media_problems(result, benchmark)
     others = (
         run
         for evaluation in result.evaluations

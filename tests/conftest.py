@@ -95,6 +95,24 @@ def bfloat16_told(monkeypatch: pytest.MonkeyPatch) -> Bfloat16Told:
 
 
 @pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    """A Ray cluster of two nodes with one core each; the other one has the resource ``second``."""
+    pytest.importorskip("ray", reason="needs the extra ray")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # else it writes a token into the home folder
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        from ray.cluster_utils import Cluster
+
+        head = {"num_cpus": 1, "include_dashboard": False}
+        made = Cluster(initialize_head=True, head_node_args=head)
+        made.add_node(num_cpus=1, resources={"second": 1.0})
+        try:
+            yield made
+        finally:
+            made.shutdown()
+
+
+@pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the clone."""
     return ROOT

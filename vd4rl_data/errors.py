@@ -120,6 +120,10 @@ class WorkerError(Vd4rlError, RuntimeError):
     """A worker process raised an error or died; the message has its traceback or last output."""
 
 
+class ClusterError(Vd4rlError, RuntimeError):
+    """There is no cluster at the address, or none of its nodes has what the work needs."""
+
+
 class TransferError(Vd4rlError, OSError):
     """A download failed for good; what arrived is kept, and the same call continues from there."""
 

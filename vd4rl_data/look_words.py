@@ -42,7 +42,7 @@ DISTRACTED_TEST: Final = "distracted_test"
 """The evaluation in looks that the data do not have."""
 
 DISTRACTIONS: Final = ("colors", "camera", "background")
-MEDIA_WORDS: Final = ("street", "leaves", "davis", "kinetics")
+MEDIA_WORDS: Final = ("street", "leaves", "davis", "kinetics", "clips")
 """The sets of :mod:`vd4rl_data.media`, which are words of the grammar."""
 
 PUBLISHED_SEEDS: Final[Mapping[str, int]] = dict(

@@ -16,11 +16,13 @@ from baselines.bench.algorithm import Agent
 from baselines.bench.policy import PixelPolicy
 from baselines.errors import InvalidSettingError
 from vd4rl_data.arguments import check_absent
+from vd4rl_data.envs.registration import find_env_specs
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.evaluation import ActionTrace, Evaluation, evaluate
 from vd4rl_data.preview import animate
 from vd4rl_data.preview.animation import SUFFIXES
+from vd4rl_data.spec import ORIGINAL
 
 LANES: Final = 10
 """Episodes that are played at once."""
@@ -37,8 +39,9 @@ def play(
     workers: int,
     lanes: int = LANES,
     progress: bool = False,
+    evaluation: str = ORIGINAL,
 ) -> Evaluation:
-    """Evaluate an agent in the environment of a dataset, see :func:`vd4rl_data.evaluate`.
+    """Evaluate an agent in an evaluation of a dataset, see :func:`vd4rl_data.evaluate`.
 
     Its policy is asked for anew, without a memory; so many ``lanes``, or all episodes if they are
     fewer, are played in lock-step.
@@ -55,6 +58,7 @@ def play(
         workers=workers,
         inference_batch=min(lanes, episodes),
         progress=progress,
+        evaluation=evaluation,
     )
 
 
@@ -77,21 +81,22 @@ def check_film(path: Path) -> None:
     check_absent([path], replace=False)
 
 
-def film(dataset: str, trace: ActionTrace, path: Path) -> None:
+def film(dataset: str, trace: ActionTrace, path: Path, evaluation: str = ORIGINAL) -> None:
     """Play recorded actions again and write the episode as GIF or MP4.
 
     Raises:
         ValueError: the path has another suffix.
         MissingDependencyError: MP4 without ffmpeg.
     """
-    animate(_replayed(dataset, trace), path)
+    animate(_replayed(dataset, trace, evaluation), path)
 
 
-def _replayed(dataset: str, trace: ActionTrace) -> Episode:
+def _replayed(dataset: str, trace: ActionTrace, evaluation: str) -> Episode:
     frames: list[NDArray[np.uint8]] = []
     rewards: list[float] = []
     terminated = False
-    with contextlib.closing(gymnasium.make(dataset)) as env:
+    spec = find_env_specs(dataset, evaluation)[trace.member]
+    with contextlib.closing(gymnasium.make(spec)) as env:
         frame, _ = env.reset(seed=trace.seed)
         frames.append(frame)
         for action in trace.actions:

@@ -87,12 +87,14 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
     """What was trained on, as JSON; a composite has a hash per part."""
     origins = {manifest.origin for manifest in dataset.manifests}
     hashes = [manifest.content_sha256 for manifest in dataset.manifests]
+    media = {name: sha for manifest in dataset.manifests for name, sha in manifest.media.items()}
     return {
         "origin": origins.pop() if len(origins) == 1 else "other",
         "content_sha256": hashes,
         "transitions": dataset.num_transitions,
         "episodes": len(dataset),
         "complete": dataset.complete,
+        **({"media": media} if media else {}),
     }
 
 

@@ -12,7 +12,16 @@ from baselines.bench.registry import get_algorithm
 from baselines.bench.run_folder import RunFolder, flat
 from baselines.bench.settings import RunSettings
 from baselines.errors import InvalidSettingError
-from vd4rl_data.results import Algorithm, Compute, Data, Protocol, Submission, make_submission
+from vd4rl_data.results import (
+    Algorithm,
+    Compute,
+    Data,
+    Protocol,
+    Submission,
+    add_evaluation,
+    make_submission,
+)
+from vd4rl_data.spec import ORIGINAL
 
 _LINE: Final = 200
 """Characters of a line in a result file."""
@@ -56,10 +65,21 @@ def make_result(folders: Sequence[RunFolder]) -> Submission:
         wall_clock_seconds=sum(folder.curve()[-1]["seconds"] for folder in folders),
         hyperparameters=_hyperparameters(first),
     )
+    for name, evaluations in _others(folders).items():
+        made = add_evaluation(made, name, evaluations)
     # What the runs had, which need not be what this process has.
     compute = made.result.compute or Compute()
     compute = dataclasses.replace(compute, versions=dict(sessions[-1]["versions"]))
     return dataclasses.replace(made, result=dataclasses.replace(made.result, compute=compute))
+
+
+def _others(folders: Sequence[RunFolder]) -> dict[Any, dict[int, Any]]:
+    """Further evaluations that every run was played in."""
+    names = set(folders[0].evaluations()).intersection(*(f.evaluations() for f in folders))
+    return {
+        name: {folder.settings().seed: folder.load_evaluation(name) for folder in folders}
+        for name in sorted(names - {ORIGINAL})
+    }
 
 
 def _commit(sessions: Sequence[Mapping[str, Any]]) -> str | None:
@@ -111,6 +131,7 @@ def _data(data: Mapping[str, Any]) -> Data:
         content_sha256=hashes[0] if len(hashes) == 1 else None,
         part_sha256s=hashes if len(hashes) > 1 else (),
         transitions=data["transitions"],
+        media=data.get("media", {}),  # told of data that have a look
     )
 
 

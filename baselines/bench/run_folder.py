@@ -19,13 +19,14 @@ from baselines.errors import CheckpointError, InvalidSettingError
 from vd4rl_data.errors import InvalidResultError
 from vd4rl_data.evaluation import ActionTrace, Evaluation
 from vd4rl_data.results import read_result
+from vd4rl_data.spec import ORIGINAL
 from vd4rl_data.storage.atomic import atomic_path, write_text
 
 _SETTINGS: Final = "settings.json"
 _FACTS: Final = "facts.json"
 _CHECKPOINT: Final = "checkpoint.pt"
 _CURVE: Final = "curve.json"
-_EVALUATION: Final = "evaluation.npz"
+_EVALUATION_SUFFIX: Final = ".npz"
 _FAILURE: Final = "failure.txt"
 _SUCCESSES: Final = ("successes", "final_successes")
 _EXTENSIBLE: Final = ("hyperparameters.steps",)
@@ -207,9 +208,24 @@ class RunFolder:
         """Write all records."""
         write_text(self.path / _CURVE, json.dumps(list(curve), indent=1) + "\n")
 
-    def save_evaluation(self, evaluation: Evaluation) -> None:
-        """Write the final evaluation with its actions."""
-        with atomic_path(self.path / _EVALUATION) as temporary, temporary.open("wb") as file:
+    def evaluations(self) -> tuple[str, ...]:
+        """The evaluations that the finished run was played in, ``original`` first."""
+        others = sorted(self.path.glob(f"evaluation-*{_EVALUATION_SUFFIX}"))
+        names = [path.name.removesuffix(_EVALUATION_SUFFIX).partition("-")[2] for path in others]
+        return (ORIGINAL, *names) if self._evaluation_path(ORIGINAL).is_file() else ()
+
+    def _evaluation_path(self, name: str) -> Path:
+        middle = "" if name == ORIGINAL else f"-{name}"
+        return self.path / f"evaluation{middle}{_EVALUATION_SUFFIX}"
+
+    def save_evaluation(self, evaluation: Evaluation, name: str = ORIGINAL) -> None:
+        """Write the final evaluation, of that name, with its actions. A new ``original`` one means
+        that the others are of an agent that was trained less, and removes them.
+        """
+        for other in self.evaluations()[1:] if name == ORIGINAL else ():
+            self._evaluation_path(other).unlink()
+        path = self._evaluation_path(name)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
             columns = {name: getattr(evaluation, name) for name in _SUCCESSES}
             told = {name: column for name, column in columns.items() if column is not None}
             np.savez(
@@ -219,22 +235,28 @@ class RunFolder:
                 lengths=evaluation.lengths,
                 seeds=np.array([trace.seed for trace in evaluation.traces], np.int64),
                 actions=np.concatenate([trace.actions for trace in evaluation.traces]),
+                media=np.array(list(evaluation.media.items()), np.str_).reshape(-1, 2),
             )
 
-    def load_evaluation(self) -> Evaluation | None:
-        """The final evaluation, if the run got there."""
-        path = self.path / _EVALUATION
+    def load_evaluation(self, name: str = ORIGINAL) -> Evaluation | None:
+        """The final evaluation of that name, if the run got there."""
+        path = self._evaluation_path(name)
         if not path.is_file():
             return None
         with np.load(path, allow_pickle=False) as arrays:
             lengths = arrays["lengths"]
             pieces = np.split(arrays["actions"], np.cumsum(lengths)[:-1])
             seeds = arrays["seeds"].tolist()
+            told: dict[str, Any] = {
+                column: arrays[column] if column in arrays.files else None for column in _SUCCESSES
+            }
+            if "media" in arrays.files:  # not in files from before looks
+                told["media"] = dict(arrays["media"].tolist())
             return Evaluation(
                 returns=arrays["returns"],
                 lengths=lengths,
-                **{name: arrays[name] if name in arrays.files else None for name in _SUCCESSES},
                 traces=tuple(map(ActionTrace, seeds, pieces)),
+                **told,
             )
 
     def fail(self, text: str) -> None:

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from baselines.bench.checks import check_data, check_run
 from baselines.bench.provenance import data_facts
@@ -23,6 +23,7 @@ from vd4rl_data.dataset import load_dataset
 from vd4rl_data.errors import DatasetLockedError, Vd4rlError
 from vd4rl_data.processes import LocalEngine, Outcome
 from vd4rl_data.processes import Report as Send
+from vd4rl_data.processes.cluster import EngineOf
 
 State = Literal["done", "failed", "busy"]
 """How a job ended; ``busy``: another process trains into its folder."""
@@ -55,6 +56,8 @@ class Job:
         return f"{settings.algorithm} on {settings.dataset}, seed {settings.seed}"
 
 
+_LOCAL: Final = functools.partial(LocalEngine, fresh=True)
+
 Report = Callable[[Job, State], None]
 """Called when a job has ended."""
 
@@ -64,6 +67,7 @@ def run_jobs(
     machine: Machine,
     *,
     parallel: int = 1,
+    engine: EngineOf = _LOCAL,
     root: Path | None = None,
     source: str = "auto",
     report: Report | None = None,
@@ -78,6 +82,7 @@ def run_jobs(
         jobs: in order.
         machine: what they run on.
         parallel: how many at once.
+        engine: where their processes run; each run needs a new one.
         root: look for datasets in this folder alone.
         source: see :func:`vd4rl_data.load_dataset`.
         report: called when a job has ended.
@@ -96,10 +101,9 @@ def run_jobs(
     waiting = [job for job in jobs if not job.is_done()]
     ended["done"] += [job for job in jobs if job not in waiting]
     numbers = {id(job): number for number, job in enumerate(waiting)}
-    engine = LocalEngine(parallel, fresh=True)
     with (
         SweepProgress([job.steps for job in jobs], show=show_progress) as progress,
-        engine.open(Training(machine, root, source)) as pool,
+        engine(parallel).open(Training(machine, root, source)) as pool,
     ):
         for job in ended["done"]:
             progress.skip(job.steps)

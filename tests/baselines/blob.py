@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -88,7 +89,8 @@ TASK: Final = TaskSpec(
 
 
 def _dataset(size: int) -> DatasetSpec:
-    return plain_dataset(
+    """With a second evaluation, in the same environment."""
+    row = plain_dataset(
         DatasetId("Toy", "blob_push", "expert", None, size, 0),
         TASK,
         num_episodes=EPISODES,
@@ -97,6 +99,8 @@ def _dataset(size: int) -> DatasetSpec:
         citation="nobody",
         source="made by a test",
     )
+    evaluations = {**row.evaluations, "distracted_train": (row.environment,)}
+    return dataclasses.replace(row, evaluations=evaluations)
 
 
 SPEC: Final = _dataset(SIZE)

@@ -41,6 +41,12 @@ def test_train_evaluate_report(train: Any, tmp_path: Path, capsys: Any) -> None:
     assert main(["evaluate", str(run.path), "--episodes", "2", "--workers", "1"]) == 0
     episodes = capsys.readouterr().out.splitlines()[1].split()[1:]
     assert episodes == [f"{value:.1f}" for value in run.curve()[-1]["returns"]]
+    added = ["--evaluation", "distracted_train", "--add"]
+    assert main(["evaluate", str(run.path), "--episodes", "2", "--workers", "1", *added]) == 0
+    both = read_result(run.result_path).evaluations
+    assert [each.environment for each in both] == ["original", "distracted_train"]
+    assert both[0].runs[0].returns == both[1].runs[0].returns  # the toy's are the same
+    capsys.readouterr()
     assert main(["report", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     rows = [line.split(" | ") for line in said.splitlines() if line.startswith("| Toy")]

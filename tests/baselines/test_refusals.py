@@ -220,6 +220,21 @@ REFUSED: dict[str, Case] = {
         lambda p: ["evaluate", str(p.run), "--episodes", "0"],
         "episodes: expected",
     ),
+    "evaluate, nowhere": (
+        _nothing,
+        lambda p: ["evaluate", str(p.run), "--evaluation", "distracted"],
+        "evaluation: expected one of original, distracted_train",
+    ),
+    "evaluate, added twice": (
+        _nothing,
+        lambda p: ["evaluate", str(p.run), "--add"],
+        "add: the result has the evaluation 'original' already",
+    ),
+    "evaluate, added with other episodes": (
+        _nothing,
+        lambda p: ["evaluate", str(p.run), "--evaluation", "distracted_train", "--add"],
+        "add: expected as many episodes",
+    ),
     "evaluate, damaged": (_damage_checkpoint, lambda p: ["evaluate", str(p.run)], "delete it to"),
     "evaluate, a film in the way": (
         _film,

@@ -88,7 +88,7 @@ def test_each_episode_is_driven_in_another_way(name: str) -> None:
     behavior = DriverBehavior(name)
 
     def actions(episode: int, seed: int) -> np.ndarray:
-        policy = behavior._policy(episode, np.random.default_rng(seed))
+        policy = behavior.make_policy(task, episode, np.random.default_rng(seed))
         return np.stack([policy(state) for _ in range(50)])
 
     assert behavior.lengths(task, 2) == (500, 500)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,6 +99,24 @@ def find_fingerprint(dataset_id: str) -> RenderFingerprint | None:
 
     Never downloads, and passes over damaged files: loading one of them will complain.
     """
+    found = (stored.fingerprint() for stored in _local_files(dataset_id))
+    return next((fingerprint for fingerprint in found if fingerprint is not None), None)
+
+
+def find_recorded_media(dataset_id: str) -> dict[str, str]:
+    """Name → SHA-256 of the media that the local files of a dataset show, as their manifests tell.
+
+    Never downloads, and passes over damaged files: loading one of them will complain. Of several
+    files with the same media, the first counts, which is the one that is loaded.
+    """
+    found: dict[str, str] = {}
+    for stored in _local_files(dataset_id):
+        found = stored.manifest.media | found
+    return found
+
+
+def _local_files(dataset_id: str) -> Iterator[StoredDataset]:
+    """The local files of a dataset's parts and of its own, each open while it is looked at."""
     spec = get_dataset_spec(dataset_id)
     for part in [*(get_dataset_spec(name) for name in spec.parts), spec]:
         for local in find_local(part):
@@ -105,11 +124,8 @@ def find_fingerprint(dataset_id: str) -> RenderFingerprint | None:
                 stored = open_dataset(local.path)
             except (DatasetFormatError, OSError):
                 continue
-            fingerprint = stored.fingerprint()
-            stored.close()
-            if fingerprint is not None:
-                return fingerprint
-    return None
+            with contextlib.closing(stored):
+                yield stored
 
 
 def dataset_id_of(env_or_id: Any) -> str:

@@ -9,6 +9,8 @@ from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import ArrayLike
 
 from vd4rl_data.envs.drift import warn_on_drift
+from vd4rl_data.envs.pixel import PixelEnv
+from vd4rl_data.envs.shown_media import check_media
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.scores import normalized_score
 from vd4rl_data.spec import DatasetSpec
@@ -38,8 +40,15 @@ class OfflineDataset(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArg
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Start an episode; the first one checks the renderer."""
+        """Start an episode; the first one checks the renderer, and the media of the look.
+
+        Raises:
+            OtherMediaError: the local data were made with other pictures than this machine has.
+        """
         warn_on_drift(self.dataset_id)
+        inner = self.unwrapped
+        if isinstance(inner, PixelEnv):
+            check_media(self.dataset_id, inner.environment.look)
         return self.env.reset(seed=seed, options=options)
 
     def get_dataset(self, **options: Any) -> dict[str, Any]:

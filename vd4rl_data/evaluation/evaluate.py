@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
@@ -19,6 +20,7 @@ from vd4rl_data import seeding
 from vd4rl_data.arguments import checked_count, shown
 from vd4rl_data.envs.lanes import LaneStep, LocalLanes, Start, WorkerLanes, open_lanes
 from vd4rl_data.envs.registration import EnvOrId, find_env_specs
+from vd4rl_data.envs.shown_media import media_of
 from vd4rl_data.errors import InvalidArgumentError
 from vd4rl_data.evaluation.policy import ActionTrace, Evaluation, Policy
 from vd4rl_data.simulators.actions import checked_actions, to_array
@@ -74,6 +76,8 @@ def evaluate(
             evaluation, or the policy wants a state and the environment has none.
         InvalidActionError: the policy returned anything other than finite (B, A) in [-1, 1].
         WorkerError: a worker process raised an error or died; the message has its traceback.
+        OtherMediaError, MediaNotFoundError: the environments show pictures that are not here, or
+            the local data were made with others.
         InvalidIdError, UnknownDatasetError: as in :func:`vd4rl_data.envs.find_env_spec`.
     """
     if isinstance(policy, type) or not callable(policy):
@@ -92,6 +96,7 @@ def evaluate(
     longest = specs[0].max_episode_steps
     group = _Group(policy, shape, action_size, longest or 0)
     starts = [Start(i % len(specs), episode_seed(seed, i)) for i in range(episodes)]
+    media = media_of(specs)
     records: list[_Record] = []
     processes = min(workers, inference_batch, episodes)
     total = longest and longest * episodes
@@ -99,7 +104,7 @@ def evaluate(
         for first in range(0, episodes, inference_batch):
             records += group.play(lanes, starts[first : first + inference_batch], bar.update)
             bar.set_description(f"episode {len(records)}/{episodes}")
-    return _evaluation(records)
+    return dataclasses.replace(_evaluation(records), media=media)
 
 
 @dataclass(slots=True, eq=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -66,6 +66,7 @@ class Evaluation:
             reported it.
         traces: the actions of each episode.
         final_successes: the same for the last time step alone.
+        media: name → SHA-256 of the pictures that the environments' looks show.
     """
 
     returns: Float64[np.ndarray, " E"]
@@ -73,6 +74,7 @@ class Evaluation:
     successes: Bool[np.ndarray, " E"] | None
     traces: tuple[ActionTrace, ...]
     final_successes: Bool[np.ndarray, " E"] | None = None
+    media: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def normalized(self, dataset: DatasetSpec | str) -> Float64[np.ndarray, " E"]:
         """Normalized scores, float64 (E,), on a dataset's scale; papers print 100 times this.

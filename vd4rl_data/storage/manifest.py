@@ -108,6 +108,13 @@ class Manifest:
         """Episodes of each part of a composite, in order; else of the whole dataset."""
         return part_episodes(self.provenance.recipe, self.num_episodes)
 
+    @property
+    def media(self) -> dict[str, str]:
+        """Name → SHA-256 of the media that the data show; empty if they have no look, or if nobody
+        recorded it (the authors' own files).
+        """
+        return recorded_media(self.provenance.recipe)
+
     def to_json(self) -> str:
         """Canonical JSON text; the inverse of :meth:`from_json`."""
         return canonical_json(asdict(self))
@@ -210,6 +217,19 @@ def part_episodes(recipe: Mapping[str, Any], num_episodes: int) -> tuple[int, ..
     if sum(counts) != num_episodes:
         raise ValueError(f"composed_of: expected {num_episodes} episodes together, got {counts}")
     return tuple(int(count) for count in counts)
+
+
+def recorded_media(recipe: Mapping[str, Any]) -> dict[str, str]:
+    """Name → SHA-256 of the media of the looks that a recipe describes; of a composite, of all."""
+    looks = recipe.get("looks", ())
+    found = {
+        str(item["look"]["media"]): str(item["media_sha256"])
+        for item in looks
+        if "media_sha256" in item
+    }
+    for part in recipe.get("composed_of", ()):
+        found |= recorded_media(part.get("recipe", {}))
+    return found
 
 
 def is_complete(recipe: Mapping[str, Any], num_episodes: int, catalog_episodes: int) -> bool:

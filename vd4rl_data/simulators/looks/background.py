@@ -149,11 +149,13 @@ RULES: Final = {"blue": bluish, "green": greenish}
 
 def composited(frame: Frame, background: Frame, where: Bool[np.ndarray, "H W"]) -> Frame:
     """The frame with another picture where it shows the background; a new array."""
-    return np.where(where[..., None], background, frame)
+    changed = frame.copy()
+    np.copyto(changed, background, where=where[..., None])
+    return changed
 
 
 def grayed(frame: Frame) -> Frame:
     """Brightness in all channels, in whole numbers: (77 red + 150 green + 29 blue) / 256."""
-    weights = np.array([77, 150, 29], np.uint16)
-    gray = ((frame * weights).sum(axis=-1, dtype=np.uint16) >> 8).astype(np.uint8)
-    return np.repeat(gray[..., None], 3, axis=-1)
+    red, green, blue = np.moveaxis(frame.astype(np.uint16), -1, 0)
+    gray = (red * 77 + green * 150 + blue * 29) >> 8  # at most 65,280
+    return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=-1)

@@ -5,6 +5,7 @@ Stone et al., 2021, https://arxiv.org/abs/2101.02722. Numbers: its published cod
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
@@ -32,7 +33,12 @@ def scale_of(look: Look) -> float:
 
 def seed_of(look: Look, moment: Moment) -> int:
     """The seed of a look in an episode, in [0, 2**32): its own, or one from the episode's."""
-    return word(Purpose.LOOK_OF_EPISODE, moment.episode) if look.seed is None else look.seed
+    return _of_episode(moment.episode) if look.seed is None else look.seed
+
+
+@functools.lru_cache(maxsize=16)
+def _of_episode(episode: int) -> int:
+    return word(Purpose.LOOK_OF_EPISODE, episode)
 
 
 class Walks(Generic[State]):
