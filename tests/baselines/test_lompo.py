@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 from baselines.bench.metrics import read_metrics  # noqa: E402
 from baselines.bench.phases import PhaseContext  # noqa: E402
 from baselines.bench.registry import ALGORITHMS  # noqa: E402
+from baselines.bench.settings import Protocol  # noqa: E402
 from baselines.dreamer.lompo_settings import combo_preset, preset  # noqa: E402
 from tests.baselines.conftest import (  # noqa: E402
     inputs_of,
@@ -175,6 +176,7 @@ def test_presets() -> None:
     assert preset("paper", random).alpha == 0.0
 
 
+ONCE = Protocol(evaluation_episodes=1, log_every=3)
 CHANGES: dict[str, Any] = {
     "model_steps": 5,
     "batch_size": 3,
@@ -213,7 +215,9 @@ def test_every_hyperparameter_is_read(run: Any) -> None:
     """Each changes some metric of a short run."""
 
     def metrics(name: str, **changes: Any) -> Any:
-        folder = run(name, algorithm="combo", hyper={"penalty_weight": 5.0, **changes})
+        folder = run(
+            name, algorithm="combo", hyper={"penalty_weight": 5.0, **changes}, protocol=ONCE
+        )
         lines = [{k: v for k, v in line.items() if k != "seconds"} for line in read_metrics(folder)]
         assert all(
             math.isfinite(v) for line in lines for v in line.values() if isinstance(v, float)

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 from baselines.algorithms.offline_dv2 import ALGORITHM, preset  # noqa: E402
 from baselines.bench.metrics import read_metrics  # noqa: E402
 from baselines.bench.policy import View  # noqa: E402
+from baselines.bench.settings import Protocol  # noqa: E402
 from baselines.dreamer.actors import distribution  # noqa: E402
 from baselines.dreamer.batches import chunk_of  # noqa: E402
 from baselines.errors import InvalidSettingError  # noqa: E402
@@ -219,6 +220,7 @@ def test_presets_are_the_papers_and_the_codes(dataset: str, weight: float) -> No
     assert common == paper
 
 
+ONCE = Protocol(evaluation_episodes=1, log_every=3)
 CHANGES: dict[str, Any] = {
     "model_steps": 5,
     "batch_size": 3,
@@ -255,7 +257,7 @@ def test_every_hyperparameter_is_read(run: Any) -> None:
     short = {"steps": 8}
 
     def metrics(name: str, **changes: Any) -> Any:
-        folder = run(name, algorithm=NAME, hyper={**short, **changes})
+        folder = run(name, algorithm=NAME, hyper={**short, **changes}, protocol=ONCE)
         return [{k: v for k, v in line.items() if k != "seconds"} for line in read_metrics(folder)]
 
     base = metrics("base")
