@@ -19,9 +19,8 @@ from collection.players import (
 )
 from collection.policy_files import read_policy
 from collection.replay_files import open_replay
-from collection.sources import Source, find_policy, find_replay
+from collection.sources import Source, find_policy, find_replay, trained_on
 from vd4rl_data.spec import TaskSpec
-from vd4rl_data.suites.policies import lender_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +77,10 @@ def _driver(task: TaskSpec, name: str, options: BehaviorOptions, level: float | 
 
 
 def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
-    expected = lender_of(task.name, name, level) if options.source is None else task.name
     path = find_policy(options.source, task.name, name, level)
     if path is None:
         raise _not_shipped(task, name, level)
+    expected = trained_on(path, options.source, task.name, name, level)
     policy = read_policy(path)
     if policy.tier != name:
         raise InvalidSettingError(f"{path}: expected a policy of tier {name}, got {policy.tier}")

@@ -27,7 +27,7 @@ LEARNING: Final = "learning_driver"
 LEARNED_BY: Final = 400
 """Episodes after which the learning driver has learned: those of LQV-D4RL's medium_replay."""
 
-_SPEEDS: Final = (22.5, 32.0)
+_SPEEDS: Final = (25.0, 34.5)
 """Of the skilled driver, per episode, in units of the simulation. Without noise, 30 gives a return
 of about 420."""
 _NOISE: Final = 0.2

@@ -14,7 +14,7 @@ from collection.policy_files import PolicyFile, check_fits, read_policy
 from collection.progress import EpisodeProgress
 from collection.report import returns_of
 from collection.statistics import EpisodeSummary, fidelity_record
-from collection.tiers import usual_level
+from collection.tiers import level_in_name
 from collection.versions import installed_versions
 from vd4rl_data.errors import DatasetNotFoundError
 from vd4rl_data.processes import LocalEngine
@@ -131,8 +131,7 @@ def judge_record(
 def level_of(policy: PolicyFile) -> float | None:
     """Return above which a policy was chosen as medium; ``None`` if that is the usual one."""
     rule = policy.training.get("checkpoint", {}).get("rule", {})
-    level, usual = rule.get("level"), usual_level(policy.task)
-    return None if usual is None or level == usual else level
+    return level_in_name(policy.task, rule.get("level"))
 
 
 def _simulate(

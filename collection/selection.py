@@ -16,7 +16,7 @@ from collection.replay_files import replay_content, replay_in
 from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
-from collection.tiers import TIERS, Choice, choose, medium_level, usual_level
+from collection.tiers import TIERS, Choice, choose, level_in_name, medium_level
 from vd4rl_data.errors import OutputExistsError
 from vd4rl_data.registry import get_task_spec, list_datasets
 from vd4rl_data.storage.atomic import atomic_path
@@ -78,8 +78,7 @@ def select_tiers(
         )
     settings, curve = run.settings(), run.curve()
     task = settings.task
-    usual = usual_level(task)
-    named = None if usual is None or level == usual else level
+    named = level_in_name(task, level)
     if level is None:
         level = medium_level(task) if "medium" in tiers else math.nan
     learned = [record for record in curve if record["time_steps"] > settings.actor_starts]
@@ -97,7 +96,7 @@ def select_tiers(
         medium = dataclasses.asdict(choices[tiers.index("medium")])
         about = {**training, "rule": rule, "medium": medium}
         contents[replay_in(out / "replays", task, named)] = replay_content(task, replay, about)
-    _write(contents, replace=replace)
+    write_files(contents, replace=replace)
     picture = out / "learning_curves" / f"{task}-seed{settings.seed}.png"
     draw_learning_curve(picture, task, curve, choices)
     files = [path for path in contents if path.suffix != DESCRIPTION_SUFFIX]
@@ -105,8 +104,13 @@ def select_tiers(
     return Selected(choices, (*files, picture), returns)
 
 
-def _write(contents: Mapping[Path, bytes], *, replace: bool) -> None:
-    """Write the files that do not exist yet, after checking that none would replace another."""
+def write_files(contents: Mapping[Path, bytes], *, replace: bool) -> None:
+    """Write the files that do not exist yet, after checking that none would replace another.
+
+    Raises:
+        OutputExistsError: a file exists with other content, and ``replace`` is false.
+        NoSpaceError: the disk is full.
+    """
     new = [path for path, content in contents.items() if not _holds(path, content)]
     present = [] if replace else [path for path in new if path.exists()]
     if present:

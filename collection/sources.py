@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from collection.policy_files import policy_in, shipped_policy
+from collection.policy_files import FOLDER, policy_in, shipped_policy
 from collection.replay_files import replay_in, shipped_replay
+from collection.weight_files import SUFFIX
 from vd4rl_data.download.policies import acquire_policies
 from vd4rl_data.download.repository import PublishedSource, parse_source
 from vd4rl_data.paths import data_dir
@@ -35,6 +36,8 @@ def is_one_file(source: Source | None) -> bool:
 def find_policy(source: Source | None, task: str, tier: str, level: float | None) -> Path | None:
     """The file of a policy; ``None`` if there is no source and none comes with the repository.
 
+    What a folder of policies lacks is taken from the repository.
+
     Raises:
         Vd4rlError: see :func:`vd4rl_data.download.policies.acquire_policies`.
     """
@@ -43,7 +46,16 @@ def find_policy(source: Source | None, task: str, tier: str, level: float | None
         name = policy_name(lender_of(task, tier, level), tier, level)
         return shipped or _published(name, "policies", ".safetensors")
     name = policy_name(task, tier, level)
-    return _inside(source, name, "policies", lambda folder: policy_in(folder, task, tier, level))
+    found = _inside(source, name, "policies", lambda folder: policy_in(folder, task, tier, level))
+    if isinstance(source, Path) and not found.is_file() and any(source.rglob(f"*{SUFFIX}")):
+        return find_policy(None, task, tier, level) or found
+    return found
+
+
+def trained_on(path: Path, source: Source | None, task: str, tier: str, level: float | None) -> str:
+    """The task that a policy of :func:`find_policy` was trained on: one may lend it to another."""
+    shipped = source is None or path.parent == FOLDER
+    return lender_of(task, tier, level) if shipped else task
 
 
 def find_replay(source: Source | None, task: str, level: float | None) -> Path | None:

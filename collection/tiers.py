@@ -73,6 +73,12 @@ def usual_level(task: str) -> float | None:
     return MEDIUM_LEVELS.get(_without_body(task))
 
 
+def level_in_name(task: str, level: float | None) -> float | None:
+    """The level that names the files of a task; ``None`` if it is the usual one, or none is."""
+    usual = usual_level(task)
+    return None if usual is None or level == usual else level
+
+
 def _without_body(task: str) -> str:
     spec = TASKS.get(task)
     if spec is None or spec.body is None:

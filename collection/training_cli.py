@@ -163,6 +163,47 @@ class Select:
             print(f"wrote     {file}")
 
 
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """Learn the policy of some episodes of a replay, for a level whose own policy was not kept."""
+
+    replay: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="REPLAY")]
+    """Replay (.h5) that select wrote, or that comes with the repository."""
+    first: Count
+    """Number of the first episode."""
+    last: Count
+    """Number of the last episode."""
+    level: Number
+    """Return that the policy stands for; its file is named by it."""
+    steps: Count = 5_000
+    """Number of gradient steps."""
+    seed: Count = 0
+    """Seed of weights and batches."""
+    out: Folder = None
+    """Folder to write policies into; the folder above the replay's by default."""
+    replace: bool = False
+    """Replace another policy that exists in the folder."""
+
+    def run(self) -> None:
+        """Run the command."""
+        torch = _torch()
+        from collection.cloning import clone_into
+
+        torch.set_num_threads(1)
+        path = clone_into(
+            self.out or self.replay.parent.parent,
+            self.replay,
+            (self.first, self.last),
+            level=self.level,
+            steps=self.steps,
+            seed=self.seed,
+            replace=self.replace,
+            told=lambda step, loss: print(f"step {step:,}: loss {loss:.2f}"),
+        )
+        print(f"wrote     {path}")
+        print(f"next      python -m collection judge {path}")
+
+
 def _torch() -> Any:
     try:
         importlib.import_module("matplotlib")  # draws the learning curve

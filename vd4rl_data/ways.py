@@ -98,8 +98,8 @@ def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec]) -> Way | None:
     tasks = {task.name: task for part in parts for task in _tasks(part)}
     extras = [EXTRAS[task.simulator] for task in tasks.values() if task.simulator in EXTRAS]
     notes = tuple(_media_notes(spec))
-    needed = [need for part in parts for need in _needs(part)]
-    if all(need.shipped for need in needed):
+    needed = [need for part in parts for need in _needs(part) if not need.shipped]
+    if not needed:
         first = clone_commands(dict.fromkeys(["collection", *extras]))
         return Way("collect", "collect", _AGAIN, (*first, pipeline), notes=notes)
     runs = _runs(needed)
@@ -114,7 +114,8 @@ def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec]) -> Way | None:
         f"{pipeline} --source {_OUT}",
     )
     text = f"collect after training ({about})"
-    title = f"{_AGAIN}, after training its policies ({about} on two cores)"
+    together = ", two runs at a time" if len(runs) > 1 else ""
+    title = f"{_AGAIN}, after training its policies ({about} on two cores{together})"
     return Way("train", text, title, commands, hours if measured else None, (*notes, *missing))
 
 

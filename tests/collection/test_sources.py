@@ -11,9 +11,9 @@ import pytest
 from collection.actor import Actor
 from collection.behaviors import BehaviorOptions, find_behavior
 from collection.cli import main
-from collection.errors import NotCollectableError
-from collection.policy_files import policy_in, read_policy, write_policy
-from collection.sources import parse
+from collection.errors import NotCollectableError, PolicyFileError
+from collection.policy_files import policy_in, read_policy, shipped_policy, write_policy
+from collection.sources import find_policy, parse
 from tests.collection.conftest import MEDIUM
 from tests.download.local_hub import LocalHub
 from vd4rl_data.download.policies import LIST
@@ -90,6 +90,15 @@ def test_what_is_too_large_for_the_repository_is_fetched(
     monkeypatch.setattr(policies, "PUBLISHED", [wrong])
     with pytest.raises(CorruptFileError, match="expected SHA-256 0"):
         find_behavior(task, "medium")
+
+
+def test_what_a_folder_lacks_comes_from_the_repository(tiers: Path, tmp_path: Path) -> None:
+    lent = find_policy(tiers, "walker_walk_foot_g", "expert", None)
+    assert lent == shipped_policy("walker_walk", "expert")
+    behavior = find_behavior(get_task_spec("walker_walk_foot_g"), "expert", BehaviorOptions(tiers))
+    assert behavior.description["task"] == "walker_walk"
+    with pytest.raises(PolicyFileError):  # not a folder of policies at all
+        find_behavior(get_task_spec("walker_walk"), "expert", BehaviorOptions(tmp_path / "upload"))
 
 
 def test_other_texts_are_paths() -> None:

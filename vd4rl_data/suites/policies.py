@@ -65,12 +65,21 @@ _HOPPER: Final = (
 )
 
 
+_LENT: Final = {
+    "walker_walk": dict.fromkeys("bcfg", TIERS),
+    "cheetah_run": {"b": TIERS, "c": TIERS, "f": ("medium",), "g": ("medium",)},
+}
+"""Unchanged robot → letter of a training body → tiers that its policies play on this body as they
+are, by the measurements of ``docs/fidelity.md``."""
+
+
 def _bodies() -> Iterator[TrainingRun]:
-    """Changed bodies learn like the unchanged one."""
-    for task in BODY_TASKS["walker_walk"].values():
-        yield TrainingRun(task=task.name, steps=360_000, hours=0.8)
-    for task in BODY_TASKS["cheetah_run"].values():
-        yield TrainingRun(task=task.name, steps=1_900_000, hours=2.5)
+    """Where the unchanged robot's policies will not do, changed bodies are trained like it."""
+    unchanged = {"walker_walk": (360_000, 0.8), "cheetah_run": (1_900_000, 2.5)}
+    for name, (steps, hours) in unchanged.items():
+        for letter, task in BODY_TASKS[name].items():
+            lent = _LENT[name].get(letter, ())
+            yield TrainingRun(task=task.name, steps=steps, hours=hours, lent=lent, lender=name)
 
 
 TRAINING_RUNS: Final = (
@@ -83,7 +92,7 @@ TRAINING_RUNS: Final = (
         shipped=TIERS,
         replay_episodes=400,
     ),
-    TrainingRun(task="cheetah_run", level=350.0, steps=400_000, hours=0.5),
+    TrainingRun(task="cheetah_run", level=350.0, steps=400_000, hours=0.5, shipped=("medium",)),
     TrainingRun(
         task="hopper_hop",
         steps=900_000,
