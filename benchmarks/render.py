@@ -100,7 +100,7 @@ def measure(size: int, frames: int) -> dict[str, Any]:
         context.Process(target=serve, args=(theirs, threads), daemon=True).start()
     rates: dict[str, dict[str, dict[str, float]]] = {}
     renderer = ""
-    for task in TASKS:
+    for task in (name for name, row in TASKS.items() if row.simulator == "dmc" and not row.body):
         seconds = {(s, c): list[float]() for s in SETTINGS for c in CONTESTANTS}
         for _ in range(max(1, frames // BLOCK)):
             for (setting, contestant), values in seconds.items():

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from collection.checks import check_least
+from collection.demonstrations import DemonstrationsBehavior
 from collection.driver import LEARNING, SKILLED, DriverBehavior
 from collection.errors import InvalidSettingError, NotCollectableError
+from collection.minari_files import open_minari
 from collection.players import (
     Behavior,
     PolicyBehavior,
@@ -19,6 +21,7 @@ from collection.players import (
 )
 from collection.policy_files import read_policy
 from collection.replay_files import open_replay
+from collection.scripted import find_script
 from collection.sources import Source, find_policy, find_replay, trained_on
 from vd4rl_data.spec import TaskSpec
 
@@ -76,6 +79,23 @@ def _driver(task: TaskSpec, name: str, options: BehaviorOptions, level: float | 
     return DriverBehavior(name, seed=options.seed or 0)
 
 
+def _scripted(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
+    del level
+    return find_script(task, name, options.seed or 0)
+
+
+def _demonstrated(
+    task: TaskSpec, name: str, options: BehaviorOptions, level: float | None
+) -> Behavior:
+    del level
+    if not isinstance(options.source, Path) or task.simulator != "kitchen":
+        raise NotCollectableError(
+            f"{name} of {task.name}: expected demonstrations of the kitchen, as Minari publishes"
+            " them: --source D4RL/kitchen/mixed-v2, or the folder of such a dataset"
+        )
+    return DemonstrationsBehavior(open_minari(options.source), name)
+
+
 def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
     path = find_policy(options.source, task.name, name, level)
     if path is None:
@@ -109,6 +129,8 @@ BEHAVIORS: Final[Mapping[str, BehaviorKind]] = {
     "medium_replay": BehaviorKind(_replayed, frozenset({"source"})),
     "medium": _OF_A_POLICY,
     "expert": _OF_A_POLICY,
+    "demos": BehaviorKind(_demonstrated, frozenset({"source"})),
+    "scripted": BehaviorKind(_scripted, frozenset({"seed"})),
 }
 
 

@@ -43,3 +43,7 @@ class RunFolderError(Vd4rlError, ValueError):
 
 class ReplayFileError(Vd4rlError, ValueError):
     """The file of a replay is missing, damaged, or not a replay."""
+
+
+class ScriptFailedError(Vd4rlError, RuntimeError):
+    """A script made no demonstration of a task in many attempts."""

@@ -75,7 +75,7 @@ def rollout_record(
     player = find_behavior(task_spec, behavior, options)
     command = ("rollout-stats", task, "--behavior", behavior, "--episodes", str(episodes))
     summaries = _simulate(task_spec, player, episodes, workers, show_progress=show_progress)
-    spec = _compared_with(task, behavior, None)
+    spec = _compared_with(task_spec, behavior, None)
     command = (*command, *player.arguments)
     return spec, summaries, _record(task_spec, behavior, player, command, spec, summaries)
 
@@ -113,7 +113,7 @@ def judge_record(
     policy = read_policy(path)
     task_spec = get_task_spec(policy.task if task is None else task)
     if dataset is None:
-        spec = _compared_with(task_spec.name, policy.tier, level_of(policy))
+        spec = _compared_with(task_spec, policy.tier, level_of(policy))
     else:
         spec = get_dataset_spec(dataset)
     check_fits(policy, task_spec)
@@ -182,8 +182,9 @@ def _find(spec: DatasetSpec) -> Path:
     )
 
 
-def _compared_with(task: str, behavior: str, level: float | None) -> DatasetSpec | None:
+def _compared_with(task: TaskSpec, behavior: str, level: float | None) -> DatasetSpec | None:
     """The first dataset of this kind; the published returns hold for all sizes."""
-    rows = (spec for spec in list_datasets(task=task) if spec.id.variant is None)
+    named = list_datasets(task=task.name)
+    rows = (spec for spec in named if spec.id.variant is None and spec.task == task)
     of_behavior = (row for row in rows if (row.behavior, row.level) == (behavior, level))
     return next(of_behavior, None)

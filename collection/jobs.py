@@ -115,7 +115,7 @@ class RolloutSession:
         """Play one episode."""
         del report  # nothing is drawn
         trajectory = self._job.behavior.play(self._simulation, episode=item)
-        return summarize(trajectory.rewards, self._job.task)
+        return summarize(trajectory.rewards, self._job.task, trajectory.failed_attempts)
 
     def close(self) -> None:
         """Free the simulation."""

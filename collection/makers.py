@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Bool, Float64, Int32, UInt8
+from numpy.typing import NDArray
 
 from collection.errors import NoPhysicsStateError, OtherStatesError
 from collection.mixtures import environment_numbers
@@ -23,6 +24,8 @@ from vd4rl_data.storage import StoredDataset, open_dataset
 PHYSICS_STATE: Final = "physics_state"
 STATE: Final = "state"
 SUCCESS: Final = "success"
+FAILED_ATTEMPTS: Final = "failed_attempts"
+"""How many attempts at this episode were dropped before it succeeded, the same in every row."""
 
 
 class EpisodeMaker(Protocol):
@@ -81,6 +84,8 @@ class Collector:
             PHYSICS_STATE: trajectory.physics_states,
             STATE: trajectory.states,
             SUCCESS: trajectory.successes,
+            **_by_part(trajectory.completed),
+            FAILED_ATTEMPTS: _in_every_row(trajectory.failed_attempts, len(trajectory.actions)),
         }
         return Episode(
             observations=frames,
@@ -132,6 +137,14 @@ class Renderer:
         """Close the file and free the simulations."""
         self._source.close()
         self._simulations.close()
+
+
+def _by_part(completed: Mapping[str, Bool[np.ndarray, " T"]]) -> dict[str, NDArray[np.bool_]]:
+    return {f"completed_{part.replace(' ', '_')}": done for part, done in completed.items()}
+
+
+def _in_every_row(value: int | None, rows: int) -> Int32[np.ndarray, " T"] | None:
+    return None if value is None else np.full(rows, value, np.int32)
 
 
 def _check_size(episode: Episode, simulation: Simulation, where: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from collection.mixtures import described_looks
 from collection.players import Behavior
+from vd4rl_data.simulators.plain import environment_to_plain
 from vd4rl_data.spec import DatasetSpec
 
 COLLECT: Final = "collect"
@@ -88,6 +89,8 @@ def _task(spec: DatasetSpec) -> dict[str, Any]:
         "camera": str(task.camera),
         "action_repeat": task.action_repeat,
         "horizon": task.horizon,
+        "settings": environment_to_plain(spec.environment)["task"]["settings"],
+        **({} if task.drawing is None else {"drawing": str(task.drawing)}),
     }
 
 

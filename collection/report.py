@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from collection.makers import FAILED_ATTEMPTS
 from collection.pipeline import Made
 from collection.statistics import EpisodeSummary, StdDifference, summarize
 from vd4rl_data.paths import data_dir
@@ -19,12 +20,14 @@ from vd4rl_data.report import returns_table
 from vd4rl_data.scores import return_statistics
 from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import StoredDataset, open_dataset
+from vd4rl_data.storage.format import info_key
 from vd4rl_data.storage.manifest import NO_RENDERER
 
 
 def print_made(spec: DatasetSpec, made: Made, root: Path) -> None:
     """Print the returns beside the published ones, sizes, speed, and what to do with the file."""
-    print_returns(spec, returns_of(made.path))
+    episodes = returns_of(made.path)
+    print_returns(spec, episodes)
     manifest = made.manifest
     frames = manifest.num_transitions + manifest.num_episodes
     num_bytes = made.path.stat().st_size
@@ -32,6 +35,7 @@ def print_made(spec: DatasetSpec, made: Made, root: Path) -> None:
     lines = {
         "episodes": f"{manifest.num_episodes:,} ({complete})",
         "frames": f"{frames:,} of {num_bytes / frames:,.0f} bytes: {num_bytes / 1e6:,.1f} MB",
+        **_attempts(episodes),
         "speed": _speed(made),
         "renderer": manifest.provenance.renderer,
         "content": f"SHA-256 {manifest.content_sha256}",
@@ -72,6 +76,8 @@ def print_differences(record: Mapping[str, Any]) -> None:
         outside = sum(not low <= episode.episode_return <= high for episode in episodes)
         of = f"{outside:,} of {len(episodes):,} returns"
         print(f"range     {of} outside the published range, {low:,.1f} to {high:,.1f}")
+    for title, text in _attempts(episodes).items():
+        print(f"{title:<9} {text}")
     impossible = sum(episode.impossible_rewards for episode in episodes)
     if impossible:
         print(f"rewards   IMPOSSIBLE: {impossible:,} rewards that the task can never give")
@@ -95,8 +101,20 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 
 def _summaries(stored: StoredDataset, task: TaskSpec) -> Iterator[EpisodeSummary]:
     rewards = stored.array("rewards")
+    key = info_key(FAILED_ATTEMPTS)
+    failed = stored.array(key) if key in stored.keys else None
     for start, stop in zip(stored.starts, stored.starts[1:], strict=False):
-        yield summarize(rewards[start : stop - 1], task)  # the last row holds no reward
+        attempts = None if failed is None else int(failed[start])
+        yield summarize(rewards[start : stop - 1], task, attempts)  # the last row holds no reward
+
+
+def _attempts(episodes: list[EpisodeSummary]) -> dict[str, str]:
+    """Of demonstrations, how many attempts were dropped because they failed."""
+    failed = [item.failed_attempts for item in episodes if item.failed_attempts is not None]
+    if not failed:
+        return {}
+    made = f"{len(failed) + sum(failed):,}, of which {sum(failed):,} failed and were dropped"
+    return {"attempts": made}
 
 
 def _speed(made: Made) -> str:

@@ -4,11 +4,12 @@ no physics state to render from later.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
+from numpy.typing import NDArray
 
 from collection.errors import NoPhysicsStateError
 from vd4rl_data import seeding
@@ -40,6 +41,10 @@ class Trajectory:
             the physics states.
         successes: bool (T,), whether the task was solved at the end of each time step; ``None``
             if the simulator does not say.
+        completed: part of the task → bool (T,), whether it was done at the end of each time step;
+            empty if the task has no parts.
+        failed_attempts: how many attempts at this demonstration were dropped; ``None`` if it was
+            none.
     """
 
     actions: Float32[np.ndarray, "T A"]
@@ -51,6 +56,10 @@ class Trajectory:
     look_episode: int = 0
     frames: UInt8[np.ndarray, "T1 H W 3"] | None = None
     successes: Bool[np.ndarray, " T"] | None = None
+    completed: Mapping[str, Bool[np.ndarray, " T"]] = field(
+        default_factory=dict[str, NDArray[np.bool_]]
+    )
+    failed_attempts: int | None = None
 
     @property
     def episode_return(self) -> float:
@@ -81,17 +90,21 @@ def rollout(
     seed: int,
     episode: int,
     size: int | None = None,
+    attempt: int = 0,
 ) -> Trajectory:
     """Play one episode, determined by task, behavior, policy, seed and episode number alone.
 
     The initial state and the policy's randomness come from streams of :mod:`vd4rl_data.seeding`
     that belong to this task, behavior, seed and number. With a ``size``, frames are rendered while
-    playing if the simulator has no physics state to render from later.
+    playing if the simulator has no physics state to render from later. Another attempt at the
+    same episode has streams of its own.
     """
     keys = (seed, simulation.task.name, behavior, episode)
-    rng = seeding.generator(seeding.Purpose.COLLECTION_ACTIONS, *keys)
+    played = f"{behavior}, attempt {attempt}" if attempt else behavior
+    own = (seed, simulation.task.name, played, episode)
+    rng = seeding.generator(seeding.Purpose.COLLECTION_ACTIONS, *own)
     policy = make_policy(simulation.task, rng)
-    simulation.reset(seed=reset_seed(*keys))
+    simulation.reset(seed=reset_seed(*own))
     record = TrajectoryRecord(size)
     record.observe(simulation)
     while not record.ended:
@@ -121,6 +134,7 @@ class TrajectoryRecord:
     states: list[Float32[np.ndarray, " P"]] = field(default_factory=list)
     frames: list[UInt8[np.ndarray, "H W 3"]] = field(default_factory=list)
     successes: list[bool] = field(default_factory=list)
+    completed: dict[str, list[bool]] = field(default_factory=dict)
     ended: bool = False
     terminated: bool = False
 
@@ -147,6 +161,8 @@ class TrajectoryRecord:
         self.discounts.append(step.discount)
         if step.success is not None:
             self.successes.append(step.success)
+        for part, done in step.completed.items():
+            self.completed.setdefault(part, []).append(done)
         self.ended, self.terminated = step.terminated or step.truncated, step.terminated
         self.observe(simulation)
 
@@ -162,4 +178,5 @@ class TrajectoryRecord:
             look_episode=look_episode,
             frames=np.stack(self.frames) if self.frames else None,
             successes=np.array(self.successes) if self.successes else None,
+            completed={part: np.array(done) for part, done in self.completed.items()},
         )

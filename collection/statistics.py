@@ -28,20 +28,26 @@ class EpisodeSummary:
             are equal.
         impossible_rewards: number of rewards that the task can never give, see
             :mod:`vd4rl_data.bounds`.
+        failed_attempts: number of attempts at a demonstration that were dropped before it; ``None``
+            if the episode is none.
     """
 
     episode_return: float
     rewards_sha256: str
     impossible_rewards: int = 0
+    failed_attempts: int | None = None
 
 
-def summarize(rewards: NDArray[np.float32], task: TaskSpec) -> EpisodeSummary:
+def summarize(
+    rewards: NDArray[np.float32], task: TaskSpec, failed_attempts: int | None = None
+) -> EpisodeSummary:
     """Summarize the rewards of one episode of a task, float32 (T,)."""
     content = np.ascontiguousarray(rewards, dtype="<f4").tobytes()
     return EpisodeSummary(
         episode_return=float(np.sum(rewards, dtype=np.float64)),
         rewards_sha256=hashlib.sha256(content).hexdigest(),
         impossible_rewards=count_outside(rewards, reward_bounds(task)),
+        failed_attempts=failed_attempts,
     )
 
 

@@ -13,15 +13,19 @@ from vd4rl_data.suites import register_all
 
 register_all()
 
-_NEEDS: Final = {"car_racing": "Box2D"}
+_NEEDS: Final = {"car_racing": "Box2D", "metaworld": "metaworld", "kitchen": "gymnasium_robotics"}
 """Simulator → module of the extra that it needs; dm_control is always there."""
 
 
 def _first_of_each_kind() -> tuple[str, ...]:
-    """By what is simulated, and whether its body is changed: the first name."""
+    """By what is simulated, and whether its body is changed: the first name.
+
+    Of dm_control each domain and goal; of the slower ones a single task.
+    """
     found: dict[tuple[object, ...], str] = {}
-    for name, task in sorted(TASKS.items()):
-        found.setdefault((task.simulator, task.settings, task.body is None), name)
+    for task in sorted(TASKS.values(), key=lambda task: task.name):
+        what = task.settings if task.simulator == "dmc" else None
+        found.setdefault((task.simulator, what, task.body is None), task.name)
     return tuple(found.values())
 
 
@@ -33,7 +37,7 @@ def simulated(task: TaskSpec, *values: Any) -> Any:
 
 
 NAMES: Final = _first_of_each_kind()
-"""A task for each simulator and settings, and one with a changed body where there are any."""
+"""A task for each simulator, of dm_control for each of its goals; and one with a changed body."""
 
 KINDS: Final = tuple(simulated(TASKS[name], name) for name in NAMES)
 """The same as parameters; those whose simulator is not installed are skipped."""

@@ -16,9 +16,10 @@ Bounds = tuple[float, float]
 
 
 def reward_bounds(task: TaskSpec) -> Bounds:
-    """Lowest and highest reward of a time step, which sums ``action_repeat`` environment steps."""
+    """Lowest and highest reward of a time step: of ``action_repeat`` environment steps, or one."""
     low, high = task.reward_range
-    return low * task.action_repeat, high * task.action_repeat
+    rewards = task.action_repeat if task.reward_of == "sum" else 1
+    return low * rewards, high * rewards
 
 
 def count_outside(values: ArrayLike, bounds: Bounds) -> int:

@@ -133,6 +133,11 @@ def get_dataset_spec(name: str) -> DatasetSpec:
     words = look_words(variant)
     if words is not None:
         return with_look(get_dataset_spec(format_id(without_look(dataset_id))), words)
+    suite = SUITES.get(dataset_id.suite)
+    refused = {} if suite is None else dict(suite.refused)
+    if dataset_id.task in refused:
+        why = refused[dataset_id.task]
+        raise UnknownDatasetError(f"{name!r}: {dataset_id.task} is no task's name here: {why}.")
     raise UnknownDatasetError(
         f"no dataset is called {name!r}.{_did_you_mean(name, DATASETS)}"
         " `vd4rl list` shows all of them."

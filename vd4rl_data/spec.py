@@ -50,6 +50,33 @@ Camera = FixedCamera | FreeCamera
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing:
+    """What the renderer leaves out of a scene that is slow to draw; the same in data and
+    evaluation.
+
+    Attributes:
+        shadow_size: height and width of a shadow map, in pixels, if the model's are larger.
+        slices, stacks: edges that make a round shape, around and along, if the model has more.
+        reflections: whether surfaces mirror the scene.
+        grid: vertices of a mesh within a cell of this edge are drawn as one, in meters; 0 draws
+            all of them.
+    """
+
+    shadow_size: int
+    slices: int = 28
+    stacks: int = 16
+    reflections: bool = True
+    grid: float = 0.0
+
+    def __str__(self) -> str:
+        mirrors = "with" if self.reflections else "without"
+        return (
+            f"shadow maps of {self.shadow_size}, round shapes of {self.slices} x {self.stacks},"
+            f" {mirrors} reflections, vertices on a grid of {1000 * self.grid:g} mm"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """One attribute of one element of the simulator's model, set to other numbers.
 
@@ -114,7 +141,7 @@ class TaskSpec:
             ``module:class``.
         settings: the simulator's settings for this task; a frozen dataclass of the simulator's.
         camera: the camera that observes the task.
-        action_repeat: environment steps per time step; rewards are summed over them.
+        action_repeat: environment steps per time step.
         horizon: environment steps per episode.
         action_size: dimensions of the action, each in [-1, 1].
         reward_range: the smallest and the largest reward of an environment step.
@@ -123,6 +150,9 @@ class TaskSpec:
         state_layout: name and size of each part of the proprioceptive state, in order; empty if it
             is unknown or there is no such state.
         body: how the robot differs from the simulator's own; ``None`` if it does not.
+        reward_of: whether the reward of a time step is the sum of its environment steps' or that of
+            the last one.
+        drawing: what is left out of its frames; ``None`` if nothing is.
     """
 
     name: str
@@ -136,6 +166,8 @@ class TaskSpec:
     graded: bool = True
     state_layout: tuple[tuple[str, int], ...] = ()
     body: Body | None = None
+    reward_of: Literal["sum", "last"] = "sum"
+    drawing: Drawing | None = None
 
     @property
     def time_steps(self) -> int:
@@ -146,7 +178,8 @@ class TaskSpec:
     def return_range(self) -> tuple[float, float]:
         """The smallest and the largest undiscounted return of a full episode."""
         low, high = self.reward_range
-        return low * self.horizon, high * self.horizon
+        rewards = self.horizon if self.reward_of == "sum" else self.time_steps
+        return low * rewards, high * rewards
 
 
 @dataclass(frozen=True, slots=True)

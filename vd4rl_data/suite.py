@@ -89,6 +89,8 @@ class Suite:
         sections: tables of results, in order.
         paper: address of the paper.
         license, citation: SPDX name and BibTeX entry of the data.
+        refused: names that readers may expect for its tasks, each with the reason why there is no
+            such task.
     """
 
     name: str
@@ -100,3 +102,4 @@ class Suite:
     datasets: tuple[DatasetSpec, ...] = ()
     benchmarks: tuple[Benchmark, ...] = ()
     sections: tuple[Section, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()

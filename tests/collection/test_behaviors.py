@@ -175,7 +175,7 @@ def test_files_that_do_not_fit(policy: Path) -> None:
     with pytest.raises(InvalidSettingError, match="a replay of walker_walk, got cheetah_run"):
         find_behavior(walker, "medium_replay", BehaviorOptions(replay))
     with pytest.raises(NotCollectableError, match=r"expected one of random, .*medium_replay"):
-        find_behavior(short, "scripted")
+        find_behavior(short, "guessed")
 
 
 def test_what_is_not_shipped_says_how_to_make_it() -> None:

@@ -29,7 +29,8 @@ class PixelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
     raises :class:`~vd4rl_data.errors.InvalidActionError` instead of being clipped silently. The
     ``info`` of ``reset`` and ``step`` holds ``discount`` (float; 0 after termination) and, if the
     simulator has them, ``physics_state`` (float64, enough to draw the frame again), ``state``
-    (float32, proprioception) and ``success`` (bool, of the current moment; not at a reset).
+    (float32, proprioception), ``success`` (bool, of the current moment; not at a reset) and
+    ``completed`` (part of the task → bool, likewise).
 
     Making an environment imports no simulator unless a ``render_mode`` is given, and never OpenGL;
     the first ``reset`` imports both.
@@ -102,6 +103,8 @@ class PixelEnv(gymnasium.Env[NDArray[np.uint8], NDArray[np.float32]]):
         result = self.simulation.step(action)
         frame = self.simulation.render(self.size)
         info = self._info(result.discount, result.success)
+        if result.completed:
+            info["completed"] = dict(result.completed)
         return frame, result.reward, result.terminated, result.truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -68,6 +68,13 @@ class Canvases:
         FORK_GUARD.check()
         return self._canvas(model, view).draw(model, data, view)
 
+    def adopt(self, model: Any) -> None:
+        """Draw this model from now on. Called before episodes write their layouts into it, all its
+        simulations share canvases.
+        """
+        self.release()
+        self._model, self._digest = model, _model_digest(model)
+
     def release(self) -> None:
         """Free the canvases that only this simulation uses. It may draw again afterwards."""
         self._by_use.clear()
@@ -75,8 +82,7 @@ class Canvases:
 
     def _canvas(self, model: Any, view: View) -> _Canvas:
         if model is not self._model:
-            self.release()
-            self._model, self._digest = model, _model_digest(model)
+            self.adopt(model)
         if (view.textures or view.images) and not self._own_textures:
             self._by_use.clear()
             self._own_textures = True

@@ -15,6 +15,7 @@ from vd4rl_data.simulators.table import find_simulator
 from vd4rl_data.spec import (
     Body,
     Camera,
+    Drawing,
     Edit,
     EnvironmentSpec,
     FixedCamera,
@@ -75,7 +76,7 @@ def _plain_look(look: Look) -> dict[str, Any]:
 
 
 def _task(plain: Mapping[str, Any]) -> TaskSpec:
-    simulator, body = plain["simulator"], plain["body"]
+    simulator, body, drawing = plain["simulator"], plain["body"], plain["drawing"]
     fields: dict[str, Any] = {
         **plain,
         "settings": find_simulator(simulator).Settings(**_tuples(plain["settings"])),
@@ -83,6 +84,7 @@ def _task(plain: Mapping[str, Any]) -> TaskSpec:
         "reward_range": tuple(plain["reward_range"]),
         "state_layout": _tuple(plain["state_layout"]),
         "body": None if body is None else _body(body),
+        "drawing": None if drawing is None else Drawing(**drawing),
     }
     return TaskSpec(**fields)
 

@@ -28,6 +28,7 @@ class EnvironmentStep:
         terminated: the task ended (no bootstrap).
         truncated: the simulator stopped although the task had not ended.
         success: whether the task is solved after this step; ``None`` if the simulator does not say.
+        completed: part of the task → whether it is done after this step; empty if it has no parts.
     """
 
     reward: float
@@ -35,6 +36,7 @@ class EnvironmentStep:
     terminated: bool = False
     truncated: bool = False
     success: bool | None = None
+    completed: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,8 @@ and renders the recorded physics states afterwards.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from vd4rl_data.registry import get_task_spec
 from vd4rl_data.seeding import Purpose, word
 from vd4rl_data.simulators.actions import checked_actions
 from vd4rl_data.simulators.looks import START, DrawnLook, Moment
-from vd4rl_data.simulators.protocol import Simulator, View
+from vd4rl_data.simulators.protocol import EnvironmentStep, Simulator, View
 from vd4rl_data.simulators.table import make_look, make_simulator
 from vd4rl_data.spec import Look, TaskSpec
 
@@ -30,12 +30,15 @@ class StepResult:
     """The outcome of one time step.
 
     Attributes:
-        reward: sum of the rewards of its environment steps.
+        reward: sum of the rewards of its environment steps, or the last one's, as the task's row
+            says.
         discount: product of the discounts of its environment steps; 0 after termination.
         terminated: the task ended (no bootstrap).
         truncated: the horizon was reached, or the simulator stopped.
         success: whether the task was solved at its last environment step; ``None`` if the simulator
             does not say.
+        completed: part of the task → whether it is done at its last environment step; empty if the
+            task has no parts.
     """
 
     reward: float
@@ -43,6 +46,7 @@ class StepResult:
     terminated: bool
     truncated: bool
     success: bool | None = None
+    completed: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
 
 class Simulation:
@@ -108,17 +112,19 @@ class Simulation:
             raise ResetNeeded("step() was called with no episode running; call reset() first")
         control = checked_actions(action, (self.task.action_size,), "action").astype(np.float64)
         self._moment = Moment(self._moment.episode, self._moment.step + 1)
-        reward, discount, success = 0.0, 1.0, None
+        reward, discount, result = 0.0, 1.0, EnvironmentStep(0.0)
         for _ in range(min(self.task.action_repeat, self._steps_left)):
             result = self._simulator.step(control.copy())
             self._steps_left -= 1
-            reward += result.reward
+            reward = result.reward if self.task.reward_of == "last" else reward + result.reward
             discount *= result.discount
-            success = result.success
             if result.terminated or result.truncated:
                 self._steps_left = 0
-                return StepResult(reward, discount, result.terminated, result.truncated, success)
-        return StepResult(reward, discount, False, not self._steps_left, success)
+                break
+        truncated = result.truncated or not (self._steps_left or result.terminated)
+        return StepResult(
+            reward, discount, result.terminated, truncated, result.success, result.completed
+        )
 
     @property
     def physics_state(self) -> Float64[np.ndarray, " S"] | None:

@@ -14,6 +14,8 @@ from vd4rl_data.spec import Look, TaskSpec
 SIMULATORS: Final[dict[str, str]] = {
     "dmc": "vd4rl_data.simulators.dmc:DMCSimulator",
     "car_racing": "vd4rl_data.simulators.car_racing:CarRacingSimulator",
+    "kitchen": "vd4rl_data.simulators.kitchen:KitchenSimulator",
+    "metaworld": "vd4rl_data.simulators.metaworld:MetaWorldSimulator",
 }
 """Name → ``module:class``; entry points of ``vd4rl_data.simulators`` add to it."""
 

@@ -9,6 +9,7 @@ from vd4rl_data.spec import (
     EnvironmentSpec,
     ReturnScore,
     ReturnStatistics,
+    Score,
     Share,
     TaskSpec,
 )
@@ -30,7 +31,7 @@ def plain_dataset(
     task: TaskSpec,
     *,
     num_episodes: int,
-    score: ReturnScore | None,
+    score: Score | None,
     license: str,  # noqa: A002 - the field's name
     citation: str,
     source: str,
