@@ -6,11 +6,13 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 
+import gymnasium
 import numpy as np
 import pytest
 
 from vd4rl_data.envs import make_env
 from vd4rl_data.errors import MissingDependencyError, UnknownDatasetError
+from vd4rl_data.evaluation import evaluate
 from vd4rl_data.registry import get_dataset_spec, get_task_spec
 from vd4rl_data.simulators import Simulation, kitchen
 from vd4rl_data.simulators.kitchen import KitchenSettings, in_place
@@ -74,6 +76,17 @@ def test_what_is_completed_is_told_to_agents() -> None:
     assert info["success"] is False
     assert info["state"].shape == (59,)
     env.close()
+
+
+def test_an_evaluation_tells_the_share_of_elements_in_place() -> None:
+    """The second column, beside the score: all four in place at the end."""
+    pytest.importorskip("gymnasium_robotics")
+    row = get_dataset_spec("Kitchen/microwave_kettle_light_slide-scripted-64px-v0")
+    env = gymnasium.make(row.name, max_episode_steps=1)
+    found = evaluate(lambda frames: np.zeros((len(frames), 9)), env, episodes=1, seed=0)
+    assert found.final_completed is not None
+    assert found.final_completed.tolist() == [0.0]
+    assert found.normalized(row).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("alias", ["mixed", "partial", "complete"])

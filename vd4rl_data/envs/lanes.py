@@ -34,7 +34,10 @@ class Shown(NamedTuple):
 
 
 class LaneStep(NamedTuple):
-    """What an environment returned from ``step``; what it does not report is ``None``."""
+    """What an environment returned from ``step``; what it does not report is ``None``.
+
+    ``completed`` is the share of the task's parts that are done.
+    """
 
     observation: NDArray[np.uint8]
     reward: float
@@ -42,6 +45,7 @@ class LaneStep(NamedTuple):
     truncated: bool
     success: bool | None
     state: NDArray[np.float32] | None
+    completed: float | None = None
 
 
 class LocalLanes:
@@ -77,8 +81,11 @@ class LocalLanes:
         env = self._envs[lane, self._members[lane]]
         observation, reward, terminated, truncated, info = env.step(action)
         success = bool(info["success"]) if "success" in info else None
-        state = info.get("state")
-        return LaneStep(observation, float(reward), terminated, truncated, success, state)
+        state, parts = info.get("state"), info.get("completed")
+        completed = float(np.mean(list(parts.values()))) if parts else None
+        return LaneStep(
+            observation, float(reward), terminated, truncated, success, state, completed
+        )
 
     def close(self) -> None:
         """Close every environment."""

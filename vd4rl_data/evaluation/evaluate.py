@@ -116,12 +116,13 @@ class _Record:
     actions: list[NDArray[np.float32]] = field(default_factory=list[NDArray[np.float32]])
     success: bool | None = None
     final_success: bool | None = None
+    final_completed: float | None = None
     running: bool = True
 
     def add(self, action: NDArray[np.float32], step: LaneStep) -> None:
         self.actions.append(action)
         self.episode_return += step.reward
-        self.final_success = step.success
+        self.final_success, self.final_completed = step.success, step.completed
         if step.success is not None:
             self.success = step.success or bool(self.success)
         self.running = not (step.terminated or step.truncated)
@@ -227,6 +228,7 @@ def _shapes(spec: EnvSpec) -> tuple[tuple[int, ...], int]:
 
 def _evaluation(records: list[_Record]) -> Evaluation:
     told = any(record.success is not None for record in records)
+    parts = [record.final_completed for record in records]
     return Evaluation(
         returns=np.array([record.episode_return for record in records], dtype=np.float64),
         lengths=np.array([len(record.actions) for record in records], dtype=np.int64),
@@ -238,4 +240,5 @@ def _evaluation(records: list[_Record]) -> Evaluation:
         final_successes=(
             np.array([bool(record.final_success) for record in records]) if told else None
         ),
+        final_completed=(None if None in parts else np.array(parts, dtype=np.float64)),
     )

@@ -67,6 +67,8 @@ class Evaluation:
         traces: the actions of each episode.
         final_successes: the same for the last time step alone.
         media: name → SHA-256 of the pictures that the environments' looks show.
+        final_completed: float64 (E,), the share of the task's parts that are done at the last time
+            step, 0 to 1; ``None`` if no environment reported parts.
     """
 
     returns: Float64[np.ndarray, " E"]
@@ -75,6 +77,7 @@ class Evaluation:
     traces: tuple[ActionTrace, ...]
     final_successes: Bool[np.ndarray, " E"] | None = None
     media: Mapping[str, str] = field(default_factory=dict[str, str])
+    final_completed: Float64[np.ndarray, " E"] | None = None
 
     def normalized(self, dataset: DatasetSpec | str) -> Float64[np.ndarray, " E"]:
         """Normalized scores, float64 (E,), on a dataset's scale; papers print 100 times this.
