@@ -53,6 +53,9 @@ def test_failed_attempts_are_dropped_and_counted(
     assert all(luck["dmc"].keeps(trajectory) for trajectory in played)
     failed = [trajectory.failed_attempts for trajectory in played]
     assert max(failed) > 0
+    other = find_behavior(simulation.task, "scripted", BehaviorOptions(seed=4))
+    assert (behavior.arguments, other.arguments) == (("--seed", "3"), ("--seed", "4"))
+    assert not np.array_equal(other.play(simulation, episode=0).actions, played[0].actions)
     again = behavior.play(simulation, episode=4)
     np.testing.assert_array_equal(again.actions, played[4].actions)
     assert again.failed_attempts == failed[4]

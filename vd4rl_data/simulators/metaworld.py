@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, ClassVar, Final
 
 import numpy as np
+from gymnasium.utils.seeding import np_random
 from jaxtyping import Float32, Float64, UInt8
 
 from vd4rl_data.errors import MissingDependencyError
@@ -115,7 +116,7 @@ class MetaWorldSimulator:
                 f" {self._settings.reward!r}"
             )
         self._layout = _LAYOUTS[self._settings.environment]
-        self._random = np.random.default_rng()
+        self._random: np.random.Generator | None = None
         self._env: Any = None
         self._canvases = Canvases()
 
@@ -126,14 +127,15 @@ class MetaWorldSimulator:
             MissingDependencyError: metaworld is not installed.
             ValueError: the seed is negative, or the row disagrees with the environment.
         """
-        if seed is not None:
-            if seed < 0:
-                raise ValueError(f"seed: expected a non-negative integer, got {seed}")
-            self._random = np.random.default_rng(seed)
+        if seed is not None and seed < 0:
+            raise ValueError(f"seed: expected a non-negative integer, got {seed}")
         env, settings = self._load(), self._settings
-        env.np_random = self._random
+        random = self._random
+        if random is None or seed is not None:
+            random = self._random = np_random(seed)[0]
+        env.np_random = random
         if settings.hand:
-            noise = settings.hand_spread * self._random.standard_normal(3)
+            noise = settings.hand_spread * random.standard_normal(3)
             env.hand_init_pos = np.array(settings.hand) + noise
         env.reset()
         for _ in range(settings.settle_steps):
