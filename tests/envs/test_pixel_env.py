@@ -84,7 +84,7 @@ def test_spaces_and_shapes(task: str) -> None:
     step = env.step(env.action_space.sample())
     assert env.observation_space.contains(step[0])
     assert [type(part) for part in step[1:4]] == [float, bool, bool]
-    assert set(step[4]) - {"success"} == {"discount", *given} == set(info)
+    assert set(step[4]) - {"success", "completed"} == {"discount", *given} == set(info)
     env.close()
 
 
