@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vd4rl_data.download.public_files import DOWNLOAD_COMMAND, public_source
-from vd4rl_data.media import MEDIA
-from vd4rl_data.media.folder import FolderMedia
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.simulators.table import EXTRAS
 from vd4rl_data.spec import DatasetSpec, TaskSpec
@@ -178,6 +176,9 @@ def _training(needed: Sequence[_Need], runs: Mapping[_Key, TrainingRun | None]) 
 
 def _media_notes(spec: DatasetSpec) -> Iterator[str]:
     """The media that nobody may pass on, and which the user has to have."""
+    from vd4rl_data.media import MEDIA  # which needs pillow, and `import vd4rl_data` does not
+    from vd4rl_data.media.folder import FolderMedia
+
     looks = (share.environment.look for share in spec.mixture)
     for name in dict.fromkeys(look.media for look in looks if look is not None and look.media):
         if isinstance(MEDIA.get(name), FolderMedia):
