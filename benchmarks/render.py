@@ -28,7 +28,7 @@ import vd4rl_data
 from vd4rl_data.processor import find_processor
 from vd4rl_data.registry import TASKS
 from vd4rl_data.simulators import View
-from vd4rl_data.simulators.dmc import load_suite
+from vd4rl_data.simulators.dmc import DMCSettings, load_suite
 from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.gl import renderer_name
 from vd4rl_data.spec import TaskSpec
@@ -100,7 +100,8 @@ def measure(size: int, frames: int) -> dict[str, Any]:
         context.Process(target=serve, args=(theirs, threads), daemon=True).start()
     rates: dict[str, dict[str, dict[str, float]]] = {}
     renderer = ""
-    for task in (name for name, row in TASKS.items() if row.simulator == "dmc" and not row.body):
+    own = [row for row in TASKS.values() if isinstance(row.settings, DMCSettings)]
+    for task in (row.name for row in own if row.body is None):
         seconds = {(s, c): list[float]() for s in SETTINGS for c in CONTESTANTS}
         for _ in range(max(1, frames // BLOCK)):
             for (setting, contestant), values in seconds.items():

@@ -24,6 +24,7 @@ from collection.policy_files import read_policy
 from collection.replay_files import open_replay
 from collection.scripted import find_script
 from collection.sources import Source, find_policy, find_replay, trained_on
+from vd4rl_data.simulators.kitchen import KitchenSettings
 from vd4rl_data.spec import TaskSpec
 
 
@@ -89,7 +90,7 @@ def _demonstrated(
     task: TaskSpec, name: str, options: BehaviorOptions, level: float | None
 ) -> Behavior:
     del level
-    if not isinstance(options.source, Path) or task.simulator != "kitchen":
+    if not isinstance(options.source, Path) or not isinstance(task.settings, KitchenSettings):
         raise NotCollectableError(
             f"{name} of {task.name}: expected demonstrations of the kitchen, as Minari publishes"
             " them: --source D4RL/kitchen/mixed-v2, or the folder of such a dataset"

@@ -51,15 +51,12 @@ Camera = FixedCamera | FreeCamera
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What the renderer leaves out of a scene that is slow to draw; the same in data and
-    evaluation.
+    """What is left out of frames of a slow scene, the same in data and evaluation.
 
     Attributes:
         shadow_size: height and width of a shadow map, in pixels, if the model's are larger.
-        slices, stacks: edges that make a round shape, around and along, if the model has more.
-        reflections: whether surfaces mirror the scene.
-        grid: vertices of a mesh within a cell of this edge are drawn as one, in meters; 0 draws
-            all of them.
+        slices, stacks: edges of round shapes, around and along, if the model has more.
+        reflections: whether surfaces mirror; grid: edge of a cell whose vertices become one, in m.
     """
 
     shadow_size: int
@@ -69,11 +66,9 @@ class Drawing:
     grid: float = 0.0
 
     def __str__(self) -> str:
-        mirrors = "with" if self.reflections else "without"
-        return (
-            f"shadow maps of {self.shadow_size}, round shapes of {self.slices} x {self.stacks},"
-            f" {mirrors} reflections, vertices on a grid of {1000 * self.grid:g} mm"
-        )
+        shapes = f"shadow maps of {self.shadow_size}, round shapes of {self.slices} x {self.stacks}"
+        mirrors = f"{'with' if self.reflections else 'without'} reflections"
+        return f"{shapes}, {mirrors}, vertices on a grid of {1000 * self.grid:g} mm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +145,7 @@ class TaskSpec:
         state_layout: name and size of each part of the proprioceptive state, in order; empty if it
             is unknown or there is no such state.
         body: how the robot differs from the simulator's own; ``None`` if it does not.
-        reward_of: whether the reward of a time step is the sum of its environment steps' or that of
-            the last one.
+        reward_of: the reward of a time step is the sum of its environment steps', or the last's.
         drawing: what is left out of its frames; ``None`` if nothing is.
     """
 
@@ -178,7 +172,7 @@ class TaskSpec:
     def return_range(self) -> tuple[float, float]:
         """The smallest and the largest undiscounted return of a full episode."""
         low, high = self.reward_range
-        rewards = self.horizon if self.reward_of == "sum" else self.time_steps
+        rewards = {"sum": self.horizon, "last": self.time_steps}[self.reward_of]
         return low * rewards, high * rewards
 
 
