@@ -27,10 +27,12 @@ from baselines.dreamer.inspection import (
     uncertainties,
 )
 from baselines.errors import CheckpointError, InvalidSettingError
+from vd4rl_data import seeding
 from vd4rl_data.arguments import check_absent
 from vd4rl_data.dataset import load_dataset
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.seeding import Purpose
 from vd4rl_data.storage.atomic import atomic_path, write_text
 
 _FILES: Final = ("reconstructions.png", "open_loop.png", "penalty.png", "figures.json")
@@ -81,7 +83,8 @@ class Inspect:
         figure_type = _figure_type()
         chunks = {name: self._chunk(name, settings) for name in (settings.dataset, *self.others)}
         data = chunks[settings.dataset]
-        generator = torch.Generator(data.frames.device).manual_seed(self.seed)
+        seed = seeding.word(Purpose.INSPECTED_NOISE, self.seed)
+        generator = torch.Generator(data.frames.device).manual_seed(seed)
         shown = Chunk(*(each[:_SHOWN] for each in (data.frames, data.actions, data.rewards)))
         drawn = {
             "reconstructions.png": reconstructions(agent, shown, generator),
@@ -139,7 +142,7 @@ class Inspect:
         """Sequences of a dataset."""
         context = PhaseContext(
             dataset=load_dataset(name, source=self.source, root=self.data_dir),
-            generator=np.random.default_rng(self.seed),
+            generator=seeding.generator(Purpose.INSPECTED_CHUNKS, self.seed),
             device=Machine(device=self.device).torch_device(),
             storage="stream",
         )

@@ -58,6 +58,9 @@ class Purpose(Enum):
     AGENT_WEIGHTS = (48, ("seed",))
     AGENT_BATCHES = (49, ("seed",))
     AGENT_NOISE = (50, ("seed",))
+    AGENT_ACTING = (51, ())
+    INSPECTED_CHUNKS = (52, ("seed",))
+    INSPECTED_NOISE = (53, ("seed",))
 
     RANDOM_POLICY = (64, ("seed", "episode"))
     BOOTSTRAP = (65, ("seed",))

@@ -17,6 +17,8 @@ from baselines.dreamer.networks import initialize
 from baselines.dreamer.rssm import EnsembleRSSM
 from baselines.errors import InvalidSettingError
 from baselines.optimization import Average
+from vd4rl_data import seeding
+from vd4rl_data.seeding import Purpose
 
 Metrics = dict[str, Tensor]
 """Scalars on the device, by name."""
@@ -135,5 +137,6 @@ class RecurrentPolicy:
 
 
 def _fixed_noise(latent: Latent, device: torch.device) -> Tensor:
-    """The same on every device."""
-    return latent.noise((_NOISE_STEPS,), torch.Generator().manual_seed(0)).to(device)
+    """The same on every device, and of every agent."""
+    seed = seeding.word(Purpose.AGENT_ACTING)
+    return latent.noise((_NOISE_STEPS,), torch.Generator().manual_seed(seed)).to(device)

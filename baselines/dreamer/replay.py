@@ -84,7 +84,8 @@ class LatentReplay:
         self._real = self._ring = None
         self._filled = self._place = self._episode = 0
         if saved is None:
-            self._generator.manual_seed(int(context.generator.integers(2**62)))
+            seed = int(context.generator.integers(2**62))
+            self._generator.manual_seed(seed)
             self._begin()
         else:
             self._load(saved, context.device)

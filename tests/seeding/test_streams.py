@@ -20,6 +20,8 @@ GRID: dict[str, list[int | str]] = {
     "behavior": [*BEHAVIORS],
     "media": ["street", "leaves"],
     "scene": [0, 1, 89],
+    "version": [1, 2],
+    "number": [0, 1, 29],
 }
 
 
