@@ -15,6 +15,7 @@ from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.simulators.table import EXTRAS
 from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.suites.policies import (
+    DEMONSTRATIONS,
     PLAYED,
     REPLAY,
     TIERS,
@@ -23,8 +24,8 @@ from vd4rl_data.suites.policies import (
     is_shipped,
 )
 
-Kind = Literal["bundled", "download", "collect", "train", "import"]
-KINDS: Final[tuple[Kind, ...]] = ("bundled", "download", "collect", "train", "import")
+Kind = Literal["bundled", "download", "collect", "demos", "train", "import"]
+KINDS: Final[tuple[Kind, ...]] = ("bundled", "download", "collect", "demos", "train", "import")
 
 _CORES: Final = 2
 _CLONE: Final = Path(__file__).parents[1]
@@ -42,8 +43,8 @@ class Way:
     Attributes:
         kind: ``bundled``: it is part of the package; ``download``: the authors' public files;
             ``collect``: the pipeline makes it again with policies that come with the repository;
-            ``train``: the same, after its policies were trained; ``import``: the authors' files, if
-            you have them.
+            ``demos``: the same, of demonstrations that others published; ``train``: the same, after
+            its policies were trained; ``import``: the authors' files, if you have them.
         text: the way in a few words, for a column.
         title: the way as a sentence.
         commands: to be given in order; lines of a shell.
@@ -90,12 +91,18 @@ def clone_commands(extras: Iterable[str]) -> tuple[str, ...]:
 
 def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec]) -> Way | None:
     """The pipeline's way; ``None`` if it does not know one of the behaviors."""
-    if any(part.behavior not in {*PLAYED, REPLAY, *TIERS} for part in parts):
-        return None
     pipeline = f"python -m collection collect {spec.name}"
     tasks = {task.name: task for part in parts for task in _tasks(part)}
     extras = [EXTRAS[task.simulator] for task in tasks.values() if task.simulator in EXTRAS]
     notes = tuple(_media_notes(spec))
+    demonstrations = DEMONSTRATIONS.get(spec.task.simulator)
+    if spec.behavior == "demos" and demonstrations is not None:
+        first = clone_commands(dict.fromkeys(["collection", *extras]))
+        title = "Make it of demonstrations that Minari publishes"
+        commands = (*first, f"{pipeline} --source {demonstrations}")
+        return Way("demos", "collect from demonstrations", title, commands, notes=notes)
+    if any(part.behavior not in {*PLAYED, REPLAY, *TIERS} for part in parts):
+        return None
     needed = [need for part in parts for need in _needs(part) if not need.shipped]
     if not needed:
         first = clone_commands(dict.fromkeys(["collection", *extras]))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
-from PIL import Image
 
 from vd4rl_data.errors import InvalidMediaError, MissingDependencyError
 
@@ -95,13 +94,17 @@ class VideoClip:
         return self._frames[number]
 
 
-def squeezed(image: Image.Image, size: int) -> UInt8[np.ndarray, "size size 3"]:
+def squeezed(image: Any, size: int) -> UInt8[np.ndarray, "size size 3"]:
     """An image as colors at a size, whatever its sides are."""
+    from PIL import Image
+
     resized = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(resized, np.uint8)
 
 
-def _image(path: Path) -> Image.Image:
+def _image(path: Path) -> Any:
+    from PIL import Image
+
     try:
         return Image.open(path)
     except (OSError, ValueError, Image.DecompressionBombError) as error:

@@ -19,7 +19,7 @@ SIMULATORS: Final[dict[str, str]] = {
 }
 """Name → ``module:class``; entry points of ``vd4rl_data.simulators`` add to it."""
 
-EXTRAS: Final = {"car_racing": "car"}
+EXTRAS: Final = {"car_racing": "car", "kitchen": "kitchen", "metaworld": "metaworld"}
 """Name → the extra of this package that brings what it needs, beside dm_control."""
 
 

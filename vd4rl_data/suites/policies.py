@@ -13,8 +13,11 @@ from typing import Final
 
 from vd4rl_data.suites.dmc_bodies import BODY_TASKS
 
-PLAYED: Final = frozenset({"random", "random_weights", "driver", "learning_driver"})
+PLAYED: Final = frozenset({"random", "random_weights", "driver", "learning_driver", "scripted"})
 """Behaviors that need no file of a policy."""
+
+DEMONSTRATIONS: Final = {"kitchen": "D4RL/kitchen/mixed-v2"}
+"""Simulator → the demonstrations that its ``demos`` are made of, as Minari publishes them."""
 
 REPLAY: Final = "medium_replay"
 TIERS: Final = ("medium", "expert")
