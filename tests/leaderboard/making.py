@@ -145,12 +145,18 @@ def _add(store: Path, result: RunResult, actions: bytes | None = None) -> None:
         put_entry(report, store)
 
 
+def media_of(benchmark: str) -> dict[str, str]:
+    """What an evaluation of a benchmark says of the pictures that it shows."""
+    return {"kinetics": "0" * 64} if benchmark.startswith("LQVD4RL/") else {}
+
+
 def _of_other_suite(benchmark: str, top: float) -> RunResult:
     rng = np.random.default_rng(0)
     runs = {seed: rng.uniform(top / 2, top, 4) for seed in range(SEEDS)}
     made = make_entry(Algorithm(name="Mine"), MAIN[0], 64, 0.5)
     evaluated = EnvironmentRuns(
         environment="original",
+        media=media_of(benchmark),
         runs=tuple(
             Run(seed=seed, returns=tuple(runs[seed].tolist()), successes=(0.5, 1.0, 0.75, 1.0))
             for seed in runs

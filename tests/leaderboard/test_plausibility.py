@@ -17,7 +17,7 @@ from leaderboard.known import known_in
 from leaderboard.plausibility import find_questions
 from leaderboard.random_policy import play_randomly
 from leaderboard.store import RESULTS, read_store
-from tests.leaderboard.making import MAIN, make_entry
+from tests.leaderboard.making import MAIN, make_entry, media_of
 from vd4rl_data.results import (
     Algorithm,
     Data,
@@ -58,7 +58,9 @@ def scaled(benchmark: str, factor: float, **changes: Any) -> RunResult:
     row = benchmarks()[benchmark]
     dataset = str(row.id.at(row.sizes[-1]))
     made = make_submission("Mine", dataset, runs, protocol, data=data).result
-    return dataclasses.replace(made, **changes)
+    (evaluated,) = made.evaluations
+    shown = dataclasses.replace(evaluated, media=media_of(benchmark))
+    return dataclasses.replace(made, evaluations=(shown,), **changes)
 
 
 def check(result: RunResult, folder: Path) -> Report:

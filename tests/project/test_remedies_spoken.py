@@ -68,7 +68,7 @@ PYTHON_ONLY = {
 
 _CALL = re.compile(r"[\w.]+\((?:[^()]|\([^()]*\))*\)")  # code to copy, which stays as it is
 _REMEDY = re.compile(r"(?<![\w.?&-])([a-z]\w*)=(?=True|False|\"|'|None|[A-Z0-9]|$|[ .,;)])")
-_NO_REMEDY = re.compile(r"^(terminated=|bytes=|;\\s)")  # facts of an episode, HTTP headers
+_NO_REMEDY = re.compile(r"^(terminated=|bytes=|select=|;\\s)")  # facts, HTTP headers, ffmpeg
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:

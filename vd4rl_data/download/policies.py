@@ -22,7 +22,7 @@ from vd4rl_data.download.turns import turn
 from vd4rl_data.errors import CorruptFileError, DatasetNotFoundError, OfflineError
 from vd4rl_data.storage.atomic import check_free_space, write_text
 
-LIST: Final = "policies.manifest.json"
+LIST: Final = "policies.json"
 """In a repository: every file of a policy or replay, with its size and SHA-256."""
 
 FORMAT: Final = "vd4rl-data policies"

@@ -88,7 +88,7 @@ def _policy(place: Place, state_size: int, task: str = TASK) -> None:
         Actor(weights, biases),
         task=task,
         tier="expert",
-        observations=(("state", state_size),),
+        observations=(("orientations", 14), ("height", 1), ("velocity", state_size - 15)),
         training={},
     )
 
@@ -171,7 +171,7 @@ REFUSED: dict[str, Case] = {
         lambda p: p.train("--start-from", str(p.root / "start.safetensors")),
         "initial_policy: None there",
     ),
-    "a policy of other sizes": (_wrong_sizes, _start, "the policy to start from has layers"),
+    "a policy of other sizes": (_wrong_sizes, _start, "expected a policy of the states of"),
     "a damaged policy": (_scrambled, _start, "altered or truncated"),
     "no policy": (_nothing, _start, "cannot be read"),
     "a damaged state": (_damaged_state, lambda p: p.train(steps=3000), "resume.pt cannot be read"),
