@@ -8,6 +8,7 @@ from typing import Any
 
 from collection.behaviors import BehaviorOptions, find_behavior
 from collection.checks import check_least
+from collection.errors import InvalidSettingError
 from collection.jobs import RolloutJob
 from collection.players import Behavior, PolicyBehavior
 from collection.policy_files import PolicyFile, check_fits, read_policy
@@ -107,7 +108,7 @@ def judge_record(
     Raises:
         UnknownTaskError, UnknownDatasetError, InvalidIdError: there is no such task or dataset.
         PolicyFileError: the policy cannot be read, or does not fit the task.
-        InvalidSettingError: a number is out of range.
+        InvalidSettingError: a number is out of range, or the dataset is of another task.
         WorkerError: a worker process died.
     """
     policy = read_policy(path)
@@ -116,6 +117,7 @@ def judge_record(
         spec = _compared_with(task_spec, policy.tier, level_of(policy))
     else:
         spec = get_dataset_spec(dataset)
+        _check_shows(spec, task_spec)
     check_fits(policy, task_spec)
     check_least("seed", seed, 0)
     player = PolicyBehavior(policy, seed=seed)
@@ -180,6 +182,17 @@ def _find(spec: DatasetSpec) -> Path:
         f"{spec.name} is not on this machine; give the path of its file, or make it with "
         f"`python -m collection collect {spec.name}` if it can be collected"
     )
+
+
+def _check_shows(spec: DatasetSpec, task: TaskSpec) -> None:
+    """Returns of one task say nothing about those of another."""
+    parts = [get_dataset_spec(name) for name in spec.parts] or [spec]
+    shown = {share.environment.task.name for part in parts for share in part.mixture}
+    if task.name not in shown:
+        raise InvalidSettingError(
+            f"dataset: expected a dataset of {task.name}, got {spec.name}, of"
+            f" {', '.join(sorted(shown))}; give another one, or --task"
+        )
 
 
 def _compared_with(task: TaskSpec, behavior: str, level: float | None) -> DatasetSpec | None:

@@ -67,16 +67,17 @@ class Collector:
         mixture: what episodes are played in.
         behavior: chooses the actions.
         size: height and width of the frames, in pixels; ``None`` draws none.
-        """
-        self._behavior, self._size = behavior, size
-        self._simulations = _Simulations(mixture)
-
-    def make(self, number: int, report: Report) -> Episode:
-        """See :class:`EpisodeMaker`.
 
         Raises:
             NoPhysicsStateError: nothing is to be drawn, and there is no state to keep instead.
         """
+        self._behavior, self._size = behavior, size
+        self._simulations = _Simulations(mixture)
+        if size is None:
+            _check_keepable(self._simulations.of(0))
+
+    def make(self, number: int, report: Report) -> Episode:
+        """See :class:`EpisodeMaker`."""
         size, simulation = self._size, self._simulations.of(number)
         trajectory = self._behavior.play(simulation, episode=number, size=size)
         frames = _frames_of(trajectory, simulation, size, report)
@@ -191,8 +192,19 @@ def _renderable(
     physics_states: Float64[np.ndarray, "T1 S"] | None, simulation: Simulation
 ) -> Float64[np.ndarray, "T1 S"]:
     if physics_states is None:
-        raise NoPhysicsStateError(
-            f"task {simulation.task.name!r}: the simulator has no physics state to render from;"
-            " its frames are rendered while an episode is played, so it cannot be kept as states"
-        )
+        raise _no_physics_state(simulation)
     return physics_states
+
+
+def _check_keepable(simulation: Simulation) -> None:
+    """An episode can be kept as states; seen before one is played."""
+    simulation.reset(seed=0)
+    if simulation.physics_state is None:
+        raise _no_physics_state(simulation)
+
+
+def _no_physics_state(simulation: Simulation) -> NoPhysicsStateError:
+    return NoPhysicsStateError(
+        f"task {simulation.task.name!r}: the simulator has no physics state to render from;"
+        " its frames are rendered while an episode is played, so it cannot be kept as states"
+    )

@@ -217,8 +217,9 @@ def _architecture(actor: Actor) -> Architecture:
 
 
 def _read_description(path: Path) -> Mapping[str, Any]:
+    content = _read_bytes(path)
     try:
-        found = json.loads(_read_bytes(path))
+        found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise _malformed(path, f"not JSON: {error}") from error
     if not isinstance(found, dict):

@@ -29,7 +29,8 @@ from collection.provenance import (
     rolled_out_with,
 )
 from collection.versions import installed_versions
-from vd4rl_data.ids import DatasetId, Variant, format_id, parse_variant
+from vd4rl_data.ids import DatasetId, Variant, format_id
+from vd4rl_data.look_words import parse_words
 from vd4rl_data.media import find_media
 from vd4rl_data.processes import LocalEngine
 from vd4rl_data.processes.cluster import EngineOf
@@ -162,7 +163,7 @@ def _words(name: str, text: str, fields: tuple[str, ...]) -> Variant:
     """A variant with words for these fields alone."""
     if text == PLAIN:
         return Variant()
-    variant = parse_variant(text)
+    variant = parse_words(name, text)
     rest = dataclasses.replace(variant, **dict.fromkeys(fields))
     if rest != Variant():
         raise InvalidSettingError(

@@ -129,7 +129,7 @@ def id_with_look(dataset_id: str, text: str) -> str:
     Raises:
         InvalidIdError: the text holds other words, or the id has look words itself.
     """
-    parsed, words = parse_id(dataset_id), parse_variant(text)
+    parsed, words = parse_id(dataset_id), parse_words("look", text)
     if words.look is None or words != dataclasses.replace(words, body=None, amount=None):
         raise InvalidIdError(f"look: expected look words, e.g. {EXAMPLE!r}, got {text!r}")
     if parsed.variant is not None and (parsed.variant.look is not None or parsed.variant.sample):
@@ -146,12 +146,24 @@ def look_of(text: str) -> Look:
     Raises:
         InvalidIdError: the text holds other words, or lacks a level or has one too many.
     """
-    words = parse_variant(text)
+    words = parse_words("look", text)
     kind = None if words.look is None else _KINDS.get(words.look)
     alone = words == dataclasses.replace(words, body=None, amount=None, sample=False)
     if kind is None or not alone or (words.level is not None) != kind.levels:
         raise InvalidIdError(f"look: expected look words, e.g. {EXAMPLE!r}, got {text!r}")
     return _look(words)
+
+
+def parse_words(name: str, text: str) -> Variant:
+    """Parse words that are given by themselves, as a setting of this name.
+
+    Raises:
+        InvalidIdError: as :func:`vd4rl_data.ids.parse_variant`; the message begins with the name.
+    """
+    try:
+        return parse_variant(text)
+    except InvalidIdError as error:
+        raise InvalidIdError(f"{name}: {error}") from None
 
 
 def look_words(variant: Variant | None) -> Variant | None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collection.errors import InvalidSettingError
 from collection.fidelity import judge_record
 from collection.players import make_uniform_policy
 from collection.policy_files import read_policy, shipped_policy
@@ -122,6 +123,13 @@ def test_every_shipped_policy_has_been_judged(task: str, tier: str, level: float
     assert again["dataset_id"] == record["dataset_id"]
     expected = record["episodes"][0]["episode_return"]
     assert episodes[0].episode_return == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_policy_is_not_compared_with_data_of_another_task() -> None:
+    path = shipped_policy("walker_walk", "medium", None)
+    assert path is not None
+    with pytest.raises(InvalidSettingError, match="dataset: expected a dataset of walker_walk"):
+        judge_record(path, dataset="VD4RL/cheetah_run-medium-64px-v0", episodes=1)
 
 
 def test_the_bundled_sample_is_what_we_simulate_today() -> None:

@@ -124,8 +124,9 @@ def test_descriptions_that_are_none(path: Path, text: str) -> None:
 
 def test_missing_files(path: Path) -> None:
     description_path(path).unlink()
-    with pytest.raises(PolicyFileError, match=r"cannot be read: No such file.*\.json"):
+    with pytest.raises(PolicyFileError, match=r"cannot be read: No such file.*\.json") as caught:
         read_policy(path)
+    assert "JSON" not in str(caught.value)
     with pytest.raises(PolicyFileError, match=r"ends in \.safetensors"):
         read_policy(path.with_suffix(".pt"))
 

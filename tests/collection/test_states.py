@@ -185,7 +185,8 @@ def longer(rows: list[DatasetSpec], monkeypatch: pytest.MonkeyPatch) -> str:
     [
         (Wanted(look="500k"), InvalidSettingError, "look: expected the words of a look alone"),
         (Wanted(body="sample"), InvalidSettingError, "body: expected the words of a body alone"),
-        (Wanted(look="unheard_of"), InvalidIdError, "unheard_of"),
+        (Wanted(look="unheard_of"), InvalidIdError, "look: variant 'unheard_of'"),
+        (Wanted(body="foot_h"), InvalidIdError, "body: variant 'foot_h'.*a body of "),
         (Wanted(size=0), InvalidSettingError, "size: expected at least 1"),
     ],
 )
@@ -225,7 +226,8 @@ def test_a_simulator_without_physics_states_is_refused(
     monkeypatch.setitem(DATASETS, row.name, row)
     with pytest.raises(NoPhysicsStateError, match="cannot be kept as states"):
         collect(row.name, tmp_path, states=True, show_progress=False)
-    assert not list(tmp_path.rglob("*.h5"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
+    assert not list(tmp_path.rglob("*.parts"))
 
 
 def test_command_lines(baseline: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -236,4 +238,4 @@ def test_command_lines(baseline: Made, tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["render", str(path), *out]) == 0
     same_bytes(tmp_path / f"{RANDOM}.h5", baseline.path)
     assert main(["render", str(path), "--look", "unheard_of", *out]) == 1
-    assert "error: variant 'unheard_of'" in capsys.readouterr().err
+    assert "error: --look: variant 'unheard_of'" in capsys.readouterr().err
