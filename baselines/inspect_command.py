@@ -120,10 +120,9 @@ class Inspect:
             InvalidSettingError: it has no world model, or a number makes no sense.
         """
         length = getattr(settings.hyperparameters, "length", None)
-        if self.sequences < 1 or self.seed < 0:
-            raise InvalidSettingError(
-                f"sequences, seed: expected at least 1 and 0, got {self.sequences} and {self.seed}"
-            )
+        for name, number, least in (("sequences", self.sequences, 1), ("seed", self.seed, 0)):
+            if number < least:
+                raise InvalidSettingError(f"{name}: expected at least {least}, got {number}")
         if length is not None and not 1 <= self.seen < length:
             raise InvalidSettingError(f"seen: expected 1 to {length - 1}, got {self.seen}")
         saved = folder.load_checkpoint(settings.algorithm)

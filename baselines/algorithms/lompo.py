@@ -36,7 +36,14 @@ from baselines.dreamer.descent import ClippedDescent
 from baselines.dreamer.latents import Gaussian
 from baselines.dreamer.lompo_settings import LompoSettings, combo_preset, preset
 from baselines.dreamer.losses import image_log_prob, scalar_log_prob
-from baselines.dreamer.networks import Decoder, Encoder, Perceptron, centered, initialize
+from baselines.dreamer.networks import (
+    Decoder,
+    Encoder,
+    Perceptron,
+    centered,
+    check_frame_size,
+    initialize,
+)
 from baselines.dreamer.noise import ModelNoise, draw_model_noise
 from baselines.dreamer.penalties import log_prob_deviation
 from baselines.dreamer.replay import LatentReplay, LatentTransitions, ReplaySizes
@@ -284,6 +291,7 @@ ALGORITHM = Algorithm(
     preset=preset,
     agent=Lompo,
     shared="dataset",
+    check_size=check_frame_size,
 )
 COMBO = Algorithm(
     name="COMBO",
@@ -292,4 +300,5 @@ COMBO = Algorithm(
     preset=combo_preset,
     agent=Lompo,
     shared="suite",
+    check_size=check_frame_size,
 )

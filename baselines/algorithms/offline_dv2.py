@@ -43,7 +43,13 @@ from baselines.dreamer.losses import (
     lambda_returns,
     scalar_log_prob,
 )
-from baselines.dreamer.networks import Decoder, Encoder, Perceptron, centered
+from baselines.dreamer.networks import (
+    Decoder,
+    Encoder,
+    Perceptron,
+    centered,
+    check_frame_size,
+)
 from baselines.dreamer.noise import (
     AgentNoise,
     ModelNoise,
@@ -345,4 +351,5 @@ ALGORITHM = Algorithm(
     preset=preset,
     agent=OfflineDv2,
     shared="dataset",
+    check_size=check_frame_size,
 )

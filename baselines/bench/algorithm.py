@@ -89,6 +89,8 @@ class Algorithm:
         preset: makes them, from a preset's name and the dataset.
         agent: makes an agent from settings, spaces, device and a generator of the CPU.
         shared: over which scope the paper's hyperparameters are the same.
+        check_size: raises ``InvalidSettingError`` for frames of a size, in pixels, that its
+            networks cannot take; called before data are looked for. ``None``: they take any.
     """
 
     name: str
@@ -97,3 +99,4 @@ class Algorithm:
     preset: Callable[[str, DatasetSpec], Any]
     agent: Callable[[Any, Spaces, torch.device, torch.Generator], Agent]
     shared: Literal["dataset", "suite"]
+    check_size: Callable[[int], None] | None = None

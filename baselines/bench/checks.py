@@ -6,11 +6,13 @@ import importlib.util
 from collections.abc import Mapping
 from typing import Any, Final
 
+from baselines.bench.registry import get_algorithm
 from baselines.bench.run_folder import RunFolder
 from baselines.bench.settings import Machine, RunSettings
 from baselines.errors import CheckpointError, InvalidSettingError
 from vd4rl_data import seeding
 from vd4rl_data.errors import MissingDependencyError
+from vd4rl_data.registry import get_dataset_spec
 
 SEEDING: Final = {
     "training_streams": seeding.TRAINING_STREAMS,
@@ -26,13 +28,16 @@ def check_run(settings: RunSettings, run: RunFolder, machine: Machine) -> dict[s
         The checkpoint that it goes on from, if there is one.
 
     Raises:
-        InvalidSettingError: the folder holds a run with other settings, or one that is past the
-            steps asked for.
+        InvalidSettingError: the algorithm cannot take frames of the dataset's size, or the folder
+            holds a run with other settings, or one that is past the steps asked for.
         CheckpointError: what lies there is damaged, or was made on another kind of device or with
             other random streams.
         DeviceNotFoundError, MissingDependencyError: the machine has not what was asked for.
     """
     device = machine.torch_device()
+    check_size = get_algorithm(settings.algorithm).check_size
+    if check_size is not None:
+        check_size(get_dataset_spec(settings.dataset).size)
     if machine.tensorboard:
         check_tensorboard()
     if run.path.exists() and not run.path.is_dir():

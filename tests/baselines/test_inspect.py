@@ -61,6 +61,7 @@ def test_what_cannot_be_inspected_is_told(run: Any, inspect: Any) -> None:
     assert "drq_bc has no world model" in inspect(free)[1]
     folder = run("a", algorithm="offline_dv2", hyper={"steps": 5})
     assert "seen: expected 1 to 2, got 3" in inspect(folder, "--seen", "3")[1]
+    assert "--seed: expected at least 0, got -1" in inspect(folder, "--seed", "-1")[1]
     assert not (folder.path / "inspection").exists()
 
 
