@@ -43,13 +43,7 @@ from baselines.dreamer.losses import (
     lambda_returns,
     scalar_log_prob,
 )
-from baselines.dreamer.networks import (
-    Decoder,
-    Encoder,
-    Perceptron,
-    centered,
-    check_frame_size,
-)
+from baselines.dreamer.networks import Decoder, Encoder, Perceptron, centered, check_frame_size
 from baselines.dreamer.noise import (
     AgentNoise,
     ModelNoise,
