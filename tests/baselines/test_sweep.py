@@ -22,6 +22,7 @@ from baselines.errors import InvalidSettingError  # noqa: E402
 from tests.baselines import blob  # noqa: E402
 from tests.baselines.conftest import CPU  # noqa: E402
 from tests.baselines.sweep_worker import Dying, Sleeping, ToyTraining  # noqa: E402
+from vd4rl_data.processes.cluster import EngineOptions  # noqa: E402
 from vd4rl_data.storage.atomic import write_lock  # noqa: E402
 
 
@@ -57,6 +58,19 @@ def test_a_sweep_fails_where_it_must_and_goes_on(jobs: list[Job], blob_root: Pat
     assert RunFolder(broken.folder).failure() is None
     assert (jobs[2].folder / "result.json").stat().st_mtime_ns == before
     assert run_jobs(jobs, CPU)["done"] == jobs  # nothing is started
+
+
+def test_a_sweep_on_a_cluster_gives_what_this_machine_gives(
+    jobs: list[Job], blob_root: Path, cluster: Any
+) -> None:
+    settings = jobs[0].settings
+    here = Job(settings, jobs[0].folder.with_name("here"))
+    train(settings, here.folder, CPU, root=blob_root)
+    engine = EngineOptions("ray", cluster.address).engine_of(fresh=True, repeatable=False)
+    found = run_jobs(jobs[:2], CPU, root=blob_root, parallel=2, engine=engine)
+    assert len(found["done"]) == 2
+    returns = [RunFolder(job.folder).curve()[-1]["mean_return"] for job in (jobs[0], here)]
+    assert returns[0] == returns[1]
 
 
 def test_the_bar_counts_what_this_call_does(

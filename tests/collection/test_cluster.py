@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from collection.collect import collect
 from collection.pipeline import Made
 from collection.plan import parts_folder
-from tests.collection.conftest import RANDOM, Start
+from tests.collection.conftest import RANDOM, Start, small_training
 from vd4rl_data.errors import InvalidArgumentError, RenderBackendError
 from vd4rl_data.processes.cluster import EngineOptions
 from vd4rl_data.storage.naming import flat_path
@@ -34,6 +35,25 @@ def test_a_killed_driver_goes_on_and_the_bytes_are_those_of_one_machine(
     assert last.returncode == 0, errors
     assert "2 workers" in out
     assert path.read_bytes() == baseline.path.read_bytes()
+
+
+def test_a_policy_trained_on_a_node_is_that_of_this_machine(cluster: Any, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra training")
+    from collection.sac.job import TrainJob, train_elsewhere
+    from collection.sac.train import train
+
+    settings = dataclasses.replace(small_training("walker_walk", 1000), checkpoint_steps=1000)
+    train(settings, tmp_path / "here")
+    told: list[tuple[int, float]] = []
+    train_elsewhere(
+        EngineOptions("ray", cluster.address).engine_of(repeatable=False)(1),
+        TrainJob(settings, tmp_path / "there", "cpu", None, threads=1),
+        lambda steps, last_return: told.append((steps, last_return)),
+    )
+    assert told[-1][0] == 1000
+    here, there = (sorted((tmp_path / name / "actors").iterdir()) for name in ("here", "there"))
+    assert [path.name for path in here] == [path.name for path in there]
+    assert [path.read_bytes() for path in here] == [path.read_bytes() for path in there]
 
 
 def test_a_node_without_opengl_is_named(
