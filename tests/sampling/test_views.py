@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vd4rl_data.errors import NotTwinsError
+from vd4rl_data.errors import InvalidArgumentError, NotTwinsError
 from vd4rl_data.frames import FrameArray
 from vd4rl_data.sampling import Columns, Views
 
@@ -87,3 +87,9 @@ def test_what_differs_besides_pixels_is_refused(changes: dict[str, Any]) -> None
 def test_nothing_to_view() -> None:
     with pytest.raises(ValueError, match="one or more sources"):
         Views([])
+
+
+def test_what_cannot_be_sampled_is_refused(no_type_checks: None) -> None:
+    wrong: Any = {"none": 1}
+    with pytest.raises(InvalidArgumentError, match=r"data: expected datasets.* got str"):
+        Views(wrong)

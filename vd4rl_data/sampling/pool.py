@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy.typing import ArrayLike, NDArray
 
-from vd4rl_data.errors import NoEpisodesError
+from vd4rl_data.errors import InvalidArgumentError, NoEpisodesError
 from vd4rl_data.sampling.columns import Columns
 
 
@@ -157,8 +157,20 @@ Data: TypeAlias = Source | Columns
 
 
 def source_of(data: Data) -> Source:
-    """The data as a source."""
-    return data if isinstance(data, Source) else WholeColumns(data)
+    """The data as a source.
+
+    Raises:
+        InvalidArgumentError: it cannot be sampled.
+    """
+    given: Any = data
+    if isinstance(given, Source):
+        return given
+    if isinstance(given, Columns):
+        return WholeColumns(given)
+    raise InvalidArgumentError(
+        f"data: expected datasets, buffers or columns, got {type(given).__name__}; a dict's values"
+        " are given as a list"
+    )
 
 
 class WholeColumns:

@@ -116,8 +116,9 @@ def room(ray: ModuleType, needs: Needs) -> int:
     if count == 0:
         have = "; ".join(f"{node['NodeManagerHostname']}: {_shown(node)}" for node in nodes)
         raise ClusterError(
-            f"no node of the cluster has what a worker needs, {needs}; they have {have}. Start "
-            "nodes with it, e.g. `ray start --resources '{\"egl\": 4}'`, or ask for less"
+            f"no node of the cluster has what a worker needs, {needs}; they have {have}. Ask "
+            "for less, or start nodes with it: `ray start --num-cpus 8`, or, for a name of your "
+            "own, `ray start --resources '{\"egl\": 4}'`"
         )
     return count
 
