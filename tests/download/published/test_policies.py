@@ -98,7 +98,7 @@ def test_a_list_that_is_none(
     change: Callable[[dict[str, Any]], object], make_hub: MakeHub, tmp_path: Path
 ) -> None:
     hub = make_hub(_listed(change), REPO_ID)
-    with pytest.raises(CorruptFileError, match=r"policies\.manifest\.json"):
+    with pytest.raises(CorruptFileError, match=r"policies\.json"):
         _acquire(tmp_path, WALKER, endpoint=hub.url)
     assert not _here(tmp_path)
 
