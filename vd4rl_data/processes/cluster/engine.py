@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from vd4rl_data.processes.cluster.connection import Needs, connected
-from vd4rl_data.processes.cluster.pool import RayPool, Rules
+from vd4rl_data.processes.cluster.pool import RayPool
 from vd4rl_data.processes.engine import Job
 
 
@@ -57,8 +57,7 @@ class RayEngine:
             Vd4rlError, WorkerError: a process could not open the job; the message names its node.
         """
         with connected(self.address) as ray:
-            rules = Rules(self.workers, self.fresh, self.needs, self.attempts, self.late)
-            pool = RayPool(ray, rules, job)
+            pool = RayPool(ray, self, job)
             try:
                 pool.start()
                 yield pool

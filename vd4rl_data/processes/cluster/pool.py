@@ -9,28 +9,21 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from vd4rl_data.errors import ClusterError, Vd4rlError, WorkerError
 from vd4rl_data.processes.cluster.actor import Mailbox, RayWorker, Reports, Said
-from vd4rl_data.processes.cluster.connection import Needs, room
+from vd4rl_data.processes.cluster.connection import room
 from vd4rl_data.processes.cluster.tasks import Task, Tasks
 from vd4rl_data.processes.engine import Job, Outcome
+
+if TYPE_CHECKING:
+    from vd4rl_data.processes.cluster.engine import RayEngine
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
 _WAIT_SECONDS: Final = 0.5
 _ROOM_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 10.0
-
-
-class Rules(NamedTuple):
-    """How a pool works; see :class:`~vd4rl_data.processes.cluster.engine.RayEngine`."""
-
-    workers: int
-    fresh: bool
-    needs: Needs
-    attempts: int
-    late: tuple[float, float] | None
 
 
 @dataclass(eq=False, slots=True)
@@ -63,7 +56,7 @@ class _DeathError(WorkerError):
 class RayPool:
     """See :class:`~vd4rl_data.processes.Pool`."""
 
-    def __init__(self, ray: ModuleType, rules: Rules, job: Job) -> None:
+    def __init__(self, ray: ModuleType, rules: RayEngine, job: Job) -> None:
         """Start the mailbox; :meth:`start` starts the processes."""
         self._ray, self._rules = ray, rules
         self._size, self._looked = 0, -_ROOM_SECONDS
