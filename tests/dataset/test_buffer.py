@@ -59,7 +59,7 @@ def test_every_transition_of_every_added_episode_is_right(
     made = episodes(9)
     buffer = buffer_of(made, tmp_path / "buffer" if in_folder else None)
     sampler = buffer.transitions(64, frame_stack=2, rng=0, state=True)
-    batch = sampler.gather(sampler.table["row"])
+    batch = sampler.gather(sampler.table[np.arange(sampler.num_starts)]["row"])
     at = 0
     for episode in made:
         for step in range(len(episode)):

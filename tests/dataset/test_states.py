@@ -51,7 +51,7 @@ def dataset(request: pytest.FixtureRequest, data_dir: Path) -> Any:
 def test_states_of_transitions_are_of_the_newest_frames(dataset: Any, n_step: int) -> None:
     options: dict[str, Any] = {"frame_stack": 3, "n_step": n_step, "n_step_end": "shorten"}
     sampler = dataset.transitions(8, rng=0, state=True, **options)
-    batch = sampler.gather(sampler.table["row"])
+    batch = sampler.gather(sampler.table[np.arange(sampler.num_starts)]["row"])
     at = 0
     for episode in dataset:
         for step in range(len(episode)):

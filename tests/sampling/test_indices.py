@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,14 +11,14 @@ from vd4rl_data.sampling.indices import (
     n_step_returns,
     sequence_rows,
     stack_rows,
-    window_starts,
 )
+from vd4rl_data.sampling.windows import WindowIndex
 
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
 
 @given(lengths=lengths, steps=st.integers(1, 10), shorten=st.booleans(), chosen=st.randoms())
-def test_window_starts(lengths: list[int], steps: int, shorten: bool, chosen) -> None:
+def test_windows(lengths: list[int], steps: int, shorten: bool, chosen) -> None:
     starts = np.cumsum([0, *(length + 1 for length in lengths)])
     episodes = sorted(chosen.sample(range(len(lengths)), chosen.randint(1, len(lengths))))
     expected = [
@@ -26,14 +27,20 @@ def test_window_starts(lengths: list[int], steps: int, shorten: bool, chosen) ->
         for step in range(lengths[episode])
         if shorten or step + steps <= lengths[episode]
     ]
-    rows, counts, owners = window_starts(starts, np.array(episodes), steps, shorten=shorten)
+    index = WindowIndex(starts, np.array(episodes), steps, shorten=shorten)
+    numbers = np.arange(len(index))
+    rows, counts, owners = index.at(numbers)
     assert list(zip(rows, counts, owners, strict=True)) == expected
+    assert (index.find(rows) == numbers).all()
+    for other in set(range(-1, starts[-1] + 1)) - {row for row, *_ in expected}:
+        with pytest.raises(ValueError, match=f"rows: row {other} starts no window"):
+            index.find([other])
 
 
 def test_the_papers_count_of_starts() -> None:
-    rows, steps, _ = window_starts(np.array([0, 501, 1002]), np.array([0, 1]), 3, shorten=False)
-    assert len(rows) == 2 * 498
-    assert (steps == 3).all()
+    index = WindowIndex(np.array([0, 501, 1002]), np.array([0, 1]), 3, shorten=False)
+    assert len(index) == 2 * 498
+    assert (index.at(np.arange(2 * 498)).steps == 3).all()
 
 
 def test_stack_rows_repeat_the_first_row() -> None:
@@ -52,7 +59,8 @@ def test_n_step_returns(lengths: list[int], n_step: int, discount_factor: float,
     rng = np.random.default_rng(seed)
     rewards = rng.normal(size=starts[-1]).astype(np.float32)
     discounts = rng.uniform(size=starts[-1]).astype(np.float32)
-    rows, steps, _ = window_starts(starts, np.arange(len(lengths)), n_step, shorten=True)
+    index = WindowIndex(starts, np.arange(len(lengths)), n_step, shorten=True)
+    rows, steps, _ = index.at(np.arange(len(index)))
     returns, weights = n_step_returns(rewards, discounts, rows, steps, discount_factor)
     assert returns.dtype == weights.dtype == np.float32
     for row, count, got_return, got_weight in zip(rows, steps, returns, weights, strict=True):

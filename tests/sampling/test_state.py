@@ -12,16 +12,17 @@ from tests.sampling.conftest import Painted, paint
 from vd4rl_data.sampling import Group, Pool, SequenceSampler, TransitionQuery, TransitionSampler
 from vd4rl_data.sampling.draws import make_draws
 from vd4rl_data.sampling.stream import PlanStream, Starts
+from vd4rl_data.sampling.windows import Table, WindowIndex
 
-TABLE = np.zeros(103, np.dtype([("row", np.int64)]))
-TABLE["row"] = np.arange(103)
 COLUMNS = paint([103], [False]).columns
+INDEX = WindowIndex(COLUMNS.starts, np.arange(1), 1, shorten=False)
+TABLE = Table(INDEX, lambda windows: np.rec.fromarrays([windows.rows], names="row"))
 
 
 def stream(seed: int, **options: Any) -> PlanStream:
     query = TransitionQuery(4, rng=seed, **options)
     pool = Pool(COLUMNS, (Group(np.arange(1)),))
-    draws = make_draws(pool, np.zeros(len(TABLE), np.int64), query.batch_size)
+    draws = make_draws(pool, INDEX, query.batch_size)
     starts = Starts(TABLE, draws, lambda rows: {"row": rows["row"]})
     return PlanStream(query, starts, alternate=True)
 

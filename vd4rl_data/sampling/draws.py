@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from vd4rl_data.sampling.pool import Group, Pool, counts_of_shares
+from vd4rl_data.sampling.windows import WindowIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +49,29 @@ class Draws:
         return np.concatenate(drawn, axis=1).ravel() if len(drawn) > 1 else drawn[0].ravel()
 
 
-def make_draws(pool: Pool, owners: Int64[np.ndarray, " V"], batch_size: int) -> Draws:
+def make_draws(pool: Pool, index: WindowIndex, batch_size: int) -> Draws:
     """Draws of a pool; a group without any start leaves its share to the others.
 
     Args:
         pool: the episodes, with their shares and weights.
-        owners: the number of the episode of each start, ascending.
+        index: the windows of its episodes; they are the starts.
         batch_size: of the batches.
 
     Raises:
         ValueError: a share gets no sample of a batch.
     """
-    spans = [
-        (group, *np.searchsorted(owners, (group.episodes[0], group.episodes[-1] + 1)).tolist())
-        for group in pool.groups
-    ]
+    spans = [(group, *index.span(group.episodes)) for group in pool.groups]
     spans = [(group, first, stop) for group, first, stop in spans if first < stop]
     counts = counts_of_shares([group.share for group, *_ in spans], batch_size)
     return Draws(
         tuple(
-            _Range(first, stop, count, _cumulated(group, owners[first:stop]))
+            _Range(first, stop, count, _cumulated(group, index))
             for (group, first, stop), count in zip(spans, counts, strict=True)
         )
     )
 
 
-def _cumulated(group: Group, owners: Int64[np.ndarray, " v"]) -> Float64[np.ndarray, " v"] | None:
+def _cumulated(group: Group, index: WindowIndex) -> Float64[np.ndarray, " v"] | None:
     if group.weights is None:
         return None
-    return np.cumsum(group.weights[np.searchsorted(group.episodes, owners)])
+    return np.cumsum(np.repeat(group.weights, index.counts_of(group.episodes)))

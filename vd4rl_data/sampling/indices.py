@@ -13,36 +13,6 @@ N_STEP_ENDS = ("drop", "shorten")
 """What to do with n-step windows that reach over the end of an episode."""
 
 
-def window_starts(
-    starts: Int64[np.ndarray, " E1"],
-    episodes: Int64[np.ndarray, " e"],
-    steps: int,
-    *,
-    shorten: bool,
-) -> tuple[Int64[np.ndarray, " V"], Int64[np.ndarray, " V"], Int64[np.ndarray, " V"]]:
-    """Every window of at most ``steps`` transitions inside the given episodes.
-
-    Args:
-        starts: first row of each episode, then the number of rows.
-        episodes: numbers of the episodes to use, ascending.
-        steps: transitions of a window.
-        shorten: whether windows that reach over the end of their episode are kept, with the
-            transitions that remain, or dropped.
-
-    Returns:
-        For each window the row of its first transition (ascending), its number of transitions, and
-        the number of its episode.
-    """
-    lengths = starts[episodes + 1] - starts[episodes] - 1
-    counts = lengths if shorten else np.maximum(lengths - steps + 1, 0)
-    owners = np.repeat(episodes, counts)
-    # Positions 0 .. count - 1 within each episode, without a Python loop.
-    first = np.repeat(np.cumsum(counts) - counts, counts)
-    offsets = np.arange(len(owners), dtype=np.int64) - first
-    remaining = starts[owners + 1] - 1 - (starts[owners] + offsets)
-    return starts[owners] + offsets, np.minimum(remaining, steps), owners
-
-
 def stack_rows(
     rows: Int64[np.ndarray, "*shape"], first_rows: Int64[np.ndarray, "*shape"], frame_stack: int
 ) -> Int64[np.ndarray, "*shape K"]:

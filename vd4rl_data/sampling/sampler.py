@@ -11,18 +11,17 @@ from dataclasses import fields
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from vd4rl_data.errors import ShortEpisodesWarning
 from vd4rl_data.sampling.columns import Columns
 from vd4rl_data.sampling.draws import make_draws
 from vd4rl_data.sampling.gather import FrameGatherer, wants_alternation
-from vd4rl_data.sampling.indices import window_starts
 from vd4rl_data.sampling.passes import Pass
 from vd4rl_data.sampling.pool import Data, Pool, source_of
 from vd4rl_data.sampling.query import AnyQuery, Rng
-from vd4rl_data.sampling.stream import Plan, PlanStream, Records, Starts
+from vd4rl_data.sampling.stream import Plan, PlanStream, Starts
+from vd4rl_data.sampling.windows import Records, Table, WindowIndex, Windows
 
 Batch_co = TypeVar("Batch_co", covariant=True)
 AnyBatch = TypeVar("AnyBatch")
@@ -100,8 +99,8 @@ class Sampler(ABC, Generic[Batch_co]):
         """The windows that make up its table."""
 
     @abstractmethod
-    def make_table(self, columns: Columns, windows: Windows) -> Records:
-        """The records of all windows, ascending by row."""
+    def recorder(self, columns: Columns) -> Callable[[Windows], Records]:
+        """What makes the records of windows, each from that window alone; picklable."""
 
     @abstractmethod
     def planner(self, columns: Columns) -> Callable[[Records], Plan]:
@@ -115,10 +114,10 @@ class Sampler(ABC, Generic[Batch_co]):
         return pool
 
     def _starts_of(self, pool: Pool) -> Starts:
-        windows = find_windows(pool, self.window)
+        index = find_windows(pool, self.window)
         return Starts(
-            table=self.make_table(pool.columns, windows),
-            draws=make_draws(pool, windows.owners, self.query.batch_size),
+            table=Table(index, self.recorder(pool.columns)),
+            draws=make_draws(pool, index, self.query.batch_size),
             plan=self.planner(pool.columns),
         )
 
@@ -149,7 +148,7 @@ class Sampler(ABC, Generic[Batch_co]):
         return len(self.table)
 
     @property
-    def table(self) -> Records:
+    def table(self) -> Table:
         """What can be drawn now, ascending by row: V records."""
         return self._stream.starts.table
 
@@ -266,15 +265,7 @@ class Window(NamedTuple):
     """That says ``shorten``, for messages."""
 
 
-class Windows(NamedTuple):
-    """Windows that were found: row of the first transition, transitions, number of the episode."""
-
-    rows: Int64[np.ndarray, " V"]
-    steps: Int64[np.ndarray, " V"]
-    owners: Int64[np.ndarray, " V"]
-
-
-def find_windows(pool: Pool, window: Window) -> Windows:
+def find_windows(pool: Pool, window: Window) -> WindowIndex:
     """Every such window of the pool's episodes.
 
     Raises:
@@ -282,14 +273,14 @@ def find_windows(pool: Pool, window: Window) -> Windows:
     """
     steps, shorten, name, option = window
     starts, episodes = pool.columns.starts, pool.episodes
-    windows = Windows(*window_starts(starts, episodes, steps, shorten=shorten))
-    if not len(windows.rows):
+    index = WindowIndex(starts, episodes, steps, shorten=shorten)
+    if not len(index):
         longest = (starts[episodes + 1] - starts[episodes]).max() - 1
         raise ValueError(
             f"{name}: no episode has {steps} transitions, the longest has {longest}; lower {name} "
             f"or pass {option}"
         )
-    return windows
+    return index
 
 
 def warn_of_short_episodes(pool: Pool, window: Window) -> None:

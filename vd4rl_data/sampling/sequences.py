@@ -16,8 +16,9 @@ from vd4rl_data.sampling.indices import sequence_rows
 from vd4rl_data.sampling.keywords import takes_with_data
 from vd4rl_data.sampling.pool import Data
 from vd4rl_data.sampling.query import SequenceQuery
-from vd4rl_data.sampling.sampler import Sampler, Window, Windows, present
-from vd4rl_data.sampling.stream import Plan, Records
+from vd4rl_data.sampling.sampler import Sampler, Window, present
+from vd4rl_data.sampling.stream import Plan
+from vd4rl_data.sampling.windows import Records, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +142,9 @@ class SequenceSampler(Sampler[Sequences]):
         """Windows of L steps."""
         return Window(self.query.length, self.query.pad, "length", "pad=True")
 
-    def make_table(self, columns: Columns, windows: Windows) -> Records:
+    def recorder(self, columns: Columns) -> Callable[[Windows], Records]:
         """Each window, with the bounds of its episode."""
-        rows, steps, owners = windows
-        table = np.empty(len(rows), WINDOW)
-        table["row"], table["steps"] = rows, steps
-        table["first_row"] = columns.starts[owners]
-        table["last_row"] = columns.starts[owners + 1] - 1
-        return table
+        return partial(_bounded, columns.starts)
 
     def planner(self, columns: Columns) -> Callable[[Records], Plan]:
         """Looks rows up in the columns."""
@@ -168,6 +164,15 @@ class SequenceSampler(Sampler[Sequences]):
             for window, step in np.argwhere(~plan["mask"]):
                 observations[window, step + 1] = 0
         return Sequences(**{**plan, "observations": observations})
+
+
+def _bounded(starts: NDArray[np.int64], windows: Windows) -> Records:
+    rows, steps, owners = windows
+    table = np.empty(len(rows), WINDOW)
+    table["row"], table["steps"] = rows, steps
+    table["first_row"] = starts[owners]
+    table["last_row"] = starts[owners + 1] - 1
+    return table
 
 
 def _plan_sequences(columns: Columns, query: SequenceQuery, windows: Records) -> Plan:

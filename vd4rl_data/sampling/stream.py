@@ -7,15 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
-from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from vd4rl_data.sampling.draws import Draws
 from vd4rl_data.sampling.query import AnyQuery, Rng, generator_of
+from vd4rl_data.sampling.windows import Records, Table
 from vd4rl_data.seeding import family_from, family_of, family_state, member_of
-
-Records: TypeAlias = NDArray[Any]
-"""Records of a table: a structured array of shape (B,) with a field ``row``, among others."""
 
 Plan: TypeAlias = Mapping[str, NDArray[Any]]
 """A batch without its pixels: its arrays by name, with rows in the place of frames."""
@@ -30,12 +27,12 @@ class Starts(NamedTuple):
     """What a stream draws from.
 
     Attributes:
-        table: structured array of shape (V,), with a field ``row``.
+        table: a record of each start, with a field ``row``.
         draws: how records are drawn.
         plan: turns (n,) records into arrays of n rows; picklable.
     """
 
-    table: Records
+    table: Table
     draws: Draws
     plan: Callable[[Records], Plan]
 
@@ -217,7 +214,7 @@ class PlanStream:
         Raises:
             ValueError: a row is not in the table.
         """
-        return self.starts.plan(self.starts.table[rows_of_table(rows, self.starts.table)])
+        return self.starts.plan(self.starts.table[self.starts.table.find(rows)])
 
     def __iter__(self) -> PlanStream:
         return self
@@ -258,25 +255,3 @@ def alternated(records: Records) -> Records:
     places = np.arange(len(records))
     order[np.argsort(places % 2, kind="stable")] = np.argsort(records["row"] % 2, kind="stable")
     return records[order]
-
-
-def rows_of_table(rows: NDArray[Any] | Sequence[int], table: Records) -> Int64[np.ndarray, " B"]:
-    """The positions of rows in the ``row`` field of a table that is ascending by it.
-
-    Raises:
-        ValueError: a row is not there.
-    """
-    wanted = np.asarray(rows)
-    if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
-        raise ValueError(
-            f"rows: expected integers of shape (B,), got {wanted.dtype} of shape {wanted.shape}"
-        )
-    known: NDArray[np.int64] = table["row"]
-    positions = np.searchsorted(known, wanted)
-    found = known[np.minimum(positions, len(known) - 1)] == wanted
-    if not found.all():
-        raise ValueError(
-            f"rows: row {int(wanted[~found][0])} starts no window: it is an episode's final "
-            "observation, too close to the episode's end, or in an episode that was not selected"
-        )
-    return positions.astype(np.int64, copy=False)

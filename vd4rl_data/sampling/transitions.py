@@ -16,8 +16,9 @@ from vd4rl_data.sampling.indices import n_step_returns, stack_rows
 from vd4rl_data.sampling.keywords import takes_with_data
 from vd4rl_data.sampling.pool import Data
 from vd4rl_data.sampling.query import TransitionQuery
-from vd4rl_data.sampling.sampler import Sampler, Window, Windows, present
-from vd4rl_data.sampling.stream import Plan, Records
+from vd4rl_data.sampling.sampler import Sampler, Window, present
+from vd4rl_data.sampling.stream import Plan
+from vd4rl_data.sampling.windows import Records, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,9 @@ class TransitionSampler(Sampler[Transitions]):
         shorten = self.query.n_step_end == "shorten"
         return Window(self.query.n_step, shorten, "n_step", 'n_step_end="shorten"')
 
-    def make_table(self, columns: Columns, windows: Windows) -> Records:
+    def recorder(self, columns: Columns) -> Callable[[Windows], Records]:
         """The n-step transition of each window."""
-        return _make_table(columns, windows, self.query.discount_factor)
+        return partial(_n_step_transitions, columns, self.query.discount_factor)
 
     def planner(self, columns: Columns) -> Callable[[Records], Plan]:
         """Looks rows up in the columns."""
@@ -143,7 +144,7 @@ def _plan_transitions(columns: Columns, query: TransitionQuery, records: Records
     return {**plan, "states": columns.states[rows], "next_states": columns.states[next_rows]}
 
 
-def _make_table(columns: Columns, windows: Windows, discount_factor: float) -> Records:
+def _n_step_transitions(columns: Columns, discount_factor: float, windows: Windows) -> Records:
     rows, steps, owners = windows
     returns, discounts = n_step_returns(
         columns.rewards, columns.discounts, rows, steps, discount_factor
