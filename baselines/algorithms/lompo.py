@@ -29,25 +29,17 @@ from torch import Tensor, nn
 
 from baselines.bench.algorithm import Algorithm, Spaces
 from baselines.bench.phases import Phase, PhaseContext
-from baselines.dreamer.agent import DreamerAgent, Metrics, RecurrentPolicy
-from baselines.dreamer.batches import Chunk, ChunkBatches
+from baselines.dreamer.agent import Metrics, RecurrentPolicy
+from baselines.dreamer.batches import Chunk
 from baselines.dreamer.cells import GRUCell
-from baselines.dreamer.descent import ClippedDescent
 from baselines.dreamer.latents import Gaussian
 from baselines.dreamer.lompo_settings import LompoSettings, combo_preset, preset
-from baselines.dreamer.losses import image_log_prob, scalar_log_prob
-from baselines.dreamer.networks import (
-    Decoder,
-    Encoder,
-    Perceptron,
-    centered,
-    check_frame_size,
-    initialize,
-)
-from baselines.dreamer.noise import ModelNoise, draw_model_noise
+from baselines.dreamer.networks import Perceptron, check_frame_size, initialize
+from baselines.dreamer.noise import ModelNoise
 from baselines.dreamer.penalties import log_prob_deviation
 from baselines.dreamer.replay import LatentReplay, LatentTransitions, ReplaySizes
-from baselines.dreamer.rssm import EnsembleRSSM, Sizes, State
+from baselines.dreamer.rssm import State
+from baselines.dreamer.world import WORLD, WorldAgent
 from baselines.optimization import Average
 
 
@@ -62,8 +54,10 @@ class AgentNoise:
     uniform: Tensor | None
 
 
-class Lompo(DreamerAgent):
+class Lompo(WorldAgent):
     """A Gaussian world model, and a deterministic policy on latent transitions."""
+
+    forgets = False
 
     def __init__(
         self,
@@ -72,18 +66,11 @@ class Lompo(DreamerAgent):
         device: torch.device,
         generator: torch.Generator,
     ) -> None:
-        super().__init__(settings.precision, spaces, device, generator)
-        self.settings, self.latent = settings, Gaussian(settings.dimensions)
-        self.shape = settings.batch_size, settings.length
-        self.encoder = Encoder(spaces.size, settings.depth, nn.ReLU)
-        actions, units = spaces.action_size, settings.units
-        sizes = Sizes(
-            actions, self.encoder.size, settings.recurrent, settings.hidden, settings.members
-        )
-        self.model = EnsembleRSSM(self.latent, sizes, GRUCell)
+        latent = Gaussian(settings.dimensions)
+        super().__init__(settings, latent, spaces, device, generator)
+        actions, units, self.settings = spaces.action_size, settings.units, settings
+        self.add_world(GRUCell, (settings.reward_layers, units), nn.ReLU)
         features = self.model.features
-        self.decoder = Decoder(features, spaces.size, settings.depth, activation=nn.ReLU)
-        self.reward = Perceptron(features, 1, settings.reward_layers, units)
         self.actor = Perceptron(features, actions, settings.actor_layers, units)
         self.critics, self.slow_critics = (
             nn.ModuleList(
@@ -91,7 +78,7 @@ class Lompo(DreamerAgent):
             )
             for _ in range(2)
         )
-        for name in ("encoder", "model", "decoder", "reward", "actor", "critics", "slow_critics"):
+        for name in ("actor", "critics", "slow_critics"):
             self.add(name, getattr(self, name))
         self.averages["slow_critics"] = Average([self.slow_critics], [self.critics])
         if not settings.synchronized:
@@ -99,32 +86,15 @@ class Lompo(DreamerAgent):
             for target in self.slow_critics:
                 initialize(own, generator)
                 target.load_state_dict(own.state_dict())
-        for name, parts, rate in (
-            ("model", ("encoder", "model", "decoder", "reward"), settings.model_learning_rate),
-            ("critics", ("critics",), settings.agent_learning_rate),
-            ("actor", ("actor",), settings.agent_learning_rate),
-        ):
-            self.descents[name] = ClippedDescent(
-                [each for part in parts for each in self.networks[part].parameters()],
-                rate,
-                epsilon=settings.epsilon,
-                clip=settings.clip,
-                decay=0.0,
-            )
+        self.add_descent("model", WORLD, settings.model_learning_rate)
+        for name in ("critics", "actor"):
+            self.add_descent(name, (name,), settings.agent_learning_rate)
 
     def phases(self) -> tuple[Phase, ...]:
         """The model, then actor and critics on what it dreams."""
         settings = self.settings
         return (
-            Phase(
-                name="model",
-                steps=settings.model_steps,
-                batches=lambda context: ChunkBatches(context, *self.shape),
-                draw=lambda _, generator: draw_model_noise(self.model, self.shape, generator),
-                update=self.update_model,
-                metrics=("model_loss", "divergence", "image_loss", "reward_loss", "gradient_norm"),
-                evaluated=False,
-            ),
+            self.model_phase(settings.model_steps),
             Phase(
                 name="agent",
                 batches=self.replay,
@@ -146,29 +116,13 @@ class Lompo(DreamerAgent):
         """See one more episode of the data, and imagine some more."""
         self._replay.refresh()
 
-    @torch.no_grad()
-    def encode(self, frames: Tensor) -> Tensor:
-        """Embeddings (N, E) of frames uint8 (N, 3, S, S)."""
-        with self.autocast():
-            return self.encoder(frames).float()
-
-    def update_model(self, batch: Chunk, noise: ModelNoise) -> Metrics:
-        """One gradient step of the world model."""
-        with self.autocast():
-            loss, metrics = self.model_loss(batch, noise)
-        norm = self.descents["model"].step(loss)
-        return {**metrics, "model_loss": loss.detach(), "gradient_norm": norm}
-
     def model_loss(self, batch: Chunk, noise: ModelNoise) -> tuple[Tensor, Metrics]:
         """L of the model, and its parts: no balance, no free nats, real actions before a chunk."""
-        states, posterior = self.model.observe(
-            self.encoder(batch.frames), batch.actions, noise.latents
-        )
+        embeddings = self.encoder(batch.frames)
+        states, posterior = self.model.observe(embeddings, self.led(batch), noise.latents)
         prior = self.model.priors(states.h, noise.members)
         divergence = self.latent.divergence(posterior, prior).mean()
-        features = states.features
-        image = -image_log_prob(self.decoder(features), centered(batch.frames)).mean()
-        reward = -scalar_log_prob(self.reward(features)[..., 0], batch.rewards).mean()
+        image, reward = self.image_loss(states, batch), self.reward_loss(states, batch)
         parts = {"divergence": divergence, "image_loss": image, "reward_loss": reward}
         return divergence + image + reward, {name: each.detach() for name, each in parts.items()}
 
@@ -263,21 +217,7 @@ class Lompo(DreamerAgent):
 
     def policy(self) -> RecurrentPolicy:
         """The policy, on a latent state of its own."""
-        draw = self.settings.drawn_latents
-        return RecurrentPolicy(self.encode, self.model, self.act, draw=draw)
-
-    def observe_frames(self, chunk: Chunk, generator: torch.Generator) -> State:
-        """Posterior states (B, T, ...) of frames."""
-        noise = self.latent.noise(chunk.rewards.shape[:1] + chunk.frames.shape[1:2], generator)
-        return self.model.observe(self.encode(chunk.frames), chunk.actions, noise)[0]
-
-    def pictures(self, states: State) -> dict[str, Tensor]:
-        """What states look like."""
-        return {"model": self.decoder(states.features)}
-
-    def expected_rewards(self, states: State) -> Tensor:
-        """What the reward head says at states: (..., ...)."""
-        return self.reward(states.features)[..., 0]
+        return self.recurrent_policy(draw=self.settings.drawn_latents)
 
     def uncertainty(self, states: State, _: torch.Generator) -> Tensor:
         """The penalty at states (..., ...)."""

@@ -31,33 +31,23 @@ from torch import Tensor
 from baselines.bench.algorithm import Algorithm, Spaces
 from baselines.bench.phases import Phase, PhaseContext
 from baselines.dreamer.actors import StochasticActor
-from baselines.dreamer.agent import DreamerAgent, Metrics, RecurrentPolicy
-from baselines.dreamer.batches import Chunk, ChunkBatches, EmbeddedBatches, forgotten
+from baselines.dreamer.agent import Metrics, RecurrentPolicy
+from baselines.dreamer.batches import Chunk, EmbeddedBatches
 from baselines.dreamer.cells import LayerNormCell
-from baselines.dreamer.descent import ClippedDescent
 from baselines.dreamer.imagination import Dream, DreamNoise, dream
-from baselines.dreamer.latents import Categorical
-from baselines.dreamer.losses import (
-    balanced_divergence,
-    image_log_prob,
-    lambda_returns,
-    scalar_log_prob,
-)
-from baselines.dreamer.networks import Decoder, Encoder, Perceptron, centered, check_frame_size
-from baselines.dreamer.noise import (
-    AgentNoise,
-    ModelNoise,
-    draw_agent_noise,
-    draw_model_noise,
-)
+from baselines.dreamer.latents import Categorical, Latent
+from baselines.dreamer.losses import balanced_divergence, lambda_returns, scalar_log_prob
+from baselines.dreamer.networks import Perceptron, check_frame_size
+from baselines.dreamer.noise import AgentNoise, ModelNoise, draw_agent_noise
 from baselines.dreamer.penalties import mean_disagreement, squared_disagreement
-from baselines.dreamer.rssm import EnsembleRSSM, Sizes, State
+from baselines.dreamer.rssm import State
 from baselines.dreamer.settings import AgentSettings
+from baselines.dreamer.world import WORLD, WorldAgent
 from vd4rl_data.spec import DatasetSpec
 
 Penalty = Literal["mean_disagreement", "squared_disagreement"]
 
-_PENALTIES: Final[dict[str, Callable[[Categorical, Tensor], Tensor]]] = {
+_PENALTIES: Final[dict[str, Callable[[Latent, Tensor], Tensor]]] = {
     "mean_disagreement": mean_disagreement,
     "squared_disagreement": squared_disagreement,
 }
@@ -85,8 +75,10 @@ class OfflineDv2Settings(AgentSettings):
     policy's mode either way."""
 
 
-class OfflineDv2(DreamerAgent):
+class OfflineDv2(WorldAgent):
     """A world model, and a policy that avoids what the model is unsure of."""
+
+    forgets = True
 
     def __init__(
         self,
@@ -95,54 +87,28 @@ class OfflineDv2(DreamerAgent):
         device: torch.device,
         generator: torch.Generator,
     ) -> None:
-        super().__init__(settings.precision, spaces, device, generator)
-        self.settings, self.latent = settings, Categorical(settings.variables, settings.classes)
-        self.shape = settings.batch_size, settings.length
-        self.encoder = Encoder(spaces.size, settings.depth)
-        sizes = Sizes(
-            spaces.action_size,
-            self.encoder.size,
-            settings.recurrent,
-            settings.hidden,
-            settings.members,
-        )
-        self.model = EnsembleRSSM(self.latent, sizes, LayerNormCell)
-        features, head = self.model.features, (settings.layers, settings.units)
-        self.decoder = Decoder(features, spaces.size, settings.depth)
-        self.reward = Perceptron(features, 1, *head)
+        latent = Categorical(settings.variables, settings.classes)
+        super().__init__(settings, latent, spaces, device, generator)
+        self.settings = settings
+        head = settings.layers, settings.units
+        self.add_world(LayerNormCell, head)
+        features = self.model.features
         self.actor = StochasticActor(features, spaces.action_size, *head)
         self.critic, self.slow_critic = (Perceptron(features, 1, *head) for _ in range(2))
-        for name in ("encoder", "model", "decoder", "reward", "actor", "critic", "slow_critic"):
+        for name in ("actor", "critic", "slow_critic"):
             self.add(name, getattr(self, name))
         self.copy_critic()
         self._penalize = _PENALTIES[settings.penalty]
-        world = ("encoder", "model", "decoder", "reward")
-        for name, parts, rate in (
-            ("model", world, settings.model_learning_rate),
-            ("actor", ("actor",), settings.agent_learning_rate),
-            ("critic", ("critic",), settings.agent_learning_rate),
-        ):
-            self.descents[name] = ClippedDescent(
-                [each for part in parts for each in self.networks[part].parameters()],
-                rate,
-                epsilon=settings.epsilon,
-                clip=settings.clip,
-                decay=settings.weight_decay,
-            )
+        decay, rate = settings.weight_decay, settings.agent_learning_rate
+        self.add_descent("model", WORLD, settings.model_learning_rate, decay)
+        for name in ("actor", "critic"):
+            self.add_descent(name, (name,), rate, decay)
 
     def phases(self) -> tuple[Phase, ...]:
         """The model, then actor and critic in it."""
         settings = self.settings
         return (
-            Phase(
-                name="model",
-                steps=settings.model_steps,
-                batches=self.frames,
-                draw=self.draw_model,
-                update=self.update_model,
-                metrics=("model_loss", "divergence", "image_loss", "reward_loss", "gradient_norm"),
-                evaluated=False,
-            ),
+            self.model_phase(settings.model_steps),
             Phase(
                 name="agent",
                 batches=self.embeddings,
@@ -153,62 +119,32 @@ class OfflineDv2(DreamerAgent):
             ),
         )
 
-    def frames(self, context: PhaseContext) -> ChunkBatches:
-        """Batches of the first phase."""
-        return ChunkBatches(context, *self.shape)
-
     def embeddings(self, context: PhaseContext) -> EmbeddedBatches:
         """Batches of the second phase, in which the model stays as it is."""
         for part in ("encoder", "model", "reward"):
             self.networks[part].requires_grad_(False)
         return EmbeddedBatches(context, *self.shape, self.encode)
 
-    @torch.no_grad()
-    def encode(self, frames: Tensor) -> Tensor:
-        """Embeddings (N, E) of frames uint8 (N, 3, S, S)."""
-        with self.autocast():
-            return self.encoder(frames).float()
-
-    def draw_model(self, _: int, generator: torch.Generator) -> ModelNoise:
-        """The noise of a step of the model."""
-        return draw_model_noise(self.model, self.shape, generator)
-
     def draw_agent(self, _: int, generator: torch.Generator) -> AgentNoise:
         """The noise of a step of actor and critic."""
         return draw_agent_noise(self.model, self.shape, self.settings.horizon, generator)
 
-    def update_model(self, batch: Chunk, noise: ModelNoise) -> Metrics:
-        """One gradient step of the world model."""
-        with self.autocast():
-            loss, metrics = self.model_loss(batch, noise)
-        norm = self.descents["model"].step(loss)
-        return {**metrics, "model_loss": loss.detach(), "gradient_norm": norm}
-
     def model_loss(self, batch: Chunk, noise: ModelNoise) -> tuple[Tensor, Metrics]:
         """L of the model, and its parts."""
-        states, posterior = self.model.observe(
-            self.encoder(batch.frames), forgotten(batch.actions), noise.latents
-        )
+        embeddings = self.encoder(batch.frames)
+        states, posterior = self.model.observe(embeddings, self.led(batch), noise.latents)
         prior = self.model.priors(states.h, noise.members)
         balance, free = self.settings.kl_balance, self.settings.free_nats
         kl_loss, divergence = balanced_divergence(self.latent, posterior, prior, balance, free)
-        features = states.features
-        image = -image_log_prob(self.decoder(features), centered(batch.frames)).mean()
-        reward = -scalar_log_prob(self.reward(features)[..., 0], batch.rewards).mean()
-        metrics = {
-            "divergence": divergence,
-            "image_loss": image.detach(),
-            "reward_loss": reward.detach(),
-        }
-        return kl_loss + image + reward, metrics
+        image, reward = self.image_loss(states, batch), self.reward_loss(states, batch)
+        parts = {"divergence": divergence, "image_loss": image, "reward_loss": reward}
+        return kl_loss + image + reward, {name: each.detach() for name, each in parts.items()}
 
     def update_agent(self, batch: Chunk, noise: AgentNoise) -> Metrics:
         """One gradient step of actor and critic, both from the networks as they were."""
         with self.autocast():
             with torch.no_grad():
-                states, _ = self.model.observe(
-                    batch.frames, forgotten(batch.actions), noise.posteriors
-                )
+                states, _ = self.model.observe(batch.frames, self.led(batch), noise.posteriors)
             future = self.imagine(states.flat(), noise)
             rewards = self.reward(future.features[:-1])[..., 0]
             returns = self.returns(future, rewards)
@@ -239,19 +175,6 @@ class OfflineDv2(DreamerAgent):
     def penalize(self, outputs: Tensor) -> Tensor:
         """u, (...), of the members' outputs (K, ..., O)."""
         return self._penalize(self.latent, outputs)
-
-    def observe_frames(self, chunk: Chunk, generator: torch.Generator) -> State:
-        """Posterior states (B, T, ...) of frames."""
-        noise = self.latent.noise(chunk.actions.shape[:2], generator)
-        return self.model.observe(self.encode(chunk.frames), forgotten(chunk.actions), noise)[0]
-
-    def pictures(self, states: State) -> dict[str, Tensor]:
-        """What states look like."""
-        return {"model": self.decoder(states.features)}
-
-    def expected_rewards(self, states: State) -> Tensor:
-        """What the reward head says at states: (..., ...)."""
-        return self.reward(states.features)[..., 0]
 
     def uncertainty(self, states: State, _: torch.Generator) -> Tensor:
         """The penalty u, at states (..., ...)."""
@@ -292,12 +215,7 @@ class OfflineDv2(DreamerAgent):
 
     def policy(self) -> RecurrentPolicy:
         """The mode of the policy, on a latent state of its own."""
-        return RecurrentPolicy(
-            self.encode,
-            self.model,
-            self.act,
-            draw=self.settings.drawn_latents,
-        )
+        return self.recurrent_policy(draw=self.settings.drawn_latents)
 
 
 _SMOKE: Final[dict[str, Any]] = {

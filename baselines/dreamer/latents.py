@@ -42,6 +42,10 @@ class Latent(Protocol):
         """The most likely vectors (..., size)."""
         ...
 
+    def expected(self, outputs: Tensor) -> Tensor:
+        """The mean of what is drawn: float32 (..., size)."""
+        ...
+
     def divergence(self, first: Tensor, second: Tensor) -> Tensor:
         """KL(first ‖ second), (...), of outputs (..., outputs)."""
         ...
@@ -80,6 +84,10 @@ class Categorical:
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Float32 (..., variables, classes)."""
         return self._split(outputs).softmax(-1)
+
+    def expected(self, outputs: Tensor) -> Tensor:
+        """The probabilities of all classes."""
+        return self.probabilities(outputs).flatten(-2)
 
     def draw(self, outputs: Tensor, noise: Tensor) -> Tensor:
         """The first class whose cumulative probability exceeds the noise, straight-through."""
@@ -156,6 +164,10 @@ class Gaussian:
         return mean + deviation * noise
 
     def mode(self, outputs: Tensor) -> Tensor:
+        """The means."""
+        return self.moments(outputs)[0]
+
+    def expected(self, outputs: Tensor) -> Tensor:
         """The means."""
         return self.moments(outputs)[0]
 

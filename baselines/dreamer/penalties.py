@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from baselines.dreamer.latents import Categorical, Latent
+from baselines.dreamer.latents import Latent
 
 
-def mean_disagreement(latent: Categorical, outputs: Tensor) -> Tensor:
-    """(1 / K) Σ_k ‖μ_k - mean_j μ_j‖, with the members' probabilities μ.
+def mean_disagreement(latent: Latent, outputs: Tensor) -> Tensor:
+    """(1 / K) Σ_k ‖μ_k - mean_j μ_j‖, with what each member expects, μ: probabilities or means.
 
     What the published code of Offline DV2 and SeMOPO computes: the Frobenius norm, not squared, and
     the mean over members.
@@ -26,7 +26,7 @@ def mean_disagreement(latent: Categorical, outputs: Tensor) -> Tensor:
     return _distances(latent, outputs).mean(0)
 
 
-def squared_disagreement(latent: Categorical, outputs: Tensor) -> Tensor:
+def squared_disagreement(latent: Latent, outputs: Tensor) -> Tensor:
     """Σ_k ‖μ_k - mean_j μ_j‖²: equation 1 of the paper of Offline DV2 as it is printed."""
     return _distances(latent, outputs).square().sum(0)
 
@@ -44,9 +44,9 @@ def log_prob_deviation(latent: Latent, outputs: Tensor, vectors: Tensor) -> Tens
     return latent.log_prob(outputs, vectors).std(0, correction=0)
 
 
-def _distances(latent: Categorical, outputs: Tensor) -> Tensor:
-    """(K, ...): how far each member's probabilities lie from their mean."""
-    distances: Any = _Distances.apply(latent.probabilities(outputs).flatten(-2))
+def _distances(latent: Latent, outputs: Tensor) -> Tensor:
+    """(K, ...): how far what each member expects lies from their mean."""
+    distances: Any = _Distances.apply(latent.expected(outputs))
     return distances
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.dreamer.imagination import Dream, DreamNoise
-from baselines.dreamer.latents import Categorical
+from baselines.dreamer.latents import Categorical, Latent
 from baselines.dreamer.rssm import EnsembleRSSM, State
 
 
@@ -88,7 +88,7 @@ def dream(
     return Dream(torch.stack([state.features for state in states]), torch.stack(penalties[:-1]))
 
 
-def mean_disagreement(latent: Categorical, outputs: Tensor) -> Tensor:
+def mean_disagreement(latent: Latent, outputs: Tensor) -> Tensor:
     """The penalty, operation by operation."""
-    means = latent.probabilities(outputs)
-    return (means - means.mean(0, keepdim=True)).flatten(-2).norm(dim=-1).mean(0)
+    means = latent.expected(outputs)
+    return (means - means.mean(0, keepdim=True)).norm(dim=-1).mean(0)
