@@ -55,6 +55,9 @@ class Collect:
     room for."""
     where: tyro.conf.OmitArgPrefixes[EngineOptions] = HERE
     """Where they run."""
+    parts_url: Annotated[str | None, tyro.conf.arg(metavar="URL")] = None
+    """Folder of an object store, e.g. s3://bucket/folder, that finished episodes go through; by
+    default workers write them into the data folder, which all of them must see."""
     out: Folder = None
     """Data folder to write into; $VD4RL_DATA_DIR by default."""
     seed: OptionalCount = None
@@ -87,6 +90,7 @@ class Collect:
                 episodes=self.episodes,
                 workers=workers,
                 engine=engine,
+                parts_url=self.parts_url,
                 options=options,
                 states=self.states,
                 overwrite=self.overwrite,
@@ -117,6 +121,9 @@ class Render:
     room for."""
     where: tyro.conf.OmitArgPrefixes[EngineOptions] = HERE
     """Where they run."""
+    parts_url: Annotated[str | None, tyro.conf.arg(metavar="URL")] = None
+    """Folder of an object store, e.g. s3://bucket/folder, that finished episodes go through; by
+    default workers write them into the data folder, which all of them must see."""
     out: Folder = None
     """Data folder to write into; $VD4RL_DATA_DIR by default."""
     overwrite: bool = False
@@ -133,6 +140,7 @@ class Render:
             Wanted(self.size, self.look, self.body),
             workers=self.where.workers(self.workers),
             engine=self.where.engine_of(),
+            parts_url=self.parts_url,
             overwrite=self.overwrite,
             show_progress=not self.no_progress,
         )

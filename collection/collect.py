@@ -32,6 +32,7 @@ def collect(
     episodes: int | None = None,
     workers: int = 1,
     engine: EngineOf = LocalEngine,
+    parts_url: str | None = None,
     options: BehaviorOptions = BehaviorOptions(),  # noqa: B008 - frozen
     states: bool = False,
     overwrite: bool = False,
@@ -48,6 +49,8 @@ def collect(
         episodes: number of episodes; by default all that the catalog row has.
         workers: number of worker processes.
         engine: where they run; processes on other machines must see the same folders.
+        parts_url: folder of an object store that finished episodes go through instead, e.g.
+            ``s3://bucket/folder``.
         options: a seed other than 0, a policy or replay other than the shipped one, or
             deterministic actions.
         states: keep the episodes without pixels, to be rendered by
@@ -65,7 +68,12 @@ def collect(
     check_least("workers", workers, 1)
     plan = plan_collection(dataset_id, root, episodes=episodes, options=options, states=states)
     return make_dataset(
-        plan, workers=workers, engine=engine, overwrite=overwrite, show_progress=show_progress
+        plan,
+        workers=workers,
+        engine=engine,
+        parts_url=parts_url,
+        overwrite=overwrite,
+        show_progress=show_progress,
     )
 
 

@@ -47,3 +47,7 @@ class ReplayFileError(Vd4rlError, ValueError):
 
 class ScriptFailedError(Vd4rlError, RuntimeError):
     """A script made no demonstration of a task in many attempts."""
+
+
+class ObjectStoreError(Vd4rlError, OSError):
+    """An object store cannot be reached, or refuses a request."""

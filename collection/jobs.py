@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias
 
 from collection.makers import Collector, EpisodeMaker, Renderer
 from collection.players import Behavior
@@ -21,19 +21,6 @@ from vd4rl_data.storage.manifest import NO_RENDERER
 _ORPHAN_SECONDS: Final = 30.0
 
 
-class PartJob(Protocol):
-    """A job whose workers write one part per episode."""
-
-    @property
-    def part_recipe(self) -> Mapping[str, Any]:
-        """Everything that determines an episode's bytes, except the renderer; JSON values."""
-        ...
-
-    def open(self) -> PartSession:
-        """Open the job in this process."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class CollectJob:
     """Roll out a behavior policy and render its episodes.
@@ -42,7 +29,7 @@ class CollectJob:
         spec: the catalog row.
         behavior: chooses the actions.
         parts_folder: folder to write the parts into.
-        part_recipe: see :class:`PartJob`.
+        part_recipe: what determines an episode's bytes, except the renderer; JSON values.
         states: keep the episodes without pixels; nothing is rendered.
     """
 
@@ -70,7 +57,7 @@ class RenderJob:
         rolled_out_with: seed and behavior that its episodes were rolled out with; ``None`` if they
             come from a replay.
         parts_folder: folder to write the parts into.
-        part_recipe: see :class:`PartJob`.
+        part_recipe: see :class:`CollectJob`.
     """
 
     spec: DatasetSpec
@@ -84,6 +71,10 @@ class RenderJob:
         renderer = _opened_renderer()
         maker = Renderer(self.spec, self.source, self.rolled_out_with)
         return PartSession(self.parts_folder, self.part_recipe, maker, renderer)
+
+
+PartJob: TypeAlias = CollectJob | RenderJob
+"""A job whose workers write one part per episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +125,7 @@ class PartSession:
     ) -> None:
         """Args:
         folder: of the parts; the parent process prepares it before parts are made.
-        recipe: see :class:`PartJob`.
+        recipe: see :class:`CollectJob`.
         maker: makes the episodes.
         renderer: name of the OpenGL renderer of this process.
         """

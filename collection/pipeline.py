@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from collection.errors import DatasetExistsError, RendererMismatchError
+from collection.errors import DatasetExistsError, ObjectStoreError, RendererMismatchError
 from collection.existing import check_sound, find_existing
 from collection.plan import DatasetPlan
 from collection.progress import EpisodeProgress, FrameProgress
+from collection.uploads import Arrivals, PartsUrl, UploadingJob, Uploads
 from vd4rl_data.processes import Engine, LocalEngine, Pool
 from vd4rl_data.processes.cluster import EngineOf
 from vd4rl_data.storage import Manifest, PartStore, StoredDataset, write_dataset
@@ -57,6 +58,7 @@ def make_dataset(
     *,
     workers: int,
     engine: EngineOf = LocalEngine,
+    parts_url: str | None = None,
     overwrite: bool = False,
     show_progress: bool = True,
 ) -> Made:
@@ -66,6 +68,9 @@ def make_dataset(
         plan: what to make.
         workers: number of worker processes; never more are started than there are episodes.
         engine: where they run.
+        parts_url: folder of an object store that finished episodes go through, e.g.
+            ``s3://bucket/folder``; by default workers write them beside the file to be made, which
+            all of them must see.
         overwrite: make the file again even if it exists.
         show_progress: draw progress bars.
 
@@ -73,6 +78,7 @@ def make_dataset(
         DatasetExistsError: the existing file was made from another recipe, or is damaged.
         DatasetFormatError: the parts folder holds parts of another recipe.
         DatasetLockedError: another process is making or writing the same file.
+        InvalidSettingError, ObjectStoreError: the object store cannot be reached.
         NoSpaceError: the disk has too little free space.
         RendererMismatchError: the workers use different renderers.
         WorkerError: a worker process died. Finished parts are kept, as after any other error.
@@ -81,24 +87,33 @@ def make_dataset(
     if existing is not None and len(existing) >= len(plan.lengths):
         check_sound(plan, existing, show_progress=show_progress)
         return Made(plan.path, existing.manifest, found=True)
-    return _make(plan, existing, engine(min(workers, len(plan.lengths))), show_progress)
+    place = None if parts_url is None else PartsUrl.of(parts_url, plan.parts_folder)
+    return _make(plan, existing, engine(min(workers, len(plan.lengths))), place, show_progress)
 
 
 def _make(
-    plan: DatasetPlan, grow_from: StoredDataset | None, engine: Engine, show_progress: bool
+    plan: DatasetPlan,
+    grow_from: StoredDataset | None,
+    engine: Engine,
+    place: PartsUrl | None,
+    show_progress: bool,
 ) -> Made:
     with write_lock(plan.parts_folder):
         with write_lock(plan.path):
             pass  # fail now, not after an hour of rendering, if another process writes the file
         _check_space(plan)
-        with engine.open(plan.job) as pool:
+        job = plan.job if place is None else UploadingJob(plan.job, place)
+        with engine.open(job) as pool:
             workers = len(pool.greetings)
             renderer = _common_renderer(pool.greetings)
             store = _open_store(plan, renderer, grow_from)
+            uploads = None if place is None else Uploads(place, _recipe(plan, renderer))
             with _resume_hint(plan):
-                frames, seconds = _make_parts(plan, store, pool, show_progress)
+                frames, seconds = _make_parts(plan, store, pool, uploads, show_progress)
         with _resume_hint(plan):
             manifest = _finish(plan, store, renderer, show_progress)
+        if uploads is not None and len(uploads.numbers()) <= len(plan.lengths):
+            uploads.remove()
         plan.remove_parts()
     return Made(plan.path, manifest, False, frames, seconds, workers)
 
@@ -130,17 +145,27 @@ def _open_store(plan: DatasetPlan, renderer: str, grow_from: StoredDataset | Non
             "so it cannot add to them. Make all again with --overwrite, or write elsewhere with "
             "--out"
         )
-    store = PartStore(plan.parts_folder, {**plan.job.part_recipe, "renderer": renderer})
+    store = PartStore(plan.parts_folder, _recipe(plan, renderer))
     if grow_from is not None:
         for number in store.missing(range(len(grow_from))):
             store.write(number, grow_from.episode(number))
     return store
 
 
+def _recipe(plan: DatasetPlan, renderer: str) -> Mapping[str, Any]:
+    return {**plan.job.part_recipe, "renderer": renderer}
+
+
 def _make_parts(
-    plan: DatasetPlan, store: PartStore, pool: Pool, show_progress: bool
+    plan: DatasetPlan,
+    store: PartStore,
+    pool: Pool,
+    uploads: Uploads | None,
+    show_progress: bool,
 ) -> tuple[int, float]:
     """Returns the number of frames rendered and the seconds that took."""
+    if uploads is not None:
+        uploads.fetch_all(store)
     numbers = range(len(plan.lengths))
     missing = store.missing(numbers)
     total = sum(plan.lengths) + len(plan.lengths)
@@ -160,9 +185,27 @@ def _make_parts(
             rendered += count
             progress.add_frames(count)
 
-        for _ in pool.map(missing, on_frames):
-            progress.add_episode()
+        with _arrivals(uploads, store) as arrive:
+            for outcome in pool.map(missing, on_frames):
+                arrive(outcome.item)
+                progress.add_episode()
     return rendered, time.monotonic() - start
+
+
+@contextmanager
+def _arrivals(uploads: Uploads | None, store: PartStore) -> Generator[Callable[[int], None]]:
+    """What to call with each episode that was made; leaving waits for all of their parts."""
+    if uploads is None:
+        yield lambda _: None
+        return
+    with Arrivals(uploads, store) as arrivals:
+        yield arrivals.expect
+        damaged = arrivals.wait()
+    if damaged:
+        raise ObjectStoreError(
+            f"episodes {damaged[:8]}: expected their parts as they were uploaded, got damaged ones;"
+            " run the same command again: it makes these anew"
+        )
 
 
 def _finish(plan: DatasetPlan, store: PartStore, renderer: str, show_progress: bool) -> Manifest:

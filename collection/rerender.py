@@ -69,6 +69,7 @@ def rerender(
     *,
     workers: int = 1,
     engine: EngineOf = LocalEngine,
+    parts_url: str | None = None,
     overwrite: bool = False,
     show_progress: bool = True,
 ) -> Made:
@@ -84,6 +85,8 @@ def rerender(
         wanted: what to render.
         workers: number of worker processes.
         engine: where they run; processes on other machines must see the same folders.
+        parts_url: folder of an object store that finished episodes go through instead, e.g.
+            ``s3://bucket/folder``.
         overwrite: make the file again even if it exists.
         show_progress: draw progress bars.
 
@@ -110,7 +113,12 @@ def rerender(
     finally:
         stored.close()
     return make_dataset(
-        plan, workers=workers, engine=engine, overwrite=overwrite, show_progress=show_progress
+        plan,
+        workers=workers,
+        engine=engine,
+        parts_url=parts_url,
+        overwrite=overwrite,
+        show_progress=show_progress,
     )
 
 
