@@ -1,5 +1,5 @@
 """A bad file of any format is a typed error that names it, and what was read is kept until it is
-mended. Every registered format, and the one that the documentation adds, is held against this.
+mended. Every format that is written, and the one that the documentation adds, is held against this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.formats import damages
 from tests.formats.documented import documented_format
 from vd4rl_data.episode import Episode
 from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
-from vd4rl_data.formats import Expected, Format, ReadEpisode, Sandbox, find_format, format_names
+from vd4rl_data.formats import Expected, Format, ReadEpisode, Sandbox, find_format, writable_formats
 from vd4rl_data.formats.join import joined
 from vd4rl_data.formats.table import FORMATS
 from vd4rl_data.importing import import_folder
@@ -30,7 +30,7 @@ FLIPS = 10
 FIELDS = ("observations", "actions", "rewards", "discounts")
 
 
-@pytest.fixture(scope="module", params=[*format_names(), DOCUMENTED])
+@pytest.fixture(scope="module", params=[*writable_formats(), DOCUMENTED])
 def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Format:
     """Each format."""
     if request.param == DOCUMENTED:

@@ -50,7 +50,7 @@ def test_scan_refuses_what_is_no_dataset(tmp_path: Path) -> None:
     ):
         scan_folder(tmp_path / "nowhere")
     with pytest.raises(
-        DatasetNotFoundError, match=r"holds no .npz or .hdf5 files; expected one of"
+        DatasetNotFoundError, match=r"holds no .npz or .hdf5 or .* files; expected one of"
     ):
         scan_folder(tmp_path)
     (tmp_path / "84px").mkdir()

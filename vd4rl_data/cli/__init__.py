@@ -35,7 +35,7 @@ COMMANDS: Final = {
     "download": ("download", "fetch the authors' own files and convert them as they arrive"),
     "cache": ("cache", "list what the data folder holds, or remove it"),
     "import": ("importing", "convert the authors' own files to a dataset file"),
-    "export": ("exporting", "write a dataset in the authors' own formats"),
+    "export": ("exporting", "write a dataset for another toolbox, or in the authors' own formats"),
     "pack": ("pack", "compress a dataset file into shards, for transport"),
     "unpack": ("unpack", "convert shards to one flat file, for training"),
     "result": ("result", "check a result file for the leaderboard"),

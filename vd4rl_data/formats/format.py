@@ -12,7 +12,7 @@ from typing import Any, Final
 from vd4rl_data.formats.pieces import Expected, Piece, ReadEpisode
 
 _NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_SUFFIX: Final = re.compile(r"(\.[A-Za-z0-9]+)+")
+_SUFFIX: Final = re.compile(r"\w*(\.[A-Za-z0-9]+)+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Format:
         name: what command lines call it: lowercase words and digits with dashes between them.
         about: who reads or writes such files, for the help of command lines.
         layout: how the files are called and what one holds, a line for messages.
-        suffixes: what the names of its files end with, e.g. ``(".npz",)``.
+        suffixes: what the names of its files end with, e.g. ``(".npz",)``, or are.
         read: called with a file's path and what the catalog expects of it, in a process of its own;
             yields a :class:`~vd4rl_data.formats.ReadEpisode` for each episode, in order, or a
             :class:`~vd4rl_data.formats.Piece` of one that may go on in the next file. Raises

@@ -20,10 +20,11 @@ FORMATS_GROUP: Final = "vd4rl_data.formats"
 FORMATS: Final[dict[str, str | Format]] = {
     "vd4rl-npz": "vd4rl_data.formats.vd4rl_npz:FORMAT",
     "vd4rl-hdf5": "vd4rl_data.formats.vd4rl_hdf5:FORMAT",
+    "minari": "vd4rl_data.formats.minari:FORMAT",
 }
 """Name → record, or where it is. Entry points, the ``FORMAT`` of modules that ``$VD4RL_PLUGINS``
-names, and :func:`register_format` add to it. Where names of files fit several formats, the first
-one is meant, unless another is named."""
+names, and :func:`register_format` add to it. Where the name of a file fits several formats, the one
+of the longest suffix is meant, of equal ones the first, unless another is named."""
 
 
 def register_format(format: Format) -> Format:  # noqa: A002 -- the word of the command line
@@ -97,11 +98,16 @@ def formats_of(names: Iterable[str]) -> dict[Format, list[str]]:
     formats = known_formats()
     found: dict[Format, list[str]] = {}
     for name in names:
-        for each in formats:
-            if name.endswith(each.suffixes):
-                found.setdefault(each, []).append(name)
-                break
+        fits = {each: _longest_suffix(each, name) for each in formats}
+        best = max(formats, key=fits.__getitem__)
+        if fits[best]:
+            found.setdefault(best, []).append(name)
     return found
+
+
+def _longest_suffix(format: Format, name: str) -> int:  # noqa: A002
+    """Length of the longest suffix of a format that a name ends with; 0 if there is none."""
+    return max((len(suffix) for suffix in format.suffixes if name.endswith(suffix)), default=0)
 
 
 def _suffixes(formats: Iterable[Format]) -> list[str]:

@@ -11,8 +11,7 @@ inside an episode; :mod:`vd4rl_data.formats.join` puts the halves together.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,8 +20,9 @@ import numpy as np
 from jaxtyping import Int8
 from numpy.typing import NDArray
 
-from vd4rl_data.errors import CorruptFileError, DatasetFormatError, Vd4rlError
+from vd4rl_data.errors import DatasetFormatError
 from vd4rl_data.formats.checks import check_kind, exact, fail, first_true, real
+from vd4rl_data.formats.hdf5 import array_in, broken_hdf5, check_stored
 from vd4rl_data.formats.join import whole
 from vd4rl_data.formats.pieces import Expected, Piece, ReadEpisode
 from vd4rl_data.formats.rows import NO_DISCOUNT, Rows
@@ -37,8 +37,6 @@ MAX_SHARD_ROWS: Final = 4_000_000
 
 MAX_BLOCK_BYTES: Final = 2**30
 """Largest run of rows that is decompressed at once; a shard whose chunks are taller is refused."""
-
-_BROKEN_HDF5: Final = (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,9 @@ def read(path: Path, expected: Expected) -> Iterator[ReadEpisode | Piece]:
 
     with path.open("rb"):
         pass  # a missing or forbidden file is the caller's error, not a corrupt file
-    with _broken_hdf5(path.name), h5py.File(path, "r", locking=False) as file:
+    with broken_hdf5(path.name), h5py.File(path, "r", locking=False) as file:
         arrays = {
-            key: _dataset(path.name, file, key)
+            key: array_in(path.name, file, key, KEYS)
             for key in KEYS
             if key in file or key not in _DERIVED
         }
@@ -86,38 +84,6 @@ def read(path: Path, expected: Expected) -> Iterator[ReadEpisode | Piece]:
             is_whole = segment.is_first and segment.is_last
             yield whole(path.name, piece) if is_whole else piece
             repairs = []
-
-
-@contextmanager
-def _broken_hdf5(name: str) -> Generator[None, None, None]:
-    try:
-        yield
-    except Vd4rlError:
-        raise
-    except _BROKEN_HDF5 as error:
-        raise CorruptFileError(
-            f"{name}: expected an intact HDF5 file, got {type(error).__name__}: {error}; "
-            "download the file again"
-        ) from error
-
-
-def _dataset(where: str, file: Any, key: str) -> Any:
-    """The dataset ``key``, which must hold its numbers in this very file."""
-    import h5py
-
-    link = file.get(key, getlink=True)
-    if link is None:
-        fail(where, key, f"the keys {', '.join(KEYS)}", f"{sorted(file)}")
-    if not isinstance(link, h5py.HardLink):
-        fail(
-            where, key, "an array in this file", f"{type(link).__name__}, which may point elsewhere"
-        )
-    dataset: Any = file[key]
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-        fail(where, key, "an array", f"{dataset}")
-    if dataset.is_virtual or dataset.external is not None:
-        fail(where, key, "an array in this file", "an array stored in other files")
-    return dataset
 
 
 def _check_arrays(where: str, arrays: dict[str, Any], expected: Expected) -> tuple[int, ...]:
@@ -139,7 +105,7 @@ def _check_arrays(where: str, arrays: dict[str, Any], expected: Expected) -> tup
     if not 1 <= rows <= MAX_SHARD_ROWS:
         fail(where, "action", f"1 to {MAX_SHARD_ROWS:,} rows", f"{rows:,}")
     for key, dataset in arrays.items():
-        _check_stored(f"{where}: {key}", dataset)
+        check_stored(f"{where}: {key}", dataset)
     return found["observation"]
 
 
@@ -155,21 +121,6 @@ def _small(where: str, arrays: dict[str, Any]) -> tuple[dict[str, NDArray[Any]],
         return small, [NO_DISCOUNT]
     small["discount"] = real(where, "discount", arrays["discount"][()].reshape(rows))
     return small, []
-
-
-def _check_stored(where: str, dataset: Any) -> None:
-    """Every chunk that the header declares must exist: HDF5 reads a missing one as zeros."""
-    if dataset.chunks is None:
-        stored, declared, unit = dataset.id.get_storage_size(), dataset.nbytes, "bytes"
-    else:
-        grid = zip(dataset.shape, dataset.chunks, strict=True)
-        declared = math.prod(-(-length // chunk) for length, chunk in grid)
-        stored, unit = dataset.id.get_num_chunks(), "chunks"
-    if stored < declared:
-        raise CorruptFileError(
-            f"{where}: the header declares {declared:,} {unit}, the file holds {stored:,}; "
-            "it was not written to its end"
-        )
 
 
 def _segments(where: str, step_type: NDArray[Any], max_rows: int) -> list[_Segment]:
