@@ -1,4 +1,4 @@
-"""A behavior policy as numpy arrays: the form in which policies act, are saved and shipped."""
+"""Networks as numpy arrays: the form in which policies act, are saved and shipped."""
 
 from __future__ import annotations
 
@@ -12,31 +12,16 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
-    """A tanh-squashed Gaussian policy, computed by a multi-layer perceptron with ReLU activations.
+class Layers:
+    """A multi-layer perceptron: an actor, or a critic.
 
     Attributes:
-        weights: float32 (out, in) for each layer; the last layer outputs A means, then A log
-            standard deviations.
+        weights: float32 (out, in) for each layer.
         biases: float32 (out,) for each layer.
     """
 
-    KIND: ClassVar[str] = "tanh_gaussian_mlp"
-    LOG_STD_RANGE: ClassVar[tuple[float, float]] = (-20.0, 2.0)
-    """Log standard deviations are clamped to this range."""
-
     weights: tuple[NDArray[np.float32], ...]
     biases: tuple[NDArray[np.float32], ...]
-
-    @property
-    def state_size(self) -> int:
-        """Length of the proprioceptive state, P."""
-        return self.weights[0].shape[1]
-
-    @property
-    def action_size(self) -> int:
-        """Length of an action, A."""
-        return self.biases[-1].shape[0] // 2
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """The arrays by name: ``layers.<number>.weight`` and ``.bias``."""
@@ -47,8 +32,8 @@ class Actor:
         return named
 
     @classmethod
-    def from_tensors(cls, named: Mapping[str, NDArray[np.float32]]) -> Actor:
-        """Rebuild an actor from what :meth:`tensors` returned.
+    def from_tensors(cls, named: Mapping[str, NDArray[np.float32]]) -> Layers:
+        """Rebuild the layers from what :meth:`tensors` returned.
 
         Raises:
             ValueError: the names, dtypes or shapes are not those of a perceptron, or a number is
@@ -68,11 +53,44 @@ class Actor:
                     f"layers {number} and {number + 1} do not fit together: their weights have "
                     f"shapes {before.shape} and {after.shape}"
                 )
-        if len(biases[-1]) % 2:
-            raise ValueError(
-                f"the last layer has {len(biases[-1])} outputs, expected an even number"
-            )
         return cls(weights, biases)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor(Layers):
+    """A tanh-squashed Gaussian policy, computed by a multi-layer perceptron with ReLU activations.
+
+    Its last layer outputs A means, then A log standard deviations.
+    """
+
+    KIND: ClassVar[str] = "tanh_gaussian_mlp"
+    LOG_STD_RANGE: ClassVar[tuple[float, float]] = (-20.0, 2.0)
+    """Log standard deviations are clamped to this range."""
+
+    @property
+    def state_size(self) -> int:
+        """Length of the proprioceptive state, P."""
+        return self.weights[0].shape[1]
+
+    @property
+    def action_size(self) -> int:
+        """Length of an action, A."""
+        return self.biases[-1].shape[0] // 2
+
+    @classmethod
+    def from_tensors(cls, named: Mapping[str, NDArray[np.float32]]) -> Actor:
+        """Rebuild an actor from what :meth:`tensors` returned.
+
+        Raises:
+            ValueError: the names, dtypes or shapes are not those of a perceptron, or a number is
+                not finite.
+        """
+        layers = Layers.from_tensors(named)
+        if len(layers.biases[-1]) % 2:
+            raise ValueError(
+                f"the last layer has {len(layers.biases[-1])} outputs, expected an even number"
+            )
+        return cls(layers.weights, layers.biases)
 
     def mode(self, states: NDArray[np.float32]) -> NDArray[np.float32]:
         """Deterministic actions, tanh of the means: float32 (N, A) for states float32 (N, P)."""

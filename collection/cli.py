@@ -16,7 +16,7 @@ from collection.collect import collect, parts_to_collect, plan_collection
 from collection.fidelity import dataset_record, judge_record, rollout_record
 from collection.report import print_differences, print_made, print_returns, write_json
 from collection.rerender import Wanted, rerender
-from collection.training_cli import Clone, Select, Train
+from collection.training_cli import Clone, Keep, Select, Train
 from vd4rl_data.flags import blames_the_user, flags_of, told
 from vd4rl_data.look_words import id_with_look
 from vd4rl_data.paths import data_dir
@@ -257,6 +257,7 @@ Command = (
     | Annotated[Judge, tyro.conf.subcommand("judge")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Select, tyro.conf.subcommand("select")]
+    | Annotated[Keep, tyro.conf.subcommand("keep")]
     | Annotated[Clone, tyro.conf.subcommand("clone")]
 )
 """The commands that tyro offers."""
@@ -264,7 +265,8 @@ Command = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 after an error, 130 after Ctrl-C."""
-    command: Collect | Render | Stats | RolloutStats | Judge | Train | Select | Clone = tyro.cli(
+    command: Collect | Render | Stats | RolloutStats | Judge | Train | Select | Keep | Clone
+    command = tyro.cli(
         Command,  # pyright: ignore[reportArgumentType] - an annotated union, which tyro understands
         prog="python -m collection",
         description="Make datasets for offline reinforcement learning from pixels.",

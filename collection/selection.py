@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from collection.errors import InvalidSettingError
-from collection.learning_curve import draw_learning_curve
+from collection.learning_curve import curves_before, draw_learning_curve
 from collection.policy_files import DESCRIPTION_SUFFIX, policy_contents, policy_in
 from collection.replay_files import replay_content, replay_in
 from collection.rollout import Trajectory
@@ -50,7 +50,8 @@ def select_tiers(
     """Choose medium and expert by rule, and cut the replay.
 
     The replay is the beginning of training, including the random warm-up: as many whole episodes as
-    fit into the transitions of the catalog's ``medium_replay`` row, like the published one.
+    fit into the transitions of the catalog's ``medium_replay`` row, like the published one. A run
+    that took up an earlier one did not begin there, and gives no replay.
 
     Checkpoints before ``actor_starts`` are never chosen: their policy is the one that the run
     started from.
@@ -83,14 +84,15 @@ def select_tiers(
         level = medium_level(task) if "medium" in tiers else math.nan
     learned = [record for record in curve if record["time_steps"] > settings.actor_starts]
     choices = tuple(choose(tier, level, learned) for tier in tiers)
-    training = _training(run, settings, curve)
+    training = training_record(run, settings, curve)
     contents: dict[Path, bytes] = {}
     for choice in choices:
         of_level = named if choice.tier == "medium" else None
         path = policy_in(out / "policies", task, choice.tier, of_level)
         contents |= _tier_contents(run, task, choice, training, path)
     size = _replay_size(task)
-    replay = [] if "medium" not in tiers else _cut(run, curve, size)
+    before = curves_before(task, run.start())
+    replay = [] if "medium" not in tiers or before else _cut(run, curve, size)
     if replay:
         rule = f"all episodes of the first {size} time steps of training"
         medium = dataclasses.asdict(choices[tiers.index("medium")])
@@ -98,7 +100,7 @@ def select_tiers(
         contents[replay_in(out / "replays", task, named)] = replay_content(task, replay, about)
     write_files(contents, replace=replace)
     picture = out / "learning_curves" / f"{task}-seed{settings.seed}.png"
-    draw_learning_curve(picture, task, curve, choices)
+    draw_learning_curve(picture, task, curve, choices, before)
     files = [path for path in contents if path.suffix != DESCRIPTION_SUFFIX]
     returns = tuple(episode.episode_return for episode in replay)
     return Selected(choices, (*files, picture), returns)
@@ -128,10 +130,10 @@ def _holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.read_bytes() == content
 
 
-def _training(
+def training_record(
     run: RunFolder, settings: TrainSettings, curve: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What every file made from a run records about it."""
+    """What every file made from a run records about it, as JSON."""
     start = run.start()
     return {
         "algorithm": "SAC",

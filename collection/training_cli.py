@@ -1,16 +1,18 @@
-"""Commands that train behavior policies: ``train`` and ``select``."""
+"""Commands that train behavior policies: ``train``, ``keep``, ``select`` and ``clone``."""
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import tyro
 
 from collection.checks import check_least
+from collection.errors import InvalidSettingError
 from collection.policy_files import read_policy
+from collection.sac.kept import KeptTraining, Start, read_kept
 from collection.sac.settings import Precision
 from collection.tiers import TIERS
 from vd4rl_data.errors import MissingDependencyError
@@ -19,8 +21,13 @@ from vd4rl_data.processes.cluster import HERE, EngineOptions
 from vd4rl_data.progress import StepBar
 
 Count = Annotated[int, tyro.conf.arg(metavar="N")]
+OptionalCount = Annotated[int | None, tyro.conf.arg(metavar="N")]
 Number = Annotated[float, tyro.conf.arg(metavar="X")]
+OptionalNumber = Annotated[float | None, tyro.conf.arg(metavar="X")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+
+_REFILL: Final = 20_000
+"""Time steps that a kept actor plays before learning goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +58,19 @@ class Train:
     """Number of updates per time step; may be a fraction."""
     learning_rate: Number = 3e-4
     """Learning rate of all three Adam optimizers."""
-    initial_temperature: Number = 1.0
-    """Initial value of the learned temperature; choose a lower one if rewards are rare."""
+    initial_temperature: OptionalNumber = None
+    """Initial value of the learned temperature: 1, or the kept one; choose a lower one if rewards
+    are rare."""
     start_from: Annotated[Path | None, tyro.conf.arg(metavar="POLICY")] = None
     """Policy (.safetensors) to start from, e.g. one for an easier task of the same robot."""
-    random_steps: Count = 5_000
-    """Number of time steps with uniform random actions at the start."""
+    take_up: Folder = None
+    """Folder that keep wrote, to go on from its actor, critics and temperature. The actor first
+    fills the replay; steps count from here on."""
+    random_steps: OptionalCount = None
+    """Number of time steps with uniform random actions at the start: 5,000, or none with
+    --take-up."""
+    learning_starts: OptionalCount = None
+    """Number of time steps before the first update: 1,000, or 20,000 with --take-up."""
     actor_starts: Count = 0
     """Number of time steps before the actor starts to learn; the critics start earlier."""
     anneal_from: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
@@ -72,7 +86,7 @@ class Train:
         """Run the command."""
         torch = _torch()
 
-        from collection.learning_curve import draw_learning_curve
+        from collection.learning_curve import curves_before, draw_learning_curve
         from collection.sac.job import TrainJob, train_elsewhere
         from collection.sac.run_folder import RunFolder
         from collection.sac.settings import TrainSettings
@@ -80,7 +94,7 @@ class Train:
 
         check_least("threads", self.threads, 1)
         torch.set_num_threads(self.threads)
-        start = None if self.start_from is None else read_policy(self.start_from)
+        start = self._start()
         settings = TrainSettings(
             task=self.task,
             steps=self.steps,
@@ -88,12 +102,11 @@ class Train:
             precision=self.precision,
             updates_per_step=self.updates_per_step,
             learning_rate=self.learning_rate,
-            initial_temperature=self.initial_temperature,
             environments=self.environments,
-            random_steps=self.random_steps,
             actor_starts=self.actor_starts,
             initial_policy=None if start is None else start.sha256,
             anneal_from=self.anneal_from,
+            **self._beginning(start),
         )
         folder = self.out or data_dir() / "training" / f"{self.task}-seed{self.seed}"
         with StepBar(self.steps, title=self.task, show=not self.no_progress) as bar:
@@ -113,12 +126,40 @@ class Train:
         curve = run.curve()
         picture = folder / "learning_curve.png"
         if trained or not picture.is_file():
-            draw_learning_curve(picture, self.task, curve)
+            before = curves_before(self.task, run.start())
+            draw_learning_curve(picture, self.task, curve, before=before)
         last = curve[-1]
         print(f"returns   {last['evaluation_mean']:.1f} at {last['environment_steps']:,} steps")
         print(f"updates   {last['updates']:,} in {last['seconds']:,.0f} s")
         print(f"curve     {picture}")
         print(f"next      python -m collection select {folder}")
+
+    def _start(self) -> Start | None:
+        """What the run starts from; ``None`` for random weights."""
+        if self.take_up is None:
+            return None if self.start_from is None else read_policy(self.start_from)
+        if self.start_from is not None:
+            raise InvalidSettingError(
+                "--take-up goes on from a kept actor and critics, --start-from from an actor alone;"
+                " give one of them"
+            )
+        return read_kept(self.take_up)
+
+    def _beginning(self, start: Start | None) -> dict[str, Any]:
+        """The settings of the run's first steps that were given, or that follow from the start."""
+        given = {
+            "initial_temperature": self.initial_temperature,
+            "random_steps": self.random_steps,
+            "learning_starts": self.learning_starts,
+        }
+        usual = {}
+        if isinstance(start, KeptTraining):
+            usual = {
+                "initial_temperature": start.temperature,
+                "random_steps": 0,
+                "learning_starts": _REFILL,
+            }
+        return usual | {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +202,35 @@ class Select:
             print(f"replay    {len(returns)} episodes, returns {low:.1f} to {high:.1f}")
         for file in selected.files:
             print(f"wrote     {file}")
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Keep what a training run can be taken up from, as a few small files: actor, critics,
+    temperature and the curve so far, without the replay.
+
+    To go on from them: python -m collection train TASK --take-up DIR
+    """
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder that the train command wrote."""
+    out: Folder = None
+    """Folder to write into; RUN/kept by default."""
+    replace: bool = False
+    """Replace other files that exist in the folder."""
+
+    def run(self) -> None:
+        """Run the command."""
+        _torch()
+        from collection.keeping import keep
+        from collection.sac.run_folder import RunFolder
+
+        folder = self.out or self.run_folder / "kept"
+        run = RunFolder(self.run_folder)
+        for file in keep(run, folder, replace=self.replace):
+            print(f"wrote     {file}")
+        task = run.settings().task
+        print(f"next      python -m collection train {task} --take-up {folder}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collection.actor import Actor
+from collection.actor import Actor, Layers
 from collection.errors import PolicyFileError
 from vd4rl_data.storage.atomic import atomic_path
 
@@ -30,23 +30,33 @@ def weight_bytes(actor: Actor) -> bytes:
     Raises:
         PolicyFileError: the arrays are not those of a policy, or differ when read back.
     """
-    from safetensors.numpy import save
-
-    content = save({name: np.ascontiguousarray(array) for name, array in actor.tensors().items()})
+    content = layer_bytes(actor)
     try:
         found = read_weights(content)
     except ValueError as error:
         raise PolicyFileError(f"these are not the layers of a policy: {error}") from error
-    different = [
-        name
-        for name, array in actor.tensors().items()
-        if not np.array_equal(found.tensors()[name], array)
-    ]
-    if different or not _acts_alike(actor, found):
-        raise PolicyFileError(
-            f"the weights differ when read back ({', '.join(different) or 'the actions'}); nothing "
-            "was written, try another version of safetensors"
-        )
+    if not _acts_alike(actor, found):
+        raise _differ("the actions")
+    return content
+
+
+def layer_bytes(network: Layers) -> bytes:
+    """The bytes of a file of any perceptron's weights, checked to hold exactly these.
+
+    Raises:
+        PolicyFileError: the arrays are not those of a perceptron, or differ when read back.
+    """
+    from safetensors.numpy import save
+
+    named = network.tensors()
+    content = save({name: np.ascontiguousarray(array) for name, array in named.items()})
+    try:
+        found = read_layers(content).tensors()
+    except ValueError as error:
+        raise PolicyFileError(f"not the layers of a policy or a critic: {error}") from error
+    different = [name for name, array in named.items() if not np.array_equal(found[name], array)]
+    if different:
+        raise _differ(", ".join(different))
     return content
 
 
@@ -56,14 +66,16 @@ def read_weights(content: bytes) -> Actor:
     Raises:
         ValueError: the bytes are not the weights of a policy.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+    return Actor.from_tensors(_tensors(content))
 
-    try:
-        tensors: dict[str, NDArray[np.float32]] = load(content)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
-    return Actor.from_tensors(tensors)
+
+def read_layers(content: bytes) -> Layers:
+    """Decode what :func:`layer_bytes` returned.
+
+    Raises:
+        ValueError: the bytes are not the weights of a perceptron.
+    """
+    return Layers.from_tensors(_tensors(content))
 
 
 def write_weights(path: Path, actor: Actor) -> None:
@@ -76,6 +88,23 @@ def write_weights(path: Path, actor: Actor) -> None:
     content = weight_bytes(actor)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def _tensors(content: bytes) -> dict[str, NDArray[np.float32]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def _differ(what: str) -> PolicyFileError:
+    return PolicyFileError(
+        f"the weights differ when read back ({what}); nothing was written, try another version of"
+        " safetensors"
+    )
 
 
 def _acts_alike(first: Actor, second: Actor) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from collection.policy_files import PolicyFile
+from collection.sac.kept import Start
 from collection.sac.settings import TrainSettings
 from vd4rl_data.processes import Engine, Report
 
@@ -23,7 +23,7 @@ class TrainJob:
     settings: TrainSettings
     folder: Path
     device: str
-    start: PolicyFile | None
+    start: Start | None
     threads: int
 
     def open(self) -> TrainSession:

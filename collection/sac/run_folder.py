@@ -15,7 +15,7 @@ import torch
 
 from collection.actor import Actor
 from collection.errors import InvalidSettingError, RunFolderError
-from collection.policy_files import PolicyFile
+from collection.sac.kept import Start
 from collection.sac.recording import read_recording, write_recording
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import FinishedEpisode
@@ -124,14 +124,14 @@ class RunFolder:
             }
             write_text(path, json.dumps(record, indent=1) + "\n")
 
-    def note_start(self, policy: PolicyFile) -> None:
-        """Record, at the start of a run, the policy that it starts from."""
+    def note_start(self, start: Start) -> None:
+        """Record, at the start of a run, what it starts from."""
         path = self.path / _START
         if not path.is_file():
-            write_text(path, json.dumps(policy.description, indent=1) + "\n")
+            write_text(path, json.dumps(start.description, indent=1) + "\n")
 
     def start(self) -> Mapping[str, Any] | None:
-        """Description of the policy that the run started from; ``None`` for random weights."""
+        """Description of what the run started from; ``None`` for random weights."""
         return self._read_object(_START) if (self.path / _START).is_file() else None
 
     def settings(self) -> TrainSettings:

@@ -45,8 +45,8 @@ class TrainSettings:
             faster only on devices with instructions for it.
         evaluation_episodes: deterministic episodes at each checkpoint.
         checkpoint_steps: environment steps between checkpoints (V-D4RL, appendix B.1).
-        initial_policy: SHA-256 of the policy file whose actor the run starts from; ``None`` starts
-            from random weights.
+        initial_policy: SHA-256 of the policy file whose actor the run starts from, or of the kept
+            training that it takes up; ``None`` starts from random weights.
         anneal_from: environment step from which the learning rate falls linearly to zero at
             ``steps``; ``None`` keeps it constant.
         recipe_version: version of the random streams; runs of older versions can be read but not

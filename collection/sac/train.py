@@ -15,15 +15,15 @@ from torch import Tensor
 
 from collection.actor import Actor
 from collection.errors import InvalidSettingError
-from collection.policy_files import PolicyFile
 from collection.sac.capture import CapturedUpdate
 from collection.sac.evaluation import Evaluator
+from collection.sac.kept import KeptTraining, Start
 from collection.sac.memory import ReplayMemory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import FinishedEpisode, Simulations
-from collection.sac.update import Batch, Hyperparameters, SACLearner
-from collection.sac.weights import initialize, load_actor
+from collection.sac.update import Batch
+from collection.sac.weights import initialize, load, new_learner
 from vd4rl_data import seeding
 from vd4rl_data.errors import DatasetLockedError
 from vd4rl_data.processor import warn_about_bfloat16
@@ -41,7 +41,7 @@ def train(
     folder: Path,
     device: str = "cpu",
     progress: Progress | None = None,
-    start: PolicyFile | None = None,
+    start: Start | None = None,
 ) -> RunFolder:
     """Train a policy, or continue a run from its last checkpoint.
 
@@ -55,7 +55,8 @@ def train(
         folder: folder to save the run in.
         device: torch's name of the device that computes the updates.
         progress: called at the start and after each episode.
-        start: the policy to start from, whose SHA-256 is ``settings.initial_policy``.
+        start: the policy or the kept training to start from, whose SHA-256 is
+            ``settings.initial_policy``.
 
     Raises:
         InvalidSettingError: the folder holds a run with other settings or a longer one, the policy
@@ -107,12 +108,12 @@ class Trainer:
         settings: TrainSettings,
         folder: RunFolder,
         device: torch.device,
-        start: PolicyFile | None = None,
+        start: Start | None = None,
     ) -> None:
         """Start a run, or restore it from its folder; only :meth:`run` writes into the folder."""
         self._settings, self._folder, self._device = settings, folder, device
         self._task = get_task_spec(settings.task)
-        self._time_steps = self._updates = self._episodes = 0
+        self._time_steps = self._updates = 0
         self._owed = 0.0
         self._curve: list[dict[str, Any]] = []
         self._recent: list[FinishedEpisode] = []
@@ -131,7 +132,8 @@ class Trainer:
         )
         self._evaluator = Evaluator(settings.task, settings.evaluation_episodes, settings.seed)
         if saved is None:
-            self._simulations.start()
+            self._episodes = start.episodes if isinstance(start, KeptTraining) else 0
+            self._simulations.start(self._episodes)
         else:
             self._simulations.start(int(saved["episodes"]), int(saved["time_steps"]))
         state_size = self._simulations.states.shape[1]
@@ -141,36 +143,24 @@ class Trainer:
         if saved is not None:
             capacity = max(capacity, int(saved["time_steps"]))
         self._memory = ReplayMemory(capacity, state_size, self._task.action_size, device)
-        self._learner = SACLearner(
-            state_size,
-            self._task.action_size,
-            settings.hidden,
-            Hyperparameters(
-                learning_rate=settings.learning_rate,
-                discount_factor=settings.discount_factor,
-                tau=settings.tau,
-                target_entropy=-float(self._task.action_size),
-                low_precision=settings.precision == "bfloat16",
-            ),
-            device,
-        )
+        self._learner = new_learner(settings, state_size, self._task.action_size, device)
         if saved is None:
             self._begin(start)
         else:
             self._restore(saved)
 
-    def _begin(self, start: PolicyFile | None) -> None:
+    def _begin(self, start: Start | None) -> None:
         settings = self._settings
         weights = seeding.word(Purpose.POLICY_WEIGHTS, settings.seed, settings.task)
         initialize(self._learner, weights, settings.initial_temperature)
         found = None if start is None else start.sha256
         if found != settings.initial_policy:
             raise InvalidSettingError(
-                f"initial_policy: expected the policy with SHA-256 {settings.initial_policy}, got "
+                f"initial_policy: expected the start with SHA-256 {settings.initial_policy}, got "
                 f"{found}"
             )
         if start is not None:
-            load_actor(self._learner, start.actor)
+            load(self._learner, start)
 
     @property
     def environment_steps(self) -> int:

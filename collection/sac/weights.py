@@ -1,16 +1,36 @@
-"""Initial weights of training, distributed like those of Stable-Baselines3's networks."""
+"""Weights that training starts with: random, or those of an earlier run.
+
+Random ones are distributed like those of Stable-Baselines3's networks.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from collection.actor import Actor
+from collection.actor import Layers
 from collection.errors import InvalidSettingError
+from collection.sac.kept import KeptTraining, Start
 from collection.sac.mlp import StackedMLP
-from collection.sac.update import SACLearner
+from collection.sac.settings import TrainSettings
+from collection.sac.update import Hyperparameters, SACLearner
+
+
+def new_learner(
+    settings: TrainSettings, state_size: int, action_size: int, device: torch.device
+) -> SACLearner:
+    """A learner with the settings of a run; its weights are zeros."""
+    hyperparameters = Hyperparameters(
+        learning_rate=settings.learning_rate,
+        discount_factor=settings.discount_factor,
+        tau=settings.tau,
+        target_entropy=-float(action_size),
+        low_precision=settings.precision == "bfloat16",
+    )
+    return SACLearner(state_size, action_size, settings.hidden, hyperparameters, device)
 
 
 def initialize(learner: SACLearner, seed: int, temperature: float = 1.0) -> None:
@@ -24,24 +44,45 @@ def initialize(learner: SACLearner, seed: int, temperature: float = 1.0) -> None
     learner.log_alpha.fill_(math.log(temperature))
 
 
-def load_actor(learner: SACLearner, actor: Actor) -> None:
-    """Copy an actor into a learner, to start training from it.
+def load(learner: SACLearner, start: Start) -> None:
+    """Copy a policy, or a kept actor and its critics, into a learner, to start training from it.
 
     Raises:
-        InvalidSettingError: the actor's layers have other sizes.
+        InvalidSettingError: the layers have other sizes.
     """
-    layers = learner.actor.layers
-    expected = [tuple(layer.weight.shape[1:]) for layer in layers]
-    found = [weight.shape for weight in actor.weights]
-    if found != expected:
-        raise InvalidSettingError(
-            f"the policy to start from has layers {found} (out, in), expected {expected}: it must "
-            "be for the same robot and have the same hidden layers"
+    if isinstance(start, KeptTraining):
+        _load(learner.actor, [start.policy.actor])
+        _load(learner.critics, start.critics)
+        learner.targets.parameters.copy_(learner.critics.parameters)
+        learner.targets.refresh()
+    else:
+        _load(learner.actor, [start.actor])
+
+
+def layers_of(network: StackedMLP) -> list[Layers]:
+    """Copies of the layers of each network of a group."""
+    return [
+        Layers(
+            tuple(layer.weight[group].cpu().numpy().copy() for layer in network.layers),
+            tuple(layer.bias[group, 0].cpu().numpy().copy() for layer in network.layers),
         )
-    for layer, weight, bias in zip(layers, actor.weights, actor.biases, strict=True):
-        layer.weight[0].copy_(torch.from_numpy(weight))
-        layer.bias[0, 0].copy_(torch.from_numpy(bias))
-    learner.actor.refresh()
+        for group in range(network.groups)
+    ]
+
+
+def _load(network: StackedMLP, layers: Sequence[Layers]) -> None:
+    expected = [tuple(layer.weight.shape[1:]) for layer in network.layers]
+    for group, given in enumerate(layers):
+        found = [weight.shape for weight in given.weights]
+        if found != expected:
+            raise InvalidSettingError(
+                f"the policy to start from has layers {found} (out, in), expected {expected}: it "
+                "must be for the same robot and have the same hidden layers"
+            )
+        for layer, weight, bias in zip(network.layers, given.weights, given.biases, strict=True):
+            layer.weight[group].copy_(torch.from_numpy(weight))
+            layer.bias[group, 0].copy_(torch.from_numpy(bias))
+    network.refresh()
 
 
 def _draw(network: StackedMLP) -> None:

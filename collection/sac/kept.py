@@ -1,0 +1,101 @@
+"""What is kept of a training run, for another run to take it up: a few small files.
+
+    actor.safetensors, actor.json                  a policy file; the JSON has the temperature, the
+                                                   curve so far and the SHA-256 of the critics
+    critic_1.safetensors, critic_2.safetensors     layers, float32
+
+A run's own folder holds its whole replay; these files can be committed. The run that takes them
+up makes the rest anew: the actor plays until the replay is filled, the critics' targets start as
+copies of the critics, and Adam's averages start at zero.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from collection.actor import Layers
+from collection.errors import PolicyFileError
+from collection.policy_files import PolicyFile, read_policy
+from collection.weight_files import SUFFIX, read_layers
+
+KEPT: Final = "kept"
+"""The ``tier`` of a kept actor: it was kept to go on from, and chosen by no rule."""
+
+ACTOR: Final = f"actor{SUFFIX}"
+CRITICS: Final = (f"critic_1{SUFFIX}", f"critic_2{SUFFIX}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTraining:
+    """What was read of a folder of kept files.
+
+    Attributes:
+        policy: the actor as a policy file.
+        critics: the two critics.
+        temperature: weight of the entropy.
+        episodes: number of training episodes so far; those of the next run have other numbers.
+    """
+
+    policy: PolicyFile
+    critics: tuple[Layers, ...]
+    temperature: float
+    episodes: int
+
+    @property
+    def sha256(self) -> str:
+        """One hash of all weights, 64 hexadecimal digits."""
+        hashes = (self.policy.sha256, *self.policy.training[KEPT]["critics"])
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a run that takes it up records, as of a policy that a run starts from."""
+        folder = self.policy.path.absolute().parent.name
+        return {**self.policy.description, "file": folder, "sha256": self.sha256}
+
+
+Start = PolicyFile | KeptTraining
+"""What a run may start from: an actor alone, or critics and temperature as well."""
+
+
+def read_kept(folder: Path) -> KeptTraining:
+    """Read kept files and check everything about them.
+
+    Raises:
+        PolicyFileError: a file is missing, altered, or belongs to others.
+    """
+    policy = read_policy(folder / ACTOR)
+    try:
+        found: dict[str, Any] = policy.training[KEPT]
+        hashes = [str(value) for value in found["critics"]]
+        temperature, episodes = float(found["temperature"]), int(found["episodes"])
+        named = list(zip(CRITICS, hashes, strict=True))
+    except (KeyError, TypeError, ValueError) as error:
+        raise PolicyFileError(
+            f"{policy.path}: a policy, but not one that `python -m collection keep` wrote:"
+            f" {error!r}; take its folder, or start from the policy alone (--start-from)"
+        ) from error
+    critics = tuple(_read_critic(folder / name, digest) for name, digest in named)
+    return KeptTraining(policy, critics, temperature, episodes)
+
+
+def _read_critic(path: Path, expected: str) -> Layers:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PolicyFileError(
+            f"{path}: cannot be read: {error.strerror}; expected beside {ACTOR}"
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != expected:
+        raise PolicyFileError(
+            f"{path}: altered, truncated or of another run: expected SHA-256 {expected}, got"
+            f" {digest}; copy all files of the folder again"
+        )
+    try:
+        return read_layers(content)
+    except ValueError as error:
+        raise PolicyFileError(f"{path}: not the layers of a critic: {error}") from error
