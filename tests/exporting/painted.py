@@ -1,13 +1,19 @@
-"""A dataset whose every pixel is a code: of its episode, time, place and channel."""
+"""A dataset whose every pixel is a code: of its episode, time, place and channel.
+
+python -m tests.exporting.painted FOLDER TARGET...    exports it, for scripts/readers.sh
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from vd4rl_data.dataset import load_dataset
 from vd4rl_data.episode import Episode
+from vd4rl_data.exporting import export
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import Provenance, write_dataset
 
@@ -64,3 +70,16 @@ def save_expected(path: Path) -> Path:
             arrays[f"{name}_{number}"] = getattr(episode, name)
     np.savez(path, **arrays)
     return path
+
+
+def main(folder: str, *targets: str) -> None:
+    """Export the painted dataset for some targets, with the expected arrays beside."""
+    root = Path(folder)
+    dataset = load_dataset(write_painted(root / "painted.h5"))
+    save_expected(root / "expected.npz")
+    for name in targets:
+        export(dataset, name, root / name)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

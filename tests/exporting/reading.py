@@ -47,8 +47,77 @@ def read_minari(folder: Path) -> list[Read]:
     return episodes
 
 
+def read_torchrl(folder: Path) -> list[Read]:
+    from tensordict import TensorDict
+    from torchrl.data import ImmutableDatasetWriter, TensorDictReplayBuffer, TensorStorage
+
+    rows = TensorDict.load_memmap(folder)
+    buffer = TensorDictReplayBuffer(
+        storage=TensorStorage(rows), writer=ImmutableDatasetWriter(), batch_size=4
+    )
+    assert len(buffer) == len(rows)
+    taken = buffer[:]  # every row, through the buffer
+    stops = np.flatnonzero(taken["next", "done"].numpy().ravel()) + 1
+    episodes, start = [], 0
+    for number, stop in enumerate(stops):
+        part, last = taken[start:stop], taken[stop - 1]
+        assert bool((part["episode"] == number).all())
+        assert bool((part["next", "pixels"][:-1] == part["pixels"][1:]).all())
+        assert not bool(part["done"].any())
+        assert bool(last["next", "terminated"]) != bool(last["next", "truncated"])
+        frames = [part["pixels"].numpy(), last["next", "pixels"].numpy()[None]]
+        episodes.append(
+            Read(
+                np.concatenate(frames),
+                part["action"].numpy(),
+                part["next", "reward"].numpy()[:, 0],
+                bool(last["next", "terminated"]),
+            )
+        )
+        start = stop
+    return episodes
+
+
+def read_d3rlpy(folder: Path) -> list[Read]:
+    from d3rlpy.dataset import FrameStackTransitionPicker, InfiniteBuffer, ReplayBuffer
+
+    picker = FrameStackTransitionPicker(n_frames=2)
+    with (folder / "dataset.h5").open("rb") as file:
+        buffer = ReplayBuffer.load(file, InfiniteBuffer(), transition_picker=picker)
+    episodes = []
+    for episode in buffer.episodes:
+        frames, steps = episode.observations, episode.transition_count
+        assert len(frames) == steps + 1
+        assert episode.compute_return() == np.sum(episode.rewards[:steps])
+        for t in range(steps):
+            drawn = picker(episode, t)
+            np.testing.assert_array_equal(drawn.observation[-3:], frames[t])
+            np.testing.assert_array_equal(drawn.action, episode.actions[t])
+            assert drawn.reward == episode.rewards[t]
+            assert drawn.terminal == (episode.terminated and t == steps - 1)
+            following = np.zeros_like(frames[t]) if drawn.terminal else frames[t + 1]
+            np.testing.assert_array_equal(drawn.next_observation[-3:], following)
+        episodes.append(
+            Read(
+                np.ascontiguousarray(frames.transpose(0, 2, 3, 1)),
+                episode.actions[:steps],
+                episode.rewards[:steps, 0],
+                bool(episode.terminated),
+            )
+        )
+    lengths = sum(len(episode.actions) for episode in episodes)
+    assert buffer.transition_count == lengths
+    for _ in range(20):  # sequences hold no row that is there for its frame alone
+        drawn = buffer.sample_trajectory(3)
+        assert drawn.actions[drawn.masks == 1].any(axis=1).all()
+    assert buffer.dataset_info.action_size == episodes[0].actions.shape[1]
+    return episodes
+
+
 READERS: dict[str, tuple[tuple[str, ...], Callable[[Path], list[Read]]]] = {
     "minari": (("minari",), read_minari),
+    "torchrl": (("torchrl",), read_torchrl),
+    "d3rlpy": (("d3rlpy",), read_d3rlpy),
 }
 """Target → the modules that reading it imports, and how."""
 

@@ -23,6 +23,7 @@ from vd4rl_data.exporting import ABOUT_FILE, TARGETS, About, Target, export, fin
 from vd4rl_data.storage.atomic import write_lock
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # libraries warn of themselves
 @pytest.mark.parametrize("name", TARGETS)
 def test_its_library_reads_what_was_painted(
     name: str, exported: Callable[[str], Path], expected: Any

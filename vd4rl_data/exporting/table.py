@@ -11,6 +11,8 @@ from vd4rl_data.exporting.target import Target
 
 TARGETS: Final[dict[str, str]] = {
     "minari": "vd4rl_data.exporting.minari:TARGET",
+    "torchrl": "vd4rl_data.exporting.torchrl:TARGET",
+    "d3rlpy": "vd4rl_data.exporting.d3rlpy:TARGET",
 }
 """Name → where its record is."""
 

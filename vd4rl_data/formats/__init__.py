@@ -14,6 +14,7 @@ from vd4rl_data.formats.folder import scan_folder as scan_folder
 from vd4rl_data.formats.format import Format as Format
 from vd4rl_data.formats.identity import SourceFile as SourceFile
 from vd4rl_data.formats.identity import check_no_copy as check_no_copy
+from vd4rl_data.formats.identity import content_sha256 as content_sha256
 from vd4rl_data.formats.identity import file_sha256 as file_sha256
 from vd4rl_data.formats.identity import identify as identify
 from vd4rl_data.formats.join import Joiner as Joiner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,8 @@ class Format:
         continues: called with the names of a file and of the one read before it: whether an episode
             may go on from the latter into the former. ``None``: every episode lies in one file.
         one_per_file: each file holds exactly one episode.
+        beside: called with a file's path: the other files that it is read with, in a fixed order;
+            their content counts where a file is told from others. ``None``: there are none.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Format:
     order: Callable[[str], Any] = str
     continues: Callable[[str, str], bool] | None = None
     one_per_file: bool = False
+    beside: Callable[[Path], Sequence[Path]] | None = None
 
     def __post_init__(self) -> None:
         """Check the words.

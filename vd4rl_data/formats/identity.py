@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError
+from vd4rl_data.formats.format import Format
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.suites.vd4rl_files import (
     OfficialFile,
@@ -41,6 +42,21 @@ def file_sha256(path: Path) -> str:
     """The SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_sha256(path: Path, format: Format) -> str:  # noqa: A002
+    """The SHA-256 that tells a file from others: of its content, and of the files beside it.
+
+    Args:
+        path: the file.
+        format: of the file; if it reads others beside it, the hash is that of a list of the names
+            and hashes of all of them.
+    """
+    if format.beside is None:
+        return file_sha256(path)
+    files = [path, *format.beside(path)]
+    lines = (f"{each.relative_to(path.parent).as_posix()} {file_sha256(each)}" for each in files)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def identify(path: Path, sha256: str, spec: DatasetSpec, *, check_hash: bool) -> SourceFile:

@@ -11,7 +11,7 @@ from typing import Final
 from vd4rl_data.errors import DatasetNotFoundError
 from vd4rl_data.formats.folder import FolderListing, part_files, scan_folder
 from vd4rl_data.formats.format import Format
-from vd4rl_data.formats.identity import SourceFile, check_no_copy, file_sha256, identify
+from vd4rl_data.formats.identity import SourceFile, check_no_copy, content_sha256, identify
 from vd4rl_data.formats.join import joined
 from vd4rl_data.formats.pieces import Expected, Piece, ReadEpisode
 from vd4rl_data.formats.sandbox import Sandbox, SandboxLimits
@@ -118,7 +118,8 @@ class FolderReader:
     ) -> Generator[tuple[str, ReadEpisode | Piece], None, None]:
         for name in self._listing.names:
             path = self._listing.folder / name
-            source = identify(path, file_sha256(path), self._spec, check_hash=self._check_hashes)
+            sha256 = content_sha256(path, self._listing.format)
+            source = identify(path, sha256, self._spec, check_hash=self._check_hashes)
             check_no_copy(path, source, self.files)
             self.files.append(source)
             for item in sandbox.read(path, expected):

@@ -21,6 +21,7 @@ FORMATS: Final[dict[str, str | Format]] = {
     "vd4rl-npz": "vd4rl_data.formats.vd4rl_npz:FORMAT",
     "vd4rl-hdf5": "vd4rl_data.formats.vd4rl_hdf5:FORMAT",
     "minari": "vd4rl_data.formats.minari:FORMAT",
+    "torchrl": "vd4rl_data.formats.torchrl:FORMAT",
 }
 """Name → record, or where it is. Entry points, the ``FORMAT`` of modules that ``$VD4RL_PLUGINS``
 names, and :func:`register_format` add to it. Where the name of a file fits several formats, the one

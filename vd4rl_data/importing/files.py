@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError, NoSpaceError
-from vd4rl_data.formats import FolderListing, SourceFile, check_no_copy, file_sha256, identify
+from vd4rl_data.formats import FolderListing, SourceFile, check_no_copy, content_sha256, identify
 from vd4rl_data.importing.conversion import Conversion
 from vd4rl_data.spec import DatasetSpec
 
@@ -51,7 +51,7 @@ class Files:
         for done, name in enumerate(self._names, start=1):
             path, sha256 = self.folder / name, ""
             try:
-                sha256 = file_sha256(path)
+                sha256 = content_sha256(path, self.format)
                 file = identify(path, sha256, self._spec, check_hash=check_hashes)
                 check_no_copy(path, file, self._found.values())
             except (*_UNREADABLE, OSError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -44,8 +44,19 @@ class Exported:
     repairs: tuple[str, ...]
 
 
-def write_exported(folder: Path, files: Sequence[Path], manifests: Sequence[Manifest]) -> None:
+def write_exported(
+    folder: Path,
+    files: Sequence[Path],
+    manifests: Sequence[Manifest],
+    hash_of: Callable[[Path], str] = file_sha256,
+) -> None:
     """Write ``provenance.json`` beside exported files.
+
+    Args:
+        folder: where they lie.
+        files: the exported files.
+        manifests: of the datasets that they were.
+        hash_of: the SHA-256 that an import tells a file by.
 
     Raises:
         NoSpaceError: the disk is full.
@@ -53,7 +64,7 @@ def write_exported(folder: Path, files: Sequence[Path], manifests: Sequence[Mani
     content = {
         "format": _FORMAT,
         "version": _VERSION,
-        "files": [{"name": path.name, "sha256": file_sha256(path)} for path in files],
+        "files": [{"name": path.name, "sha256": hash_of(path)} for path in files],
         "manifests": [json.loads(manifest.to_json()) for manifest in manifests],
     }
     write_text(folder / PROVENANCE_FILE, json.dumps(content, indent=2, sort_keys=True) + "\n")
