@@ -123,8 +123,9 @@ def get_dataset_spec(name: str) -> DatasetSpec:
     if known is not None:
         return known
     dataset_id = _parsed(checked_text(name))
+    task, benchmark = dataset_id.task, dataset_id.benchmark
     for spec in DATASETS.values():
-        if dataclasses.replace(spec.id, size=dataset_id.size) == dataset_id and not spec.bundled:
+        if spec.id.task == task and spec.id.benchmark == benchmark and not spec.bundled:
             return at_size(spec, dataset_id.size)
     variant = dataset_id.variant
     if variant is not None and variant.amount is not None:

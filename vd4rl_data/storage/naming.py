@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -54,7 +55,13 @@ def all_shards(folder: Path, name: str) -> list[Path]:
 
 def first_shard(flat: Path) -> Path | None:
     """The first shard of the packed dataset in the folder of ``flat``, if there is one."""
-    return min(flat.parent.glob(f"{dataset_stem(flat)}.packed-00000-of-*.h5"), default=None)
+    begin = f"{dataset_stem(flat)}.packed-00000-of-"
+    try:
+        names = os.listdir(flat.parent)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    found = [name for name in names if name.startswith(begin) and name.endswith(".h5")]
+    return flat.parent / min(found) if found else None
 
 
 def shard_paths(path: Path) -> list[Path]:
