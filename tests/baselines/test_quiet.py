@@ -52,7 +52,8 @@ from baselines.bench.guards import numerics
 from baselines.bench.settings import Machine
 import numpy
 with numerics(torch.device("cpu"), Machine(device="cpu"), "float32"):
-    for kind in (numpy.float16, numpy.float32, numpy.float64, numpy.longdouble):
-        print(numpy.finfo(kind).smallest_subnormal > 0)
+    kinds = (numpy.float16, numpy.float32, numpy.float64, numpy.longdouble)
+    smallest = [numpy.finfo(kind).smallest_subnormal for kind in kinds]
+print(*(each > 0 for each in smallest), sep="\\n")
 """
     assert python(repository, "-c", source) == ("True\n" * 4, "")
