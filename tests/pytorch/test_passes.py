@@ -156,7 +156,7 @@ def test_endless_passes_do_not_depend_on_the_number_of_workers(columns: Any, nam
 def test_every_way_to_start_workers_counts_passes(columns: Any, method: str) -> None:
     expected = SAMPLERS["IterableTransitions"](columns, rng=2, epochs=1)
     sampler = SAMPLERS["IterableTransitions"](columns, rng=2, epochs=1)
-    loader = loaded(sampler, 2, multiprocessing_context=method)
+    loader = loaded(sampler, 1, multiprocessing_context=method)
     assert [keys(iter(loader)) for _ in range(2)] == [keys(iter(expected)) for _ in range(2)]
 
 

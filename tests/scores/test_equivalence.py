@@ -37,28 +37,28 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(episodes: int) -> Non
     """Ours and theirs are samples of normal distributions, 5 apart and unequally wide."""
     rng = np.random.default_rng(episodes)
     covered = 0
-    for _ in range(600):
+    for _ in range(300):
         theirs = return_statistics(rng.normal(40.0, 8.0, WALKER.num_episodes))
         ours = return_statistics(rng.normal(45.0, 12.0, episodes))
         spec = dataclasses.replace(WALKER, published_returns=theirs)
         found = compare_means(spec, ours, episodes)
         assert found is not None
         covered += found.low <= 5.0 <= found.high
-    assert covered / 600 > 0.93
+    assert covered / 300 > 0.92
 
 
 def test_agreement_is_claimed_falsely_at_most_as_often_as_it_says() -> None:
     """Two means that lie exactly a margin apart: "agree" is wrong, and rare."""
     rng = np.random.default_rng(0)
     claimed = 0
-    for _ in range(1000):
+    for _ in range(500):
         theirs = return_statistics(rng.normal(40.0, 8.0, WALKER.num_episodes))
         spec = dataclasses.replace(WALKER, published_returns=theirs)
         ours = return_statistics(rng.normal(40.0 + margin_of(spec), 8.0, 200))
         found = compare_means(spec, ours, 200)
         assert found is not None
         claimed += found.verdict == "agree"
-    assert claimed / 1000 < 0.05
+    assert claimed / 500 < 0.05
 
 
 @given(st.floats(-50, 50), st.floats(0, 30), st.floats(0, 20))

@@ -14,8 +14,8 @@ from vd4rl_data.seeding import Purpose, generator, stream, word
 TASKS = sorted({spec.task.name for spec in DATASETS.values()})
 BEHAVIORS = sorted({spec.id.behavior for spec in DATASETS.values()})
 GRID: dict[str, list[int | str]] = {
-    "seed": [0, 1, 2, 41, 42, 2**31, 2**32 - 1, 2**32, 2**32 + 1, 2**64, 2**128 - 1],
-    "episode": [0, 1, 2, 9, 10, 199, 2**32],
+    "seed": [0, 1, 42, 2**32 - 1, 2**32, 2**64, 2**128 - 1],
+    "episode": [0, 1, 199, 2**32],
     "task": [*TASKS],
     "behavior": [*BEHAVIORS],
     "media": ["street", "leaves"],
@@ -70,7 +70,7 @@ def test_evaluation_does_not_begin_where_collection_or_training_begins() -> None
     collected = {
         word(Purpose.COLLECTION_RESET, seed, task, behavior, episode)
         for seed, task, behavior, episode in itertools.product(
-            range(3), TASKS, BEHAVIORS, range(50)
+            range(3), TASKS, BEHAVIORS, range(10)
         )
     }
     assert not evaluated & trained
