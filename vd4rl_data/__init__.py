@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vd4rl_data.sampling import Replaceable as Replaceable
     from vd4rl_data.sampling import Selection as Selection
     from vd4rl_data.sampling import Views as Views
+    from vd4rl_data.stacks import stacked as stacked
 
 _HOMES: Final = {
     "Dataset": "vd4rl_data.dataset",
@@ -50,6 +51,7 @@ _HOMES: Final = {
     "make_env": "vd4rl_data.envs",
     "qlearning_dataset": "vd4rl_data.dataset",
     "sequence_dataset": "vd4rl_data.dataset",
+    "stacked": "vd4rl_data.stacks",
 }
 """Public names that are imported on first use, and their modules."""
 
@@ -73,6 +75,7 @@ __all__ = [
     "make_env",
     "qlearning_dataset",
     "sequence_dataset",
+    "stacked",
 ]
 
 _register_all()

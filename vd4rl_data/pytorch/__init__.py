@@ -15,6 +15,7 @@ except ImportError as error:
 
 from vd4rl_data.pytorch.batches import TensorSequences as TensorSequences
 from vd4rl_data.pytorch.batches import TensorTransitions as TensorTransitions
+from vd4rl_data.pytorch.policy import TorchPolicy as TorchPolicy
 from vd4rl_data.pytorch.queries import TensorSequenceQuery as TensorSequenceQuery
 from vd4rl_data.pytorch.queries import TensorTransitionQuery as TensorTransitionQuery
 from vd4rl_data.pytorch.samplers import TorchSequences as TorchSequences

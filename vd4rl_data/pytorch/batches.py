@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar, get_args
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float32, UInt8
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from torch import Tensor
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from vd4rl_data.sampling.sampler import present
+from vd4rl_data.stacks import channels_before
 
 FRAME_FIELDS: Final = ("observations", "next_observations")
 TRANSITION_LAYOUTS: Final = ("BKHWC", "stacked")
@@ -148,15 +148,6 @@ def _channels_first(frames: Tensor) -> Tensor:
         return frames.permute(0, 1, 4, 2, 3).contiguous()
     # numpy transposes bytes on the CPU three times as fast as torch does.
     return torch.from_numpy(channels_before(frames.numpy()))
-
-
-def channels_before(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(..., H, W, C) → (..., C, H, W), C-contiguous."""
-    *batch, height, width, channels = frames.shape
-    turned = np.empty((*batch, channels, height, width), np.uint8)
-    for channel in range(channels):  # long strided copies: faster than one of all channels
-        turned[..., channel, :, :] = frames[..., channel]
-    return turned
 
 
 def is_channels_first(layout: str) -> bool:

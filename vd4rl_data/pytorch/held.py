@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from vd4rl_data.frames import FrameArray
 from vd4rl_data.memory import available_memory
-from vd4rl_data.pytorch.batches import channels_before
 from vd4rl_data.sampling.buffers import aligned_empty
+from vd4rl_data.stacks import channels_before
 
 LEAST_MEMORY: Final = 2**30
 """With less than this available no further frames are held."""
