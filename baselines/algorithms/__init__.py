@@ -1,6 +1,6 @@
 """The algorithms of this package, by the name that the command line takes: a file and line each."""
 
-from baselines.algorithms import bc, cql, drq_bc, lompo, offline_dv2
+from baselines.algorithms import bc, cql, drq_bc, lompo, offline_dv2, semopo
 from baselines.bench.registry import ALGORITHMS
 
 ALGORITHMS["bc"] = bc.ALGORITHM
@@ -9,3 +9,4 @@ ALGORITHMS["cql"] = cql.ALGORITHM
 ALGORITHMS["offline_dv2"] = offline_dv2.ALGORITHM
 ALGORITHMS["lompo"] = lompo.ALGORITHM
 ALGORITHMS["combo"] = lompo.COMBO
+ALGORITHMS["semopo"] = semopo.ALGORITHM

@@ -99,10 +99,14 @@ class OfflineDv2(WorldAgent):
             self.add(name, getattr(self, name))
         self.copy_critic()
         self._penalize = _PENALTIES[settings.penalty]
-        decay, rate = settings.weight_decay, settings.agent_learning_rate
-        self.add_descent("model", WORLD, settings.model_learning_rate, decay)
+        self.add_model_descents()
         for name in ("actor", "critic"):
-            self.add_descent(name, (name,), rate, decay)
+            self.add_descent(name, (name,), settings.agent_learning_rate, settings.weight_decay)
+
+    def add_model_descents(self) -> None:
+        """Make the optimizers of the first phase."""
+        rate, decay = self.settings.model_learning_rate, self.settings.weight_decay
+        self.add_descent("model", WORLD, rate, decay)
 
     def phases(self) -> tuple[Phase, ...]:
         """The model, then actor and critic in it."""
@@ -134,11 +138,15 @@ class OfflineDv2(WorldAgent):
         embeddings = self.encoder(batch.frames)
         states, posterior = self.model.observe(embeddings, self.led(batch), noise.latents)
         prior = self.model.priors(states.h, noise.members)
-        balance, free = self.settings.kl_balance, self.settings.free_nats
-        kl_loss, divergence = balanced_divergence(self.latent, posterior, prior, balance, free)
+        kl_loss, divergence = self.kl_loss(posterior, prior)
         image, reward = self.image_loss(states, batch), self.reward_loss(states, batch)
         parts = {"divergence": divergence, "image_loss": image, "reward_loss": reward}
         return kl_loss + image + reward, {name: each.detach() for name, each in parts.items()}
+
+    def kl_loss(self, posterior: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
+        """Both terms of L with a divergence, and the mean divergence without gradients."""
+        balance, free = self.settings.kl_balance, self.settings.free_nats
+        return balanced_divergence(self.latent, posterior, prior, balance, free)
 
     def update_agent(self, batch: Chunk, noise: AgentNoise) -> Metrics:
         """One gradient step of actor and critic, both from the networks as they were."""
@@ -218,7 +226,7 @@ class OfflineDv2(WorldAgent):
         return self.recurrent_policy(draw=self.settings.drawn_latents)
 
 
-_SMOKE: Final[dict[str, Any]] = {
+SMOKE: Final[dict[str, Any]] = {
     "steps": 20,
     "model_steps": 10,
     "batch_size": 4,
@@ -246,7 +254,7 @@ def preset(name: str, dataset: DatasetSpec) -> OfflineDv2Settings:
     own: dict[str, Any] = {
         "paper": {"steps": 4 * model_steps, "model_steps": model_steps, "penalty_weight": weight},
         "official_code": {"steps": 225_100, "model_steps": 25_100, "penalty_weight": 5.0},
-        "smoke": {**_SMOKE, "penalty_weight": weight},
+        "smoke": {**SMOKE, "penalty_weight": weight},
     }
     return OfflineDv2Settings(**own[name])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -90,3 +90,19 @@ class ClippedDescent:
         """
         for name, ours in self.state_dict().items():
             ours.copy_(state[name])
+
+
+def gradients_of(loss: Tensor, descents: Sequence[ClippedDescent]) -> list[Tensor]:
+    """What :meth:`ClippedDescent.gradient` gives for each, in one pass; they may share parameters.
+
+    Args:
+        loss: a scalar.
+        descents: optimizers, all of parameters that the loss depends on.
+    """
+    parameters = {id(each): each for descent in descents for each in descent.parameters}
+    found = torch.autograd.grad(loss, list(parameters.values()))
+    by_id = dict(zip(parameters, found, strict=True))
+    return [
+        torch.cat([by_id[id(each)].flatten() for each in descent.parameters])
+        for descent in descents
+    ]

@@ -36,6 +36,14 @@ class WorldAgent(DreamerAgent, ABC):
 
     forgets: ClassVar[bool]
     """Whether what led to the first frame of a chunk is unknown to the model."""
+    model_metrics: ClassVar[tuple[str, ...]] = (
+        "model_loss",
+        "divergence",
+        "image_loss",
+        "reward_loss",
+        "gradient_norm",
+    )
+    """Of a step of the model."""
 
     def __init__(
         self,
@@ -68,11 +76,15 @@ class WorldAgent(DreamerAgent, ABC):
             activation: of encoder and decoder.
         """
         self.encoder, self.model = self.make_model(cell, self.spaces.action_size, activation)
-        features, depth = self.model.features, self._world.depth
-        self.decoder = Decoder(features, self.spaces.size, depth, activation=activation)
-        self.reward = Perceptron(features, 1, *head)
+        self.decoder = self.make_decoder(activation)
+        self.reward = Perceptron(self.model.features, 1, *head)
         for name in WORLD:
             self.add(name, getattr(self, name))
+
+    def make_decoder(self, activation: type[nn.Module]) -> nn.Module:
+        """What shows how states look; not initialized."""
+        depth = self._world.depth
+        return Decoder(self.model.features, self.spaces.size, depth, activation=activation)
 
     def make_model(
         self, cell: type[Cell], actions: int, activation: type[nn.Module] = nn.ELU
@@ -101,7 +113,7 @@ class WorldAgent(DreamerAgent, ABC):
             batches=self.frames,
             draw=self.draw_model,
             update=self.update_model,
-            metrics=("model_loss", "divergence", "image_loss", "reward_loss", "gradient_norm"),
+            metrics=self.model_metrics,
             evaluated=False,
         )
 
