@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import numpy as np
 import torch
 import tyro
 
@@ -19,28 +17,31 @@ from baselines.bench.training import make_agent
 from baselines.dreamer.batches import Chunk, ChunkBatches
 from baselines.dreamer.inspection import (
     Inspectable,
-    Strip,
     noise_like,
     open_loop,
     reconstructions,
     reward_fit,
+    sequences,
     uncertainties,
 )
 from baselines.errors import CheckpointError, InvalidSettingError
+from baselines.inspect_pictures import Pictures, Values
 from vd4rl_data import seeding
 from vd4rl_data.arguments import check_absent
 from vd4rl_data.dataset import load_dataset
-from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.seeding import Purpose
-from vd4rl_data.storage.atomic import atomic_path, write_text
+from vd4rl_data.storage.atomic import write_text
 
-_FILES: Final = ("reconstructions.png", "open_loop.png", "penalty.png", "figures.json")
-_COLUMNS: Final = 10
-"""Pictures in a row, spread over the sequence."""
+_FILES: Final = (
+    "reconstructions.png",
+    "open_loop.png",
+    "penalty.png",
+    "uncertainty.png",
+    "figures.json",
+)
 _SHOWN: Final = 4
 """Sequences that are drawn; the penalty is that of all."""
-_COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ class Inspect:
     """Look into the world model of a run: what it sees, what it expects, what it is unsure of.
 
     Draws sequences beside their reconstructions and beside what the model expects of them from
-    their first frames, and the penalty on the run's data, on other datasets and on white noise, and
-    tells how well rewards are known.
+    their first frames, how unsure it is of their states, and the penalty on the run's data, on
+    other datasets and on white noise, and tells how well rewards are known. A model in two halves
+    is shown in both, with the mask between them.
     """
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -80,7 +82,7 @@ class Inspect:
         agent = self._agent(folder, settings)
         out = self.out or folder.path / "inspection"
         check_absent([out / name for name in _FILES], replace=self.replace)
-        figure_type = _figure_type()
+        pictures = Pictures()
         chunks = {name: self._chunk(name, settings) for name in (settings.dataset, *self.others)}
         data = chunks[settings.dataset]
         seed = seeding.word(Purpose.INSPECTED_NOISE, self.seed)
@@ -92,15 +94,12 @@ class Inspect:
         }
         chunks["white noise"] = noise_like(data, generator)
         found = {name: uncertainties(agent, each, generator) for name, each in chunks.items()}
-        penalties = {name: values.numpy() for name, values in found.items()}
         out.mkdir(parents=True, exist_ok=True)
         for name, strips in drawn.items():
-            _draw_strips(figure_type, strips, out / name)
-        _draw_penalties(figure_type, penalties, out / "penalty.png")
-        figures = {
-            name: {"mean_penalty": float(each.mean()), "penalty_deviation": float(each.std())}
-            for name, each in penalties.items()
-        }
+            pictures.strips(strips, out / name)
+        pictures.histograms(found, out / "penalty.png")
+        pictures.courses(sequences(shown), found[settings.dataset], out / "uncertainty.png")
+        figures = {name: _summary(each) for name, each in found.items()}
         for name in (settings.dataset, *self.others):
             figures[name]["reward_r2"] = reward_fit(agent, chunks[name], generator)
         write_text(out / "figures.json", json.dumps(figures, indent=1) + "\n")
@@ -148,47 +147,12 @@ class Inspect:
         return next(ChunkBatches(context, self.sequences, settings.hyperparameters.length))
 
 
-def _figure_type() -> Any:
-    try:
-        from matplotlib.figure import Figure  # no window, no global state
-    except ImportError as error:
-        raise MissingDependencyError(
-            'pictures need matplotlib: pip install -e ".[baselines]"'
-        ) from error
-    return Figure
-
-
-def _draw_strips(figure_type: Any, strips: Sequence[Strip], path: Path) -> None:
-    """Rows of pictures with their time steps and names."""
-    length = len(strips[0].frames)
-    columns = np.unique(np.linspace(0, length - 1, min(_COLUMNS, length)).round().astype(int))
-    figure = figure_type(
-        figsize=(1.1 * len(columns) + 1.2, 1.1 * len(strips) + 0.4), dpi=100, layout="constrained"
-    )
-    axes = figure.subplots(len(strips), len(columns), squeeze=False)
-    for row, strip in enumerate(strips):
-        for column, step in enumerate(columns):
-            place = axes[row, column]
-            place.imshow(strip.frames[step].numpy(), interpolation="nearest")
-            place.set(xticks=[], yticks=[])
-            if row == 0:
-                place.set_title(f"t = {step}", fontsize=8)
-        axes[row, 0].set_ylabel(strip.name, fontsize=8)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
-
-
-def _draw_penalties(figure_type: Any, penalties: dict[str, Any], path: Path) -> None:
-    """Histograms of the penalty, one behind the other."""
-    figure = figure_type(figsize=(7, 3.6), dpi=140, layout="constrained")
-    axes = figure.add_subplot()
-    edges = np.histogram_bin_edges(np.concatenate(list(penalties.values())), bins=50)
-    for number, (name, values) in enumerate(penalties.items()):
-        color = _COLORS[number % len(_COLORS)]
-        axes.hist(values, edges, density=True, alpha=0.5, color=color, label=name)
-        axes.axvline(values.mean(), color=color, lw=1)
-    axes.set(xlabel="penalty at a state, without its weight", ylabel="density")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+def _summary(values: Values) -> dict[str, float]:
+    """Mean and deviation of the penalty, the first kind of uncertainty, and of all others."""
+    found: dict[str, float] = {}
+    for number, (kind, each) in enumerate(values.items()):
+        mean, deviation = (f"mean_{kind}", f"{kind}_deviation")
+        if number == 0:
+            mean, deviation = "mean_penalty", "penalty_deviation"
+        found[mean], found[deviation] = float(each.mean()), float(each.std())
+    return found

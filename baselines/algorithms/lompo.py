@@ -219,9 +219,10 @@ class Lompo(WorldAgent):
         """The policy, on a latent state of its own."""
         return self.recurrent_policy(draw=self.settings.drawn_latents)
 
-    def uncertainty(self, states: State, _: torch.Generator) -> Tensor:
+    def uncertainties(self, states: tuple[State, ...]) -> dict[str, Tensor]:
         """The penalty at states (..., ...)."""
-        return self.penalize(self.model.prior(states.h), states.z)
+        (found,) = states
+        return {"model": self.penalize(self.model.prior(found.h), found.z)}
 
 
 ALGORITHM = Algorithm(

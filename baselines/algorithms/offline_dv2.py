@@ -184,9 +184,9 @@ class OfflineDv2(WorldAgent):
         """u, (...), of the members' outputs (K, ..., O)."""
         return self._penalize(self.latent, outputs)
 
-    def uncertainty(self, states: State, _: torch.Generator) -> Tensor:
+    def uncertainties(self, states: tuple[State, ...]) -> dict[str, Tensor]:
         """The penalty u, at states (..., ...)."""
-        return self.penalize(self.model.prior(states.h))
+        return {"model": self.penalize(self.model.prior(states[0].h))}
 
     def returns(self, future: Dream, rewards: Tensor) -> Tensor:
         """R, (H, N), of penalized rewards."""

@@ -40,7 +40,7 @@ from baselines.dreamer.losses import image_log_prob
 from baselines.dreamer.masks import Masked, MaskedDecoders
 from baselines.dreamer.networks import Decoder, centered, check_frame_size
 from baselines.dreamer.noise import ModelNoise, draw_model_noise
-from baselines.dreamer.rssm import State
+from baselines.dreamer.rssm import EnsembleRSSM, State
 from vd4rl_data.spec import DatasetSpec
 
 ONLY_WEIGHT: Final[dict[str, float]] = {"hopper_hop": 2.0}
@@ -190,6 +190,38 @@ class Semopo(OfflineDv2):
             "exogenous_image_loss": only,
         }
         return loss, {name: each.detach() for name, each in parts.items()}
+
+    @property
+    def models(self) -> tuple[EnsembleRSSM, ...]:
+        """The endogenous and the exogenous one."""
+        return self.model, self.exogenous_model
+
+    def observe_frames(self, chunk: Chunk, generator: torch.Generator) -> tuple[State, ...]:
+        """Posterior states (B, T, ...) of frames, of both models."""
+        noise = self.latent.noise(chunk.actions.shape[:2], generator)
+        with self.autocast():
+            embeddings = self.exogenous_encoder(chunk.frames).float()
+        nothing = chunk.actions[..., :0]
+        exogenous, _ = self.exogenous_model.observe(embeddings, nothing, noise)
+        return *super().observe_frames(chunk, generator), exogenous
+
+    def pictures(self, states: tuple[State, ...]) -> dict[str, Tensor]:
+        """What both show together and each by itself; white in the mask is endogenous."""
+        seen: Masked = self.decoder(*(each.features for each in states))
+        return {
+            "both": seen.mean,
+            "endogenous": seen.endogenous,
+            "exogenous": seen.exogenous,
+            "mask": seen.mask - 0.5,
+        }
+
+    def uncertainties(self, states: tuple[State, ...]) -> dict[str, Tensor]:
+        """The penalty u, and the same of the exogenous model, which nothing depends on."""
+        names = "endogenous", "exogenous"
+        return {
+            name: self.penalize(model.prior(each.h))
+            for name, model, each in zip(names, self.models, states, strict=True)
+        }
 
     @property
     def only_weight(self) -> float:

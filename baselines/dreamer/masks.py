@@ -46,13 +46,14 @@ class MaskedDecoders(nn.Module):
         self.endogenous, self.exogenous = (
             Decoder(features, size, depth, 2 * _CHANNELS) for _ in range(2)
         )
-        self.mask = nn.Conv2d(2 * _CHANNELS, 1, 1)
+        self.mask = nn.Linear(2 * _CHANNELS, 1)  # at each pixel
 
     def forward(self, endogenous: Tensor, exogenous: Tensor) -> Masked:
         """What features (..., F) of both kinds look like together; leading dimensions stay."""
         ours, our_hints = self.endogenous(endogenous).split(_CHANNELS, -3)
         theirs, their_hints = self.exogenous(exogenous).split(_CHANNELS, -3)
         hints = torch.cat((our_hints, their_hints), -3)
-        logits = self.mask(hints.flatten(0, -4)).unflatten(0, hints.shape[:-3])
-        mask = torch.sigmoid(logits.float())
+        # As a product: a convolution of 1 x 1 takes ten times as long on a CPU.
+        logits = torch.einsum("oc,...chw->...ohw", self.mask.weight, hints)
+        mask = torch.sigmoid(logits + self.mask.bias[:, None, None])
         return Masked(mask * ours + (1.0 - mask) * theirs, ours, theirs, mask)

@@ -162,14 +162,19 @@ class WorldAgent(DreamerAgent, ABC):
         """The policy's mode, on a latent state of its own, which is drawn or the mode."""
         return RecurrentPolicy(self.encode, self.model, self.act, draw=draw)
 
-    def observe_frames(self, chunk: Chunk, generator: torch.Generator) -> State:
-        """Posterior states (B, T, ...) of frames."""
-        noise = self.latent.noise(chunk.actions.shape[:2], generator)
-        return self.model.observe(self.encode(chunk.frames), self.led(chunk), noise)[0]
+    @property
+    def models(self) -> tuple[EnsembleRSSM, ...]:
+        """What its states are of; the policy acts in the first one."""
+        return (self.model,)
 
-    def pictures(self, states: State) -> dict[str, Tensor]:
+    def observe_frames(self, chunk: Chunk, generator: torch.Generator) -> tuple[State, ...]:
+        """Posterior states (B, T, ...) of frames, of each model."""
+        noise = self.latent.noise(chunk.actions.shape[:2], generator)
+        return (self.model.observe(self.encode(chunk.frames), self.led(chunk), noise)[0],)
+
+    def pictures(self, states: tuple[State, ...]) -> dict[str, Tensor]:
         """What states look like."""
-        return {"model": self.decoder(states.features)}
+        return {"model": self.decoder(states[0].features)}
 
     def expected_rewards(self, states: State) -> Tensor:
         """What the reward head says at states: (..., ...)."""

@@ -1,0 +1,111 @@
+"""Pictures of what ``inspect`` found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.dreamer.inspection import Strip
+from vd4rl_data.errors import MissingDependencyError
+from vd4rl_data.storage.atomic import atomic_path
+
+_COLUMNS: Final = 10
+"""Pictures in a row, spread over the sequence."""
+_COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd")
+
+Values = Mapping[str, NDArray[Any]]
+"""Uncertainties by the name of what is uncertain."""
+
+
+class Pictures:
+    """Draws without a window and without global state."""
+
+    def __init__(self) -> None:
+        """Raises:
+        MissingDependencyError: there is no matplotlib.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise MissingDependencyError(
+                'pictures need matplotlib: pip install -e ".[baselines]"'
+            ) from error
+        self._figure: Any = Figure
+
+    def strips(self, strips: Sequence[Strip], path: Path) -> None:
+        """Rows of pictures with their time steps and names."""
+        steps = _shown_steps(len(strips[0].frames))
+        size = (1.1 * len(steps) + 1.2, 1.1 * len(strips) + 0.4)
+        figure = self._figure(figsize=size, dpi=100, layout="constrained")
+        axes = figure.subplots(len(strips), len(steps), squeeze=False)
+        for row, strip in enumerate(strips):
+            _show(axes[row], strip, steps, named=row == 0)
+        _save(figure, path)
+
+    def histograms(self, found: Mapping[str, Values], path: Path) -> None:
+        """Of uncertainties by dataset, one below the other for each kind."""
+        kinds = list(next(iter(found.values())))
+        size = (7, 0.4 + 3.2 * len(kinds))
+        figure = self._figure(figsize=size, dpi=140, layout="constrained")
+        for axes, kind in zip(figure.subplots(len(kinds), squeeze=False)[:, 0], kinds, strict=True):
+            values = {name: each[kind].ravel() for name, each in found.items()}
+            edges = np.histogram_bin_edges(np.concatenate(list(values.values())), bins=50)
+            for number, (name, each) in enumerate(values.items()):
+                color = _COLORS[number % len(_COLORS)]
+                axes.hist(each, edges, density=True, alpha=0.5, color=color, label=name)
+                axes.axvline(each.mean(), color=color, lw=1)
+            axes.set(xlabel=f"uncertainty of a state: {kind}", ylabel="density")
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.legend(frameon=False, fontsize=8)
+        _save(figure, path)
+
+    def courses(self, strips: Sequence[Strip], values: Values, path: Path) -> None:
+        """Each sequence above how uncertain its states are.
+
+        Args:
+            strips: of T frames each.
+            values: of each kind (B, T - 1), without the first states; B strips at least.
+            path: where it goes.
+        """
+        steps = _shown_steps(len(strips[0].frames))
+        size = (1.1 * len(steps) + 1.2, 2.2 * len(strips) + 0.4)
+        figure = self._figure(figsize=size, dpi=100, layout="constrained")
+        grid = figure.add_gridspec(2 * len(strips), len(steps))
+        highest = max(float(each.max()) for each in values.values())
+        for number, strip in enumerate(strips):
+            row = [figure.add_subplot(grid[2 * number, column]) for column in range(len(steps))]
+            _show(row, strip, steps, named=True)
+            axes = figure.add_subplot(grid[2 * number + 1, :])
+            for (kind, each), color in zip(values.items(), _COLORS, strict=False):
+                axes.plot(np.arange(1, len(strip.frames)), each[number], color=color, label=kind)
+            axes.set(xlim=(0, len(strip.frames) - 1), ylim=(0, 1.05 * highest + 1e-9))
+            axes.set_ylabel("uncertainty", fontsize=8)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(labelsize=7)
+            if number == 0:
+                axes.legend(frameon=False, fontsize=8, ncols=len(values))
+        _save(figure, path)
+
+
+def _shown_steps(length: int) -> NDArray[np.int64]:
+    spread = np.linspace(0, length - 1, min(_COLUMNS, length))
+    return np.unique(spread.round().astype(np.int64))
+
+
+def _show(row: Sequence[Any], strip: Strip, steps: NDArray[np.int64], *, named: bool) -> None:
+    """A strip's pictures, on as many axes."""
+    for place, step in zip(row, steps, strict=True):
+        place.imshow(strip.frames[step].numpy(), interpolation="nearest")
+        place.set(xticks=[], yticks=[])
+        if named:
+            place.set_title(f"t = {step}", fontsize=8)
+    row[0].set_ylabel(strip.name, fontsize=8)
+
+
+def _save(figure: Any, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")
