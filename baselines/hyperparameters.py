@@ -10,7 +10,7 @@ from baselines.errors import InvalidSettingError
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 
-_UNIT: Final = ("discount_factor", "tau", "kl_balance", "trace_decay")
+_UNIT: Final = ("discount_factor", "tau", "kl_balance", "trace_decay", "full_at")
 _NOT_NEGATIVE: Final = (
     "stddev_start",
     "stddev_end",
@@ -22,6 +22,7 @@ _NOT_NEGATIVE: Final = (
     "entropy_weight",
     "weight_decay",
     "exploration",
+    "exogenous_weight",
 )
 
 

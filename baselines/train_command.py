@@ -39,7 +39,7 @@ class Train(Generic[H]):
     """
 
     algorithm: Annotated[str, tyro.conf.arg(metavar="NAME")]
-    """bc, drq_bc, cql, offline_dv2, lompo, combo, or one of your own as module:object."""
+    """bc, drq_bc, cql, offline_dv2, semopo, lompo, combo, or one of your own as module:object."""
     dataset: Annotated[str, tyro.conf.arg(metavar="ID")]
     """Dataset id, e.g. VD4RL/walker_walk-medium_expert-84px-v0."""
     seed: int = 0

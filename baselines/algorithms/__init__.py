@@ -7,6 +7,6 @@ ALGORITHMS["bc"] = bc.ALGORITHM
 ALGORITHMS["drq_bc"] = drq_bc.ALGORITHM
 ALGORITHMS["cql"] = cql.ALGORITHM
 ALGORITHMS["offline_dv2"] = offline_dv2.ALGORITHM
+ALGORITHMS["semopo"] = semopo.ALGORITHM
 ALGORITHMS["lompo"] = lompo.ALGORITHM
 ALGORITHMS["combo"] = lompo.COMBO
-ALGORITHMS["semopo"] = semopo.ALGORITHM

@@ -59,6 +59,7 @@ SMALL_GAUSSIAN = {
 }
 MODEL_BASED: dict[str, dict[str, Any]] = {
     "offline_dv2": SMALL_DISCRETE,
+    "semopo": SMALL_DISCRETE,
     "lompo": SMALL_GAUSSIAN,
     "combo": {**SMALL_GAUSSIAN, "alpha": 2.5, "penalty_weight": 0.0, "num_actions": 2},
 }

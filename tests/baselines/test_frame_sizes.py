@@ -13,12 +13,12 @@ from baselines.bench.registry import get_algorithm
 from baselines.bench.settings import RunSettings
 from baselines.bench.training import train
 from baselines.errors import InvalidSettingError
-from tests.baselines.conftest import CPU
+from tests.baselines.conftest import CPU, MODEL_BASED
 
 _DATASET = "VD4RL/walker_walk-random-84px-v0"
 
 
-@pytest.mark.parametrize("name", ["offline_dv2", "lompo", "combo"])
+@pytest.mark.parametrize("name", list(MODEL_BASED))
 def test_other_sizes_are_refused_without_the_data(name: str, tmp_path: Path) -> None:
     assert get_algorithm(name).check_size is not None
     hyper, protocol = preset_settings(name, _DATASET, "smoke")

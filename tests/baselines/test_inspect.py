@@ -22,7 +22,7 @@ from baselines.dreamer.inspection import (  # noqa: E402
 )
 from tests.baselines.conftest import MODEL_BASED, dataset_of, inputs_of  # noqa: E402
 
-PICTURES = ("reconstructions.png", "open_loop.png", "penalty.png")
+PICTURES = ("reconstructions.png", "open_loop.png", "penalty.png", "uncertainty.png")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def inspect(blob_root: Path, capsys: Any) -> Any:
 
 
 def test_pictures_and_penalties(run: Any, inspect: Any) -> None:
-    name = "offline_dv2"
+    name = "semopo"
     folder, dataset = run("a", algorithm=name, hyper={"steps": 5}), dataset_of(name).name
     status, said = inspect(folder, "--seen", "2", "--others", dataset)
     assert status == 0, said
@@ -49,11 +49,26 @@ def test_pictures_and_penalties(run: Any, inspect: Any) -> None:
     figures = json.loads((folder.path / "inspection" / "figures.json").read_text())
     assert list(figures) == [dataset, "white noise"]
     assert all(each["mean_penalty"] > 0 for each in figures.values())
+    assert all(each["mean_exogenous"] > 0 for each in figures.values())
     assert figures[dataset]["reward_r2"] < 1
     status, said = inspect(folder, "--seen", "2")
     assert status == 1
     assert "reconstructions.png already exists" in said
     assert inspect(folder, "--seen", "2", "--replace")[0] == 0
+
+
+def test_both_halves_of_a_model_are_shown(make_agent: Any) -> None:
+    agent = make_agent("semopo")
+    ((batch, _),) = inputs_of(agent, 0, 1)
+    generator = torch.Generator().manual_seed(0)
+    names = [strip.name for strip in reconstructions(agent, batch, generator)]
+    assert names[:5] == ["data", "both", "endogenous", "exogenous", "mask"]
+    states = agent.observe_frames(batch, generator)
+    seen = agent.pictures(states)
+    mask = seen["mask"] + 0.5
+    assert mask.shape == (2, 3, 1, 64, 64)
+    mixed = mask * seen["endogenous"] + (1 - mask) * seen["exogenous"]
+    torch.testing.assert_close(seen["both"], mixed)
 
 
 def test_what_cannot_be_inspected_is_told(run: Any, inspect: Any) -> None:
@@ -83,7 +98,8 @@ def test_open_loop_sees_only_the_beginning(make_agent: Any, name: str) -> None:
         assert same == bool(number % per_sequence)
     rows = strips(batch, reconstructions)
     assert torch.equal(rows[0].frames, batch.frames[0].permute(0, 2, 3, 1))
-    assert len(strips(batch, uncertainties)) == batch.rewards[:, 1:].numel()
-    states = agent.observe_frames(batch, torch.Generator().manual_seed(0))
+    for each in uncertainties(agent, batch, torch.Generator().manual_seed(0)).values():
+        assert each.shape == batch.rewards[:, 1:].shape
+    states = agent.observe_frames(batch, torch.Generator().manual_seed(0))[0]
     known = type(batch)(batch.frames, batch.actions, agent.expected_rewards(states).detach())
     assert reward_fit(agent, known, torch.Generator().manual_seed(0)) == pytest.approx(1.0)
