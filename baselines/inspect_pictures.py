@@ -15,6 +15,8 @@ from vd4rl_data.storage.atomic import atomic_path
 
 _COLUMNS: Final = 10
 """Pictures in a row, spread over the sequence."""
+_GAP: Final = 3
+"""White pixels between them."""
 _COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd")
 
 Values = Mapping[str, NDArray[Any]]
@@ -41,7 +43,7 @@ class Pictures:
         steps = _shown_steps(len(strips[0].frames))
         size = (1.1 * len(steps) + 1.2, 1.1 * len(strips) + 0.4)
         figure = self._figure(figsize=size, dpi=100, layout="constrained")
-        axes = figure.subplots(len(strips), len(steps), squeeze=False)
+        axes = figure.subplots(len(strips), squeeze=False)[:, 0]
         for row, strip in enumerate(strips):
             _show(axes[row], strip, steps, named=row == 0)
         _save(figure, path)
@@ -74,12 +76,11 @@ class Pictures:
         steps = _shown_steps(len(strips[0].frames))
         size = (1.1 * len(steps) + 1.2, 2.2 * len(strips) + 0.4)
         figure = self._figure(figsize=size, dpi=100, layout="constrained")
-        grid = figure.add_gridspec(2 * len(strips), len(steps))
+        places = figure.subplots(2 * len(strips), squeeze=False)[:, 0]
         highest = max(float(each.max()) for each in values.values())
         for number, strip in enumerate(strips):
-            row = [figure.add_subplot(grid[2 * number, column]) for column in range(len(steps))]
-            _show(row, strip, steps, named=True)
-            axes = figure.add_subplot(grid[2 * number + 1, :])
+            _show(places[2 * number], strip, steps, named=True)
+            axes = places[2 * number + 1]
             for (kind, each), color in zip(values.items(), _COLORS, strict=False):
                 axes.plot(np.arange(1, len(strip.frames)), each[number], color=color, label=kind)
             axes.set(xlim=(0, len(strip.frames) - 1), ylim=(0, 1.05 * highest + 1e-9))
@@ -96,14 +97,20 @@ def _shown_steps(length: int) -> NDArray[np.int64]:
     return np.unique(spread.round().astype(np.int64))
 
 
-def _show(row: Sequence[Any], strip: Strip, steps: NDArray[np.int64], *, named: bool) -> None:
-    """A strip's pictures, on as many axes."""
-    for place, step in zip(row, steps, strict=True):
-        place.imshow(strip.frames[step].numpy(), interpolation="nearest")
-        place.set(xticks=[], yticks=[])
-        if named:
-            place.set_title(f"t = {step}", fontsize=8)
-    row[0].set_ylabel(strip.name, fontsize=8)
+def _show(axes: Any, strip: Strip, steps: NDArray[np.int64], *, named: bool) -> None:
+    """A strip's pictures side by side, with their time steps above if they are to be named."""
+    frames = strip.frames[steps].numpy()
+    size, width = frames.shape[1], frames.shape[1] + _GAP
+    row = np.full((size, width * len(steps) - _GAP, 3), 255, np.uint8)
+    for place, frame in enumerate(frames):
+        row[:, place * width : place * width + size] = frame
+    axes.imshow(row, interpolation="nearest")
+    middles = width * np.arange(len(steps)) + size / 2
+    axes.set_xticks(middles if named else [], [f"t = {step}" for step in steps] if named else [])
+    axes.tick_params(top=False, labeltop=True, bottom=False, labelbottom=False, labelsize=8)
+    axes.set(yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.set_ylabel(strip.name, fontsize=8)
 
 
 def _save(figure: Any, path: Path) -> None:

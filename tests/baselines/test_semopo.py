@@ -27,6 +27,7 @@ from vd4rl_data.sampling import Columns  # noqa: E402
 
 NAME = "semopo"
 ENDOGENOUS = ("encoder", "model", "decoder", "reward")
+WEIGHTS = {"walker_walk": 1.5, "cheetah_run": 1.5, "hopper_hop": 2.0}
 EXOGENOUS = ("exogenous_encoder", "exogenous_model", "exogenous_decoder")
 
 
@@ -231,8 +232,7 @@ def test_the_second_phase_samples_what_the_first_had_reached(make_agent: Any) ->
 
 def test_presets_are_the_papers_and_the_codes() -> None:
     specs = {
-        task: get_dataset_spec(f"LQVD4RL/{task}-random-video_street-64px-v0")
-        for task in ("walker_walk", "cheetah_run", "hopper_hop")
+        task: get_dataset_spec(f"LQVD4RL/{task}-random-video_street-64px-v0") for task in WEIGHTS
     }
     for task, spec in specs.items():
         paper, code = preset("paper", spec), preset("official_code", spec)
@@ -242,7 +242,7 @@ def test_presets_are_the_papers_and_the_codes() -> None:
         assert (paper.penalty_weight, code.penalty_weight) == (10.0, 5.0)
         assert paper.penalty == code.penalty == "mean_disagreement"  # not equation 2 as printed
         assert paper.recurrent == code.hidden == 200
-        assert paper.exogenous_weight == code.exogenous_weight == (2 if "hopper" in task else 1.5)
+        assert paper.exogenous_weight == code.exogenous_weight == WEIGHTS[task]
         assert (paper.sampling, code.sampling) == ("conservative", "official_code")
         assert paper.episode_order == code.episode_order == "return"
         assert (paper.shared_twice, code.shared_twice) == (False, True)
