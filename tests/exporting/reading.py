@@ -114,10 +114,81 @@ def read_d3rlpy(folder: Path) -> list[Read]:
     return episodes
 
 
+def read_lerobot(folder: Path) -> list[Read]:
+    import io
+
+    import torch
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+    from PIL import Image
+
+    def frame_of(values: Any) -> np.ndarray:
+        exact = values * 255
+        assert torch.equal(exact.round() / 255, values)
+        return exact.round().to(torch.uint8).numpy().transpose(1, 2, 0)
+
+    stack = {"observation.image": [-0.1, 0.0]}
+    dataset = LeRobotDataset("tests/painted", root=folder)
+    stacked = LeRobotDataset("tests/painted", root=folder, delta_timestamps=stack)
+    assert len(dataset) == dataset.meta.total_frames
+    episodes = []
+    for about in dataset.meta.episodes:
+        start, stop = about["dataset_from_index"], about["dataset_to_index"]
+        rows = [dataset[index] for index in range(start, stop)]
+        frames = [frame_of(row["observation.image"]) for row in rows]
+        for t, index in enumerate(range(start, stop)):
+            before, now = stacked[index]["observation.image"]
+            np.testing.assert_array_equal(frame_of(before), frames[max(t - 1, 0)])
+            np.testing.assert_array_equal(frame_of(now), frames[t])
+        ends = [bool(row["next.done"]) for row in rows]
+        assert ends == [False] * (len(rows) - 1) + [True]
+        last = rows[-1]
+        assert bool(last["next.terminated"]) != bool(last["next.truncated"])
+        assert last["task"] == "walker_walk"
+        with Image.open(io.BytesIO(about["final.observation.image"])) as picture:
+            frames.append(np.asarray(picture))
+        episodes.append(
+            Read(
+                np.stack(frames),
+                np.stack([row["action"].numpy() for row in rows]),
+                np.array([row["next.reward"].item() for row in rows], np.float32),
+                bool(last["next.terminated"]),
+            )
+        )
+    actions = np.concatenate([episode.actions for episode in episodes])
+    np.testing.assert_allclose(dataset.meta.stats["action"]["mean"], actions.mean(axis=0), 1e-5)
+    assert dataset.meta.stats["observation.image"]["mean"].shape == (3, 1, 1)
+    return episodes
+
+
+def read_rlds(folder: Path) -> list[Read]:
+    import tensorflow_datasets as tfds
+
+    source = tfds.builder_from_directory(str(folder)).as_data_source(split="train")
+    assert "tensorflow" not in sys.modules
+    episodes = []
+    for number, example in enumerate(source):
+        assert int(example["episode_id"]) == number
+        steps = list(example["steps"])
+        assert [bool(step["is_first"]) for step in steps] == [True] + [False] * (len(steps) - 1)
+        assert [bool(step["is_last"]) for step in steps] == [False] * (len(steps) - 1) + [True]
+        assert not any(step["is_terminal"] for step in steps[:-1])
+        episodes.append(
+            Read(
+                np.stack([step["observation"] for step in steps]),
+                np.stack([step["action"] for step in steps[:-1]]),
+                np.array([step["reward"] for step in steps[:-1]]),
+                bool(steps[-1]["is_terminal"]),
+            )
+        )
+    return episodes
+
+
 READERS: dict[str, tuple[tuple[str, ...], Callable[[Path], list[Read]]]] = {
     "minari": (("minari",), read_minari),
     "torchrl": (("torchrl",), read_torchrl),
     "d3rlpy": (("d3rlpy",), read_d3rlpy),
+    "lerobot": (("lerobot",), read_lerobot),
+    "rlds": (("tensorflow_datasets",), read_rlds),
 }
 """Target → the modules that reading it imports, and how."""
 

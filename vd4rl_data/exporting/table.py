@@ -13,6 +13,8 @@ TARGETS: Final[dict[str, str]] = {
     "minari": "vd4rl_data.exporting.minari:TARGET",
     "torchrl": "vd4rl_data.exporting.torchrl:TARGET",
     "d3rlpy": "vd4rl_data.exporting.d3rlpy:TARGET",
+    "lerobot": "vd4rl_data.exporting.lerobot:TARGET",
+    "rlds": "vd4rl_data.exporting.rlds:TARGET",
 }
 """Name → where its record is."""
 
