@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ TASKS: Final[dict[str, TaskSpec]] = {}
 
 DATASETS: Final[dict[str, DatasetSpec]] = {}
 BENCHMARKS: Final[dict[str, Benchmark]] = {}
+_BUT_SIZE: Final = operator.attrgetter("suite", "task", "behavior", "variant", "version")
+"""Of a dataset id."""
 
 
 def register_suite(suite: Suite) -> Suite:
@@ -123,9 +126,9 @@ def get_dataset_spec(name: str) -> DatasetSpec:
     if known is not None:
         return known
     dataset_id = _parsed(checked_text(name))
-    task, benchmark = dataset_id.task, dataset_id.benchmark
+    wanted = _BUT_SIZE(dataset_id)
     for spec in DATASETS.values():
-        if spec.id.task == task and spec.id.benchmark == benchmark and not spec.bundled:
+        if _BUT_SIZE(spec.id) == wanted and not spec.bundled:
             return at_size(spec, dataset_id.size)
     variant = dataset_id.variant
     if variant is not None and variant.amount is not None:
