@@ -1,19 +1,23 @@
-"""The leaderboard with a thousand entries: building its page, and filtering it in a browser.
+"""The site with a thousand entries and a thousand datasets: building it, and filtering it.
 
-    python benchmarks/leaderboard.py [--entries 1000] [--quick] [--json FILE]
+    python benchmarks/leaderboard.py [--entries 1000] [--datasets 1000] [--quick] [--json FILE]
 
 Seconds are of this machine; what can be compared are the ratios: building per entry against a tenth
-of the entries, and a filter against a click that does nothing, in the same browser.
+of the entries, and a filter against a click that does nothing, in the same browser. Every dataset
+has data of its own, whose pictures are drawn the first time and kept the second.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
+import os
 import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +54,55 @@ def measure_build(entries: int, folder: Path) -> float:
     return time.perf_counter() - start
 
 
+def measure_catalog(datasets: int, folder: Path) -> dict[str, float]:
+    """Seconds to write the pages of so many datasets: with all pictures to draw, and with none."""
+    from leaderboard.catalog import build_catalog
+    from vd4rl_data.paths import DATA_DIR
+
+    os.environ[DATA_DIR] = str(folder / f"data{datasets}")
+    logging.disable()
+    make_datasets(datasets, folder / f"data{datasets}")
+    times: dict[str, float] = {}
+    for what in ("first", "again"):
+        start = time.perf_counter()
+        build_catalog(folder / f"site{datasets}", [])
+        times[what] = time.perf_counter() - start
+    return times
+
+
+def make_datasets(number: int, folder: Path) -> None:
+    """Fill the catalog with this many datasets of the sample's frames, and nothing else.
+
+    Each has five episodes for its contact sheet, and one of median return as long as a film.
+    """
+    import vd4rl_data
+    from vd4rl_data.registry import DATASETS
+    from vd4rl_data.storage import Provenance, write_dataset
+
+    sample = vd4rl_data.load_dataset("VD4RL/walker_walk-random-sample-64px-v0")
+    task, size = sample.spec.task, sample.spec.size
+    rows = [row for row in DATASETS.values() if row.task == task and row.size == size]
+    episodes = [beginning(sample[0], length) for length in (8, 8, 100, 8, 8)]
+    DATASETS.clear()
+    for i in range(number):
+        row = rows[i % len(rows)]
+        version = row.id.version + i // len(rows)
+        spec = replace(row, id=replace(row.id, version=version), parts=(), bundled=False)
+        DATASETS[spec.name] = spec
+        for place, episode in enumerate(episodes):
+            episode.rewards[:] = (i + 1) / number * place / len(episode)
+        lengths = [len(episode) for episode in episodes]
+        path = folder / f"{spec.name}.h5"
+        write_dataset(path, spec, episodes, lengths, Provenance("regenerated"))
+
+
+def beginning(episode: Any, length: int) -> Any:
+    """The first steps of an episode."""
+    rows = {name: getattr(episode, name)[:length] for name in ("actions", "rewards", "discounts")}
+    frames = episode.observations[: length + 1]
+    return replace(episode, observations=frames, infos={}, **rows)
+
+
 def measure_filters(site: Path, repeats: int) -> dict[str, float] | None:
     """Milliseconds from an event to its second frame; ``None`` without a browser."""
     executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
@@ -59,19 +112,23 @@ def measure_filters(site: Path, repeats: int) -> dict[str, float] | None:
 
     def timed(address: str, selector: str, value: str | None) -> float:
         page.goto("about:blank")
-        page.goto(f"{(site / 'index.html').as_uri()}#/{address}")
-        page.wait_for_selector("tbody tr")
+        page.goto(f"{site.as_uri()}/{address}")
+        page.wait_for_selector("tbody tr, .gallery li")
         page.wait_for_timeout(1000)  # figures are drawn after the tables
         return float(page.evaluate(TIMED, [selector, value, repeats]))
 
+    entries, datasets = "index.html#/entries", "datasets/index.html"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         page: Any = browser.new_page(viewport={"width": 1280, "height": 800})
         times = {
-            "empty click": timed("entries", "h1", None),
-            "all entries: size": timed("entries", "#filter-size", "64"),
-            "all entries: behavior": timed("entries", "#filter-behavior", "expert"),
-            "suite tables: behavior": timed("VD4RL", "#filter-behavior", "expert"),
+            "empty click": timed(entries, "h1", None),
+            "all entries: size": timed(entries, "#filter-size", "64"),
+            "all entries: behavior": timed(entries, "#filter-behavior", "expert"),
+            "suite tables: behavior": timed("index.html#/VD4RL", "#filter-behavior", "expert"),
+            "datasets: empty click": timed(datasets, "h1", None),
+            "datasets: behavior": timed(datasets, "#filter-behavior", "expert"),
+            "datasets: suite": timed(datasets, "#filter-suite", "LQVD4RL"),
         }
         browser.close()
     return times
@@ -81,17 +138,22 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=1000)
+    parser.add_argument("--datasets", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="fewer entries and repeats")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     from vd4rl_data.processor import find_processor
 
     entries = 150 if arguments.quick else arguments.entries
+    datasets = 20 if arguments.quick else arguments.datasets
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         measure_build(15, folder)  # imports
         tenth = measure_build(entries // 10, folder)
         whole = measure_build(entries, folder)
+        catalog = measure_catalog(datasets, folder)
+        site = folder / f"site{entries}"
+        shutil.move(folder / f"site{datasets}" / "datasets", site / "datasets")
         record: dict[str, Any] = {
             "entries": entries,
             "processor": find_processor().record(),
@@ -99,12 +161,14 @@ def main() -> None:
             "build_per_entry_against_a_tenth": round(
                 whole / entries / (tenth / (entries // 10)), 3
             ),
-            "filters_ms": measure_filters(
-                folder / f"site{entries}", 3 if arguments.quick else REPEATS
-            ),
+            "datasets": datasets,
+            "datasets_build_seconds": round(catalog["first"], 3),
+            "datasets_build_again_seconds": round(catalog["again"], 3),
+            "filters_ms": measure_filters(site, 3 if arguments.quick else REPEATS),
         }
     print(f"build: {whole:.2f} s for {entries} entries, ", end="")
     print(f"{record['build_per_entry_against_a_tenth']:.2f} x the time per entry of a tenth")
+    print(f"datasets: {catalog['first']:.2f} s for {datasets}, again {catalog['again']:.2f} s")
     if record["filters_ms"] is None:
         print("filters: no Chromium is installed")
     else:

@@ -100,11 +100,15 @@ class Build:
     """Folder to write into."""
     store: StoreFolder = RESULTS
     """The store."""
+    datasets: bool = False
+    """Also write a page for each dataset, with pictures of what stands in the data folder."""
 
     def run(self) -> int:
         """Run the command."""
-        site = build_site(_existing(self.store), self.out)
+        site = build_site(_existing(self.store), self.out, datasets=self.datasets)
         print(f"{site.entries} entries in {site.tables} tables: {site.folder / 'index.html'}")
+        if self.datasets:
+            print(f"{site.datasets} datasets: {site.folder / 'datasets' / 'index.html'}")
         return 0
 
 

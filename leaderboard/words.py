@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vd4rl_data.ids import BenchmarkId
-from vd4rl_data.registry import BENCHMARKS
+from vd4rl_data.registry import BENCHMARKS, SUITES
 
 BEHAVIORS: Final = {
     "random": "random",
@@ -13,6 +13,7 @@ BEHAVIORS: Final = {
     "medium": "medium",
     "medium_expert": "medium-expert",
     "expert": "expert",
+    "random_expert": "random-expert",
     "scripted": "scripted",
     "demos": "demonstrations",
 }
@@ -36,6 +37,12 @@ _VIDEO: Final = "rgb_video"
 """An evaluation that only suites with video backgrounds have."""
 
 _LEVELS: Final = {"easy": "low", "medium": "moderate", "hard": "high"}
+
+
+def suite_words(name: str) -> str:
+    """A suite's title; datasets that were registered alone have a suite without one."""
+    suite = SUITES.get(name)
+    return name if suite is None else suite.title
 
 
 def task_words(benchmark: BenchmarkId) -> str:

@@ -13,7 +13,7 @@ from vd4rl_data.equivalence import MeanDifference, compare_means
 from vd4rl_data.spec import DatasetSpec, ReturnStatistics
 
 _LEAST_WIDTH: Final = 48
-_ROWS: Final = {
+ROWS: Final = {
     "mean": "mean",
     "std": "std",
     "min": "min",
@@ -87,13 +87,13 @@ def returns_table(spec: DatasetSpec, statistics: ReturnStatistics, num_episodes:
     table.add_column("this data", justify="right", no_wrap=True)
     if published is None:
         table.add_row("episodes", f"{num_episodes:,}")
-        for column, title in _ROWS.items():
+        for column, title in ROWS.items():
             table.add_row(title, f"{getattr(statistics, column):.1f}")
         return table
     table.add_column("published", justify="right", no_wrap=True)
     table.add_column("difference", justify="right", no_wrap=True, style="dim")
     table.add_row("episodes", f"{num_episodes:,}", f"{spec.num_episodes:,}", "")
-    for column, title in _ROWS.items():
+    for column, title in ROWS.items():
         ours, theirs = getattr(statistics, column), getattr(published, column)
         table.add_row(title, f"{ours:.1f}", f"{theirs:.1f}", f"{ours - theirs:+.1f}")
     return table

@@ -60,8 +60,13 @@ class Way:
     notes: tuple[str, ...] = ()
 
 
-def ways_to_get(spec: DatasetSpec) -> tuple[Way, ...]:
-    """Every way to get a dataset, the least work first; at least one."""
+def ways_to_get(spec: DatasetSpec, *, anywhere: bool = False) -> tuple[Way, ...]:
+    """Every way to get a dataset, the least work first; at least one.
+
+    Args:
+        spec: the catalog row.
+        anywhere: commands for any machine: they do not name this one's clone.
+    """
     parts = [get_dataset_spec(name) for name in spec.parts] or [spec]
     ways: list[Way] = []
     if spec.bundled:
@@ -74,7 +79,7 @@ def ways_to_get(spec: DatasetSpec) -> tuple[Way, ...]:
             f" ({public.num_episodes} of {spec.num_episodes} episodes)"
         )
         ways.append(Way("download", "download", title, (f"{DOWNLOAD_COMMAND} {spec.name}",)))
-    collected = _collected(spec, parts)
+    collected = _collected(spec, parts, anywhere)
     if collected is not None:
         ways.append(collected)
     if not spec.bundled:
@@ -83,13 +88,14 @@ def ways_to_get(spec: DatasetSpec) -> tuple[Way, ...]:
     return tuple(ways)
 
 
-def clone_commands(extras: Iterable[str]) -> tuple[str, ...]:
+def clone_commands(extras: Iterable[str], *, anywhere: bool = False) -> tuple[str, ...]:
     """The lines before every ``python -m collection``: where to be, and what to install."""
-    place = f"cd {_CLONE}" if (_CLONE / "collection").is_dir() else _CLONE_FIRST
+    here = (_CLONE / "collection").is_dir() and not anywhere
+    place = f"cd {_CLONE}" if here else _CLONE_FIRST
     return place, f'pip install -e ".[{",".join(extras)}]"'
 
 
-def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec]) -> Way | None:
+def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec], anywhere: bool) -> Way | None:
     """The pipeline's way; ``None`` if it does not know one of the behaviors."""
     pipeline = f"python -m collection collect {spec.name}"
     tasks = {task.name: task for part in parts for task in _tasks(part)}
@@ -97,7 +103,7 @@ def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec]) -> Way | None:
     notes = tuple(_media_notes(spec))
     demonstrations = DEMONSTRATIONS.get(spec.task.simulator)
     if spec.behavior == "demos" and demonstrations is not None:
-        first = clone_commands(dict.fromkeys(["collection", *extras]))
+        first = clone_commands(dict.fromkeys(["collection", *extras]), anywhere=anywhere)
         title = "Make it of demonstrations that Minari publishes"
         commands = (*first, f"{pipeline} --source {demonstrations}")
         return Way("demos", "collect from demonstrations", title, commands, notes=notes)
@@ -105,7 +111,7 @@ def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec]) -> Way | None:
         return None
     needed = [need for part in parts for need in _needs(part) if not need.shipped]
     if not needed:
-        first = clone_commands(dict.fromkeys(["collection", *extras]))
+        first = clone_commands(dict.fromkeys(["collection", *extras]), anywhere=anywhere)
         return Way("collect", "collect", _AGAIN, (*first, pipeline), notes=notes)
     runs = _runs(needed)
     known = [run for run in runs.values() if run is not None]
@@ -114,7 +120,7 @@ def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec]) -> Way | None:
     measured = len(known) == len(runs)
     about = f"{'more than ' if missing else ''}{hours:.1f} h" if measured else "hours unknown"
     commands = (
-        *clone_commands(dict.fromkeys(["training", *extras])),
+        *clone_commands(dict.fromkeys(["training", *extras]), anywhere=anywhere),
         *_training(needed, runs),
         f"{pipeline} --source {_OUT}",
     )

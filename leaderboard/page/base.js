@@ -1,18 +1,6 @@
-// Data, small helpers for the document, and words. What strangers wrote only ever becomes text.
+// The leaderboard's data, and how its numbers and marks are written.
 "use strict";
-const board = { data: JSON.parse(document.getElementById("data").textContent) };
-
-// An element with properties, attributes (dashed or "role") and children; strings become text.
-board.h = (tag, properties = {}, ...children) => {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name in element && !name.includes("-")) element[name] = value;
-    else element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
-  return element;
-};
+board.data = JSON.parse(document.getElementById("data").textContent);
 
 board.number = (value, digits = 1) =>
   value === null || value === undefined ? "–" : value.toFixed(digits);
@@ -59,15 +47,4 @@ board.link = (address, text) =>
 
 board.sizes = (sizes) => (sizes.length ? sizes.join(", ") : "–");
 
-// The values that a filter can take, in the order of the papers.
-board.orders = {
-  behavior: ["random", "medium-replay", "medium", "medium-expert", "expert", "scripted", "demonstrations"],
-  distraction: ["none", "low", "moderate", "high", "video"],
-  provenance: ["published", "submitted", "reproduced", "replayed"],
-};
-
 board.provenance = (entry) => (entry.replayed ? "replayed" : entry.kind);
-
-board.say = (text) => {
-  document.getElementById("status").textContent = text;
-};

@@ -110,13 +110,19 @@
     return pairs.length ? card("Hyperparameters", facts(pairs.map(([name, value]) => [name, h("code", {}, JSON.stringify(value))]))) : null;
   };
 
+  // The dataset's own page, where there is one.
+  const dataset = (entry) => {
+    const page = board.data.datasets[`${entry.benchmark} ${entry.size}`];
+    return page ? h("a", { href: page }, entry.benchmark) : entry.benchmark;
+  };
+
   board.entryPage = (key) => {
     const entry = board.entries.get(key);
     if (!entry) return h("div", {}, h("h1", {}, "There is no such entry"), h("p", {}, h("a", { href: "#/entries" }, "All entries")));
     const suite = board.data.suites.find((one) => one.key === entry.suite);
     const name = entry.algorithm + (entry.label ? `, ${entry.label}` : "");
     return h("div", {},
-      h("p", { className: "crumbs" }, h("a", { href: `#/${entry.suite}` }, suite.title), " / ", entry.benchmark),
+      h("p", { className: "crumbs" }, h("a", { href: `#/${entry.suite}` }, suite.title), " / ", dataset(entry)),
       h("h1", {}, `${name} on ${entry.task}, ${entry.dataset}`),
       h("div", { className: "badges" }, entry.badges.map(board.badge), board.marks(entry.marks), entry.size ? h("span", { className: "badge" }, `${entry.size} px`) : null),
       h("div", { className: "cards" }, scores(entry), protocol(entry), provenance(entry), settings(entry), printed(entry), raw(entry)),

@@ -1,8 +1,9 @@
-// Addresses, filters and the theme. The address holds the filters, so that a view can be sent.
+// Pages and their addresses. The address holds the filters, so that a view can be sent.
 "use strict";
 (() => {
-  const { h } = board;
+  const { h, filterBar, pairs } = board;
   const main = document.getElementById("main");
+  const datasets = Object.keys(board.data.datasets).length ? [h("a", { href: "datasets/index.html" }, "Datasets")] : [];
   const pages = [["entries", "All entries"], ["printed", "Printed numbers"], ["about", "About"]];
 
   const read = () => {
@@ -21,45 +22,8 @@
   const navigation = (current) => {
     const item = ([key, title]) => h("a", { href: `#/${key}`, "aria-current": key === current ? "page" : null }, title);
     document.getElementById("nav").replaceChildren(
-      ...board.data.suites.map(({ key, title }) => item([key, title])), h("span", { className: "gap", "aria-hidden": "true" }), ...pages.map(item));
+      ...board.data.suites.map(({ key, title }) => item([key, title])), h("span", { className: "gap", "aria-hidden": "true" }), ...datasets, ...pages.map(item));
   };
-
-  const sorted = (values, name) => {
-    const order = board.orders[name];
-    return [...new Set(values)].filter((value) => value !== null && value !== undefined)
-      .sort((a, b) => (order ? order.indexOf(a) - order.indexOf(b) : a - b));
-  };
-
-  const titles = { behavior: "Behavior", size: "Size", provenance: "Provenance", distraction: "Distraction", suite: "Suite", words: "Search" };
-
-  // A row of selects; calls back with all values whenever one changes.
-  const filterBar = (choices, given, changed, search = false) => {
-    const controls = new Map();
-    const values = () => Object.fromEntries([...controls].map(([name, control]) => [name, control.value]));
-    const apply = () => {
-      for (const control of controls.values()) control.classList.toggle("active", Boolean(control.value));
-      changed(values());
-    };
-    const bar = h("form", { className: "filters", role: "search", "aria-label": "Filters", onsubmit: (event) => event.preventDefault() });
-    if (search) {
-      const input = h("input", { type: "search", id: "filter-words", placeholder: "algorithm, dataset …", value: given.get("words") ?? "", oninput: apply });
-      controls.set("words", input);
-      bar.append(h("label", { htmlFor: "filter-words" }, titles.words, input));
-    }
-    for (const [name, options] of Object.entries(choices)) {
-      const select = h("select", { id: `filter-${name}`, onchange: apply },
-        h("option", { value: "" }, "all"),
-        options.map(([value, title]) => h("option", { value: String(value) }, title)));
-      select.value = given.get(name) ?? "";
-      if (select.selectedIndex < 0) select.value = "";
-      controls.set(name, select);
-      bar.append(h("label", { htmlFor: select.id }, titles[name], select));
-    }
-    bar.append(h("button", { type: "button", onclick: () => { for (const control of controls.values()) control.value = ""; apply(); } }, "Reset"));
-    return { bar, apply, values };
-  };
-
-  const pairs = (values, name) => sorted(values, name).map((value) => [value, name === "size" ? `${value} px` : String(value)]);
 
   const lead = (entries, papers, raw) => {
     if (!entries) return "No entries yet.";
@@ -102,7 +66,7 @@
     const { bar, apply } = filterBar(choices, given, ({ words = "", ...filters }) => {
       write(page, { ...filters, words });
       board.say(`${made.filter(filters, words)} rows`);
-    }, true);
+    }, "algorithm, dataset …");
     main.replaceChildren(h("h1", {}, title), h("p", { className: "lead" }, lead), bar, made.section);
     made.start();
     apply();
@@ -136,19 +100,6 @@
     document.title = `${main.querySelector("h1").textContent} · Offline RL from pixels`;
     if (focus) { scrollTo(0, 0); main.focus({ preventScroll: true }); }
   };
-
-  const themes = ["auto", "light", "dark"];
-  const button = document.getElementById("theme");
-  const setTheme = (name) => {
-    document.documentElement.dataset.theme = name;
-    button.textContent = { auto: "◐ Auto", light: "☀ Light", dark: "☾ Dark" }[name];
-    button.setAttribute("aria-label", `Theme: ${name}. Change it.`);
-    try { localStorage.setItem("theme", name); } catch { /* a page from a folder may have no storage */ }
-  };
-  button.addEventListener("click", () => setTheme(themes[(themes.indexOf(document.documentElement.dataset.theme) + 1) % 3]));
-  let stored = "auto";
-  try { stored = localStorage.getItem("theme") ?? "auto"; } catch { stored = "auto"; }
-  setTheme(themes.includes(stored) ? stored : "auto");
 
   DataTable.ext.errMode = "throw";
   addEventListener("hashchange", () => route(true));

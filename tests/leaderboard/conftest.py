@@ -12,9 +12,13 @@ import pytest
 from leaderboard.site import build_site
 from leaderboard.store import RESULTS
 from tests.leaderboard.making import grow, make_store
+from vd4rl_data.paths import DATA_DIR, SHARED_DATA_DIRS
+from vd4rl_data.registry import DATASETS, get_dataset_spec
 
 Open = Callable[..., Any]
 MAIN = "#vd4rl_main table.matrix"
+CATALOG = ("walker_walk", "microwave_kettle_light_slide", "door_open")
+SAMPLE = get_dataset_spec("VD4RL/walker_walk-random-sample-64px-v0")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -22,6 +26,18 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of the store that ships."""
     return build_site(RESULTS, tmp_path_factory.mktemp("site")).folder
+
+
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site with pages of some datasets; the sample that comes with the package is here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, spec in list(DATASETS.items()):
+            if spec.id.task not in CATALOG or spec.id.variant not in (None, SAMPLE.id.variant):
+                patch.delitem(DATASETS, name)
+        patch.setenv(DATA_DIR, str(tmp_path_factory.mktemp("no_data")))
+        patch.delenv(SHARED_DATA_DIRS, raising=False)
+        return build_site(RESULTS, tmp_path_factory.mktemp("catalog"), datasets=True).folder
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +89,13 @@ def open_page(browser: Any) -> Generator[Open]:
     complaints: list[str] = []
     contexts: list[Any] = []
 
-    def open_at(site: Path, address: str = "", width: int = 1280, **settings: Any) -> Any:
+    def open_at(
+        site: Path,
+        address: str = "",
+        width: int = 1280,
+        file: str = "index.html",
+        **settings: Any,
+    ) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 800}, **settings)
         contexts.append(context)
         page = context.new_page()
@@ -88,7 +110,7 @@ def open_page(browser: Any) -> Generator[Open]:
                 else None
             ),
         )
-        page.goto(f"{(site / 'index.html').as_uri()}#/{address}")
+        page.goto(f"{(site / file).as_uri()}#{'/' if file == 'index.html' else ''}{address}")
         page.wait_for_selector("h1")
         return page
 

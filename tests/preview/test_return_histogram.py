@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vd4rl_data.preview import return_histogram
-from vd4rl_data.preview.histogram import SIZE, _Axes, _bin_edges, _nice_step
+from vd4rl_data.preview.bins import bin_edges, nice_step
+from vd4rl_data.preview.histogram import SIZE, _Axes
 from vd4rl_data.preview.typography import BAND, BAR, INK, MARK
 from vd4rl_data.spec import ReturnStatistics
 
@@ -31,7 +32,7 @@ def test_bars_are_as_high_as_their_counts(seed: int) -> None:
     returns = np.random.default_rng(seed).gamma(2.0, 50.0, 300)
     picture = np.asarray(return_histogram(returns))
     assert picture.shape == (SIZE[1], SIZE[0], 3)
-    edges = _bin_edges(returns)
+    edges = bin_edges(returns)
     counts = np.histogram(returns, edges)[0]
     assert counts.sum() == 300
     axes = _Axes(float(edges[0]), float(edges[-1]), int(counts.max()))
@@ -47,7 +48,7 @@ def test_bars_are_as_high_as_their_counts(seed: int) -> None:
 def test_the_published_mean_is_marked(mean: float, std: float) -> None:
     returns = np.random.default_rng(0).normal(40, 8, 200)
     picture = np.asarray(return_histogram(returns, published=_published(mean, std)))
-    edges = _bin_edges(returns)
+    edges = bin_edges(returns)
     air = 0.04 * (max(edges[-1], mean) - min(edges[0], mean))
     low, high = min(edges[0], mean - air), max(edges[-1], mean + air)
     marked = _columns(picture, MARK)
@@ -75,7 +76,7 @@ def test_without_published_returns_nothing_is_marked() -> None:
 )
 def test_any_returns_can_be_drawn(returns: list[float]) -> None:
     picture = np.asarray(return_histogram(returns, published=_published(42.3, 8.7)))
-    edges = _bin_edges(np.asarray(returns))
+    edges = bin_edges(np.asarray(returns))
     assert np.histogram(returns, edges)[0].sum() == len(returns)
     assert (picture == BAR).all(axis=-1).any()
 
@@ -88,7 +89,7 @@ def test_no_returns() -> None:
 @pytest.mark.parametrize("span", [0.003, 1.0, 7.0, 99.9, 100.0, 12345.0])
 @pytest.mark.parametrize("count", [1, 6, 24])
 def test_steps_are_round_and_few(span: float, count: int) -> None:
-    step = _nice_step(span, count)
+    step = nice_step(span, count)
     assert span / step <= count * (1 + 1e-6)
     assert span / step > count / 2.6
     mantissa = step / 10.0 ** np.floor(np.log10(step) + 1e-9)

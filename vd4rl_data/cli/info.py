@@ -16,12 +16,12 @@ from rich.text import Text
 from vd4rl_data.cli.command import TARGET_HELP, Command
 from vd4rl_data.cli.console import output_console
 from vd4rl_data.cli.listing import spec_record
-from vd4rl_data.cli.local import is_file, local_copies, opened, raw_bytes
+from vd4rl_data.cli.local import is_file, local_copies, opened
 from vd4rl_data.cli.streams import print_json, print_lines
 from vd4rl_data.errors import DatasetFormatError, InvalidEpisodeError
+from vd4rl_data.facts import dataset_facts, origin_facts, task_facts
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.report import returns_table
-from vd4rl_data.scores import describe_score
 from vd4rl_data.simulators.table import find_simulator
 from vd4rl_data.simulators.versions import describe_installed
 from vd4rl_data.spec import DatasetSpec
@@ -67,8 +67,10 @@ def _opened(path: Path) -> StoredDataset | tuple[Path, str]:
 
 def _print_report(spec: DatasetSpec, files: Sequence[StoredDataset | tuple[Path, str]]) -> None:
     console = output_console()
-    _print_section(console, spec.name, _dataset_lines(spec))
-    _print_section(console, "Task", _task_lines(spec))
+    citation = ("citation", f"vd4rl info {spec.name} --citation")
+    installed = describe_installed(find_simulator(spec.task.simulator).PACKAGES)
+    _print_section(console, spec.name, [*dataset_facts(spec), citation])
+    _print_section(console, "Task", [*task_facts(spec.task), ("installed here", installed)])
     _print_ways(ways_to_get(spec))
     if not files:
         published = _published_lines(spec)
@@ -115,33 +117,6 @@ def _print_section(console: Console, title: str, lines: _Lines) -> None:
     console.print()
 
 
-def _dataset_lines(spec: DatasetSpec) -> _Lines:
-    lines = [
-        ("episodes", f"{spec.num_episodes:,}"),
-        ("transitions", f"{spec.num_transitions:,}"),
-        ("observations", f"uint8 {spec.size} x {spec.size} x 3, {raw_bytes(spec) / 1e9:.2f} GB"),
-        ("normalized score", describe_score(spec.score)),
-        ("license", spec.license),
-        ("source", spec.source),
-        ("citation", f"vd4rl info {spec.name} --citation"),
-    ]
-    if spec.parts:
-        lines.insert(0, ("composite of", " and ".join(spec.parts)))
-    return lines
-
-
-def _task_lines(spec: DatasetSpec) -> _Lines:
-    task = spec.task
-    return [
-        ("name", f"{task.name} ({task.settings})"),
-        ("actions", f"{task.action_size} dimensions in [-1, 1]"),
-        ("action repeat", f"{task.action_repeat}"),
-        ("horizon", f"{task.horizon} environment steps, {task.time_steps} time steps"),
-        ("camera", f"{task.camera}"),
-        ("installed here", describe_installed(find_simulator(task.simulator).PACKAGES)),
-    ]
-
-
 def _published_lines(spec: DatasetSpec) -> _Lines:
     published = spec.published_returns
     if published is None:
@@ -155,12 +130,12 @@ def _published_lines(spec: DatasetSpec) -> _Lines:
 
 
 def _file_lines(stored: StoredDataset) -> _Lines:
-    manifest, origin = stored.manifest, stored.manifest.provenance
+    manifest = stored.manifest
     spec = get_dataset_spec(manifest.dataset_id)
     whole = "complete" if manifest.complete else f"INCOMPLETE: {spec.num_episodes:,} in all"
     shards = f", shards: {len(stored.shards)}" if stored.layout == "packed" else ""
     held = f"{manifest.num_episodes:,}, {manifest.num_transitions:,} transitions ({whole})"
-    lines = [
+    return [
         ("dataset", manifest.dataset_id),
         ("origin", manifest.origin),
         ("episodes", held),
@@ -168,16 +143,9 @@ def _file_lines(stored: StoredDataset) -> _Lines:
         ("size", f"{_num_bytes(stored) / 1e6:,.1f} MB"),
         ("bytes per frame", _frame_bytes(stored, spec)),
         ("arrays", ", ".join(stored.keys)),
-        ("renderer", origin.renderer),
-        ("fingerprint", "yes" if manifest.fingerprint_rows else "none"),
-        ("versions", ", ".join(f"{name} {text}" for name, text in sorted(origin.versions.items()))),
-        ("behavior policy", _compact(origin.behavior_policy)),
-        ("recipe", _compact(origin.recipe)),
-        ("license", manifest.license),
-        ("content", f"SHA-256 {manifest.content_sha256}"),
+        *origin_facts(manifest),
         *_source_lines(stored),
     ]
-    return [(name, value) for name, value in lines if value]
 
 
 def _frame_bytes(stored: StoredDataset, spec: DatasetSpec) -> str:
@@ -196,10 +164,6 @@ def _source_lines(stored: StoredDataset) -> Iterator[tuple[str, str]]:
     more = len(origin.repairs) - _LISTED_REPAIRS
     if more > 0:
         yield "", f"... and {more:,} more (--json lists all)"
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else ""
 
 
 def _num_bytes(stored: StoredDataset) -> int:

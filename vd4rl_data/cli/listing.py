@@ -13,8 +13,9 @@ from rich.text import Text
 
 from vd4rl_data.cli.command import Command
 from vd4rl_data.cli.console import output_console
-from vd4rl_data.cli.local import LocalState, local_state, raw_bytes
+from vd4rl_data.cli.local import LocalState, local_state
 from vd4rl_data.cli.streams import print_json, print_lines
+from vd4rl_data.facts import raw_bytes
 from vd4rl_data.registry import DATASETS, list_datasets
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.ways import KINDS, Way, ways_to_get

@@ -94,11 +94,6 @@ def opened(path: Path) -> tuple[DatasetSpec, StoredDataset]:
         raise
 
 
-def raw_bytes(spec: DatasetSpec) -> int:
-    """Bytes of all frames of a complete dataset."""
-    return (spec.num_transitions + spec.num_episodes) * spec.size**2 * 3
-
-
 def _copy_state(local: LocalDataset) -> LocalState:
     try:
         stored = open_dataset(local.path)

@@ -20,6 +20,7 @@ from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.episode import Episode
 from vd4rl_data.look_words import look_of
 from vd4rl_data.preview import Shown, animate, contact_sheet, return_histogram, side_by_side
+from vd4rl_data.preview.choice import median_episode, spread_by_return
 from vd4rl_data.registry import TASKS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.storage import StoredDataset, open_dataset
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _number(asked: int | None, returns: NDArray[np.float64]) -> int:
     """The episode that was asked for, or that of median return."""
-    number = int(np.argsort(returns, kind="stable")[len(returns) // 2]) if asked is None else asked
+    number = median_episode(returns) if asked is None else asked
     if number >= len(returns):
         raise UsageError(f"--episode: expected 0 to {len(returns) - 1}, got {number}")
     return number
@@ -90,8 +91,7 @@ def _returns(parts: Iterable[StoredDataset]) -> NDArray[np.float64]:
 
 def _sheet(dataset: Dataset, returns: NDArray[np.float64], rows: int) -> Image.Image:
     """A contact sheet of episodes, from the lowest to the highest return."""
-    ranks = np.linspace(0, len(returns) - 1, min(rows, len(returns))).round().astype(np.int64)
-    numbers = [int(number) for number in np.argsort(returns, kind="stable")[ranks]]
+    numbers = spread_by_return(returns, rows)
     origins = ", ".join(sorted({manifest.origin for manifest in dataset.manifests}))
     shown = f"{len(numbers):,} of {len(returns):,} episodes, by return"
     return contact_sheet(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
+from vd4rl_data.preview.bins import bin_edges, extent, nice_step, ticks
 from vd4rl_data.preview.typography import (
     BAND,
     BAR,
@@ -30,8 +29,6 @@ from vd4rl_data.spec import ReturnStatistics
 SIZE: Final = (1280, 760)
 """Width and height of the picture."""
 
-_LEAST_BINS: Final = 24
-_STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _COUNT_STEPS: Final = (1.0, 2.0, 5.0, 10.0)
 
 
@@ -56,9 +53,9 @@ def return_histogram(
     """
     values = np.asarray(returns, dtype=np.float64).reshape(-1)
     statistics = return_statistics(values)
-    edges = _bin_edges(values)
+    edges = bin_edges(values)
     counts = np.histogram(values, edges)[0]
-    axes = _Axes(*_extent(edges, published), int(counts.max()))
+    axes = _Axes(*extent(edges, published), int(counts.max()))
     picture = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(picture)
     draw.text((MARGIN + 4, 58), title, INK, font(28), anchor="ls")
@@ -101,32 +98,6 @@ def _legend_text(draw: ImageDraw.ImageDraw, x: float, y: float, text: str) -> fl
     return x + text_width(text, 18) + 34
 
 
-def _nice_step(span: float, count: int, digits: Sequence[float] = _STEPS) -> float:
-    """The smallest digit times a power of ten that splits ``span`` into at most ``count`` parts."""
-    power = 10.0 ** math.floor(math.log10(span / count))
-    return next(power * digit for digit in digits if span / (power * digit) <= count * (1 + 1e-9))
-
-
-def _bin_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round edges of equal bins, about two times the cube root of their number (the Rice rule)."""
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        step = _nice_step(max(abs(high), 1.0), _LEAST_BINS)
-        return np.asarray(high + (np.arange(-6, 8) - 0.5) * step, dtype=np.float64)
-    step = _nice_step(high - low, max(_LEAST_BINS, math.ceil(2 * len(values) ** (1 / 3))))
-    first, last = math.floor(low / step), math.floor(high / step) + 1
-    return np.asarray(np.arange(first, last + 1) * step, dtype=np.float64)
-
-
-def _extent(edges: NDArray[np.float64], published: ReturnStatistics | None) -> tuple[float, float]:
-    """The range of returns to draw: all bins, and the published mean with a margin around it."""
-    low, high = float(edges[0]), float(edges[-1])
-    if published is None:
-        return low, high
-    air = 0.04 * (max(high, published.mean) - min(low, published.mean))
-    return min(low, published.mean - air), max(high, published.mean + air)
-
-
 class _Axes:
     """The coordinates of the histogram, and what is drawn in them."""
 
@@ -154,7 +125,7 @@ class _Axes:
 
     def grid(self, draw: ImageDraw.ImageDraw) -> None:
         """Horizontal rules with their numbers of episodes."""
-        step = max(1, round(_nice_step(float(self.most), 6, _COUNT_STEPS)))
+        step = max(1, round(nice_step(float(self.most), 6, _COUNT_STEPS)))
         for count in range(0, self.most + 1, step):
             draw.line((self.left, self.y(count), self.right, self.y(count)), RULE, 1)
             draw.text((self.left - 14, self.y(count)), f"{count:,}", MUTED, font(18), anchor="rm")
@@ -168,12 +139,10 @@ class _Axes:
     def base(self, draw: ImageDraw.ImageDraw) -> None:
         """The axis of returns, its ticks and its title."""
         draw.line((self.left, self.bottom, self.right, self.bottom), INK, 2)
-        step = _nice_step(self.high - self.low, 10)
-        decimals = _decimals(step)
-        for tick in range(math.ceil(self.low / step), math.floor(self.high / step) + 1):
-            x = self.x(tick * step)
+        for tick, decimals in ticks(self.low, self.high):
+            x = self.x(tick)
             draw.line((x, self.bottom, x, self.bottom + 8), INK, 2)
-            label = number_text(tick * step, decimals)
+            label = number_text(tick, decimals)
             draw.text((x, self.bottom + 16), label, MUTED, font(18), anchor="ma")
         middle = (self.left + self.right) / 2
         draw.text((middle, self.bottom + 52), "episode return", MUTED, font(18), anchor="ma")
@@ -186,8 +155,3 @@ class _Axes:
         dash, pause = (10, 7) if dashed else (self.bottom - top, 1)
         for y in range(top, self.bottom, dash + pause):
             draw.rectangle((x - 1, y, x + 1, min(y + dash, self.bottom) - 1), color)
-
-
-def _decimals(step: float) -> int:
-    """The number of decimals needed to distinguish multiples of ``step``."""
-    return next(n for n in range(12) if math.isclose(round(step, n), step, rel_tol=1e-9))

@@ -1,0 +1,36 @@
+"""What this machine holds of a dataset: its file is opened, and asked for little."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from vd4rl_data.dataset import Dataset, load_dataset
+from vd4rl_data.dataset.locate import find_local
+from vd4rl_data.errors import DatasetFormatError, DatasetNotFoundError, InvalidEpisodeError
+from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.spec import DatasetSpec
+
+_LOGGER: Final = logging.getLogger("vd4rl_data")
+
+
+def open_here(spec: DatasetSpec) -> Dataset | None:
+    """The dataset from the data folders or the package; ``None`` if it is not here.
+
+    A damaged file counts as none, and a warning names it.
+    """
+    if not _is_here(spec):
+        return None
+    try:
+        return load_dataset(spec.name, source="local")
+    except DatasetNotFoundError:
+        return None
+    except (DatasetFormatError, InvalidEpisodeError, OSError) as error:
+        _LOGGER.warning("no pictures of %s: %s", spec.name, error)
+        return None
+
+
+def _is_here(spec: DatasetSpec) -> bool:
+    if next(find_local(spec), None) is not None:
+        return True
+    return bool(spec.parts) and all(_is_here(get_dataset_spec(name)) for name in spec.parts)
