@@ -164,10 +164,21 @@ def _runs(needed: Sequence[_Need]) -> dict[_Key, TrainingRun | None]:
     found: dict[_Key, TrainingRun | None] = {}
     for need in needed:
         run = find_training_run(need.task, need.level)
-        if run is not None and need.behavior == REPLAY and need.steps > run.steps:
-            run = replace(run, steps=need.steps, hours=run.hours * need.steps / run.steps)
+        if run is not None:
+            run = _as_long_as_needed(run, need)
         found.setdefault((need.task, need.level), run)
     return found
+
+
+def _as_long_as_needed(run: TrainingRun, need: _Need) -> TrainingRun:
+    """A replay is the beginning of training; a policy may come from a run that is taken up."""
+    steps, options = run.steps, run.options
+    if need.behavior == REPLAY:
+        steps = max(steps, need.steps)
+    elif run.kept:
+        steps -= run.kept_steps
+        options = f"--take-up {run.kept} {options}".rstrip()
+    return replace(run, steps=steps, options=options, hours=run.hours * steps / run.steps)
 
 
 def _training(needed: Sequence[_Need], runs: Mapping[_Key, TrainingRun | None]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import tyro
@@ -12,13 +13,16 @@ from collection.behaviors import BehaviorOptions
 from collection.bodies import find_behavior_of
 from collection.cli import Command
 from collection.errors import InvalidSettingError, NotCollectableError
+from collection.learning_curve import curves_before
 from collection.recipes import find_recipe
+from collection.sac.kept import read_kept
 from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.suites.policies import TRAINING_RUNS
+from vd4rl_data.suites.policies import TRAINING_RUNS, TrainingRun
 from vd4rl_data.ways import ways_to_get
 
 _PREFIX = "python -m collection "
+_MEDIUM = "VD4RL/humanoid_walk-medium-64px-v0"
 
 
 def _makers(spec: DatasetSpec) -> Iterator[bool]:
@@ -52,6 +56,26 @@ def test_every_command_is_one() -> None:
             args=shlex.split(line),
             config=(tyro.conf.FlagCreatePairsOff,),
         )
+
+
+@pytest.mark.parametrize(
+    "run", [run for run in TRAINING_RUNS if run.kept], ids=lambda run: run.task
+)
+def test_what_is_said_to_be_kept_can_be_taken_up(run: TrainingRun, repository: Path) -> None:
+    kept = read_kept(repository / run.kept)
+    assert kept.policy.task == run.task
+    assert all(path.stat().st_size <= 1 << 20 for path in (repository / run.kept).iterdir())
+    curves = curves_before(run.task, kept.description)
+    assert sum(curve[-1]["environment_steps"] for curve in curves) == run.kept_steps
+    (way,) = (w for w in ways_to_get(get_dataset_spec(_MEDIUM)) if w.kind == "train")
+    left = run.steps - run.kept_steps
+    assert any(f"--steps {left:_} --take-up {run.kept}" in line for line in way.commands)
+    assert way.hours == pytest.approx(run.hours * left / run.steps)
+
+
+def test_a_replay_is_of_a_run_from_its_beginning() -> None:
+    replay = get_dataset_spec("VD4RL/humanoid_walk-medium_replay-64px-v0")
+    assert not any("--take-up" in line for way in ways_to_get(replay) for line in way.commands)
 
 
 def test_of_what_nobody_trained_the_cost_is_unknown() -> None:

@@ -41,6 +41,9 @@ class TrainingRun:
         lent: tiers that the policy of another task, ``lender``, plays as well on this one.
         lender: another task of the same robot.
         replay_episodes: number of its first episodes that come with the repository.
+        kept: folder of the repository with what is kept of a run that was not long enough, for the
+            next one to take up; empty if there is none.
+        kept_steps: environment steps of that run.
         missing: what no run of ours reached yet, and how far they came; empty if all was reached.
     """
 
@@ -54,6 +57,8 @@ class TrainingRun:
     lent: tuple[str, ...] = ()
     lender: str = ""
     replay_episodes: int = 0
+    kept: str = ""
+    kept_steps: int = 0
     missing: str = ""
 
 
@@ -108,7 +113,10 @@ TRAINING_RUNS: Final = (
         task="humanoid_walk",
         steps=5_000_000,
         hours=5.5,
-        missing="No run of ours was long enough yet to tell how many steps its levels take.",
+        kept="collection/kept/humanoid_walk",
+        kept_steps=250_000,
+        missing="No run of ours was long enough yet to tell how many steps its levels take: the"
+        " longest had a return of 1.2 after 250,000.",
     ),
     *_bodies(),
 )
