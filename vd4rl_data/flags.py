@@ -7,6 +7,7 @@ The library's messages are written for Python: "pass replace=True", "batch_size:
 from __future__ import annotations
 
 import dataclasses
+import errno
 import re
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -21,6 +22,18 @@ _ASSIGNMENT: Final = r"(?<![\w.?&-])(?P<name>[a-z]\w*)=(?P<value>\"[^\"]*\"|'[^'
 _SUBJECT: Final = r"\A(?P<subject>[a-z]\w*)(?=: )"
 _WORD: Final = r"(?<![\w./'\"-])(?P<word>[a-z0-9]+_\w+)(?![\w/'\"(-]|\.\w)"
 _QUOTES: Final = "\"'"
+_NO_FOLDER: Final = "a file stands where a folder is needed; name another folder"
+_NOT_ALLOWED: Final = "choose another place, or ask its owner"
+_REMEDIES: Final = {
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.EEXIST: _NO_FOLDER,
+    errno.EISDIR: "a folder stands where a file is needed; name a file",
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.EROFS: _NOT_ALLOWED,
+}
+"""What to do about an error of the operating system with a path."""
+
 _TRANSLATED: Final = re.compile(f"{_CALL}|{_ASSIGNMENT}|{_SUBJECT}|{_WORD}")
 
 
@@ -78,11 +91,19 @@ def told(error: BaseException, flags: Collection[str], renamed: Renamed | None =
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted"
     elif isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        text = _told_by_system(error)
     else:
         text = str(error) or type(error).__name__
     notes: list[str] = getattr(error, "__notes__", [])
     return "\n".join(spoken(each, flags, renamed) for each in (text, *notes))
+
+
+def _told_by_system(error: OSError) -> str:
+    """Where, what, and what to do, where that is known."""
+    remedy = _REMEDIES.get(error.errno or 0)
+    if not error.filename:
+        return str(error.strerror)
+    return f"{error.filename}: {error.strerror}" + (f": {remedy}" if remedy else "")
 
 
 def flags_of(command: object) -> frozenset[str]:

@@ -137,20 +137,21 @@ def id_with_look(dataset_id: str, text: str) -> str:
     return format_id(_with(parsed, words))
 
 
-def look_of(text: str) -> Look:
+def look_of(text: str, name: str = "look") -> Look:
     """The look that words describe.
 
     Args:
         text: look words; a percentage does not matter, e.g. ``distracting_easy_leaves``.
+        name: what the caller calls the words, for messages.
 
     Raises:
         InvalidIdError: the text holds other words, or lacks a level or has one too many.
     """
-    words = parse_words("look", text)
+    words = parse_words(name, text)
     kind = None if words.look is None else _KINDS.get(words.look)
     alone = words == dataclasses.replace(words, body=None, amount=None, sample=False)
     if kind is None or not alone or (words.level is not None) != kind.levels:
-        raise InvalidIdError(f"look: expected look words, e.g. {EXAMPLE!r}, got {text!r}")
+        raise InvalidIdError(f"{name}: expected look words, e.g. {EXAMPLE!r}, got {text!r}")
     return _look(words)
 
 

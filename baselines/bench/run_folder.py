@@ -75,6 +75,12 @@ class RunFolder:
         if not path.is_file():
             return
         found, asked = flat(self._read_json(_SETTINGS)), flat(_plain(settings))
+        for name in ("algorithm", "dataset"):
+            if found.get(name) != asked.get(name):
+                raise InvalidSettingError(
+                    f"{self.path} holds a run of {name} {found.get(name)}, and {asked.get(name)} "
+                    "was asked for; give another folder to start anew"
+                )
         different = [
             f"{name}: {found.get(name)!r} there, {asked.get(name)!r} asked for"
             for name in sorted({*found, *asked} - set(_EXTENSIBLE))

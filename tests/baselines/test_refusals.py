@@ -138,7 +138,11 @@ REFUSED: dict[str, Case] = {
     "fewer steps": (_nothing, lambda p: p.train("--steps", "2"), "expected at least 4"),
     "another rate": (_nothing, lambda p: p.train("--learning-rate", "1"), "learning_rate: 0.0001"),
     "another seed": (_nothing, lambda p: p.train("--seed", "1"), "seed: 0 there, 1 asked"),
-    "another algorithm": (_nothing, lambda p: p.train("--algorithm", "cql"), "algorithm: 'bc'"),
+    "another algorithm": (
+        _nothing,
+        lambda p: p.train("--algorithm", "cql"),
+        "holds a run of algorithm bc, and cql was asked for; give another folder",
+    ),
     "another preset": (
         _nothing,
         lambda p: p.train("--preset", "smoke"),

@@ -99,6 +99,8 @@ def test_notes_paths_and_numbers_of_errors() -> None:
     error = FileNotFoundError(2, "No such file or directory", "/a/seed")
     error.add_note("say replace=True")
     assert told(error, FLAGS) == "/a/seed: No such file or directory\nsay --replace"
+    in_the_way = told(NotADirectoryError(20, "Not a directory", "/dev/null/data"), FLAGS)
+    assert in_the_way.startswith("/dev/null/data: Not a directory: a file stands where a folder")
     assert told(NoSpaceError(28, "the disk is full"), FLAGS) == "the disk is full"
     assert told(KeyboardInterrupt(), ()) == "interrupted"
     assert told(MemoryError(), ()) == "MemoryError"

@@ -114,7 +114,7 @@ def test_looks_side_by_side(run: Run, tmp_path: Path) -> None:
     ("options", "told"),
     [
         (("--bodies", "foot_z"), "foot_a, foot_b"),
-        (("--looks", "500k"), "look: expected look words"),
+        (("--looks", "500k"), "vd4rl: --looks: expected look words"),
     ],
 )
 def test_unknown_looks_and_bodies(

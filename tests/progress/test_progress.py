@@ -38,6 +38,12 @@ def test_positions(capsys: pytest.CaptureFixture[str], first: int) -> None:
     assert f"{first + 400}/1000" in shown
 
 
+def test_work_that_cannot_begin_draws_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="refused"), StepBar(10, title="walker"):
+        raise ValueError("refused")
+    assert capsys.readouterr() == ("", "")
+
+
 def test_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     with StepBar(10, title="walker", show=False) as bar:
         bar.move_to(3)

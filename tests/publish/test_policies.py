@@ -111,5 +111,7 @@ def test_what_is_no_policy(
 def test_folders_that_do_not_fit(tiers: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match="select --out"):
         prepare_policies([tmp_path], tmp_path / "upload", REPO_ID)
+    with pytest.raises(DatasetNotFoundError, match=f"give the folder above: {tiers}"):
+        prepare_policies([tiers / "policies"], tmp_path / "upload", REPO_ID)
     with pytest.raises(PublishError, match="have the same name"):
         prepare_policies([tiers, _tiers(tmp_path / "b", b"w")], tmp_path / "upload", REPO_ID)

@@ -109,7 +109,9 @@ def _histogram(dataset: Dataset, returns: NDArray[np.float64]) -> Image.Image:
 def _shown(task: TaskSpec, looks: Sequence[str], bodies: Sequence[str]) -> list[Shown]:
     """The rows: looks on the task's own body, then other bodies without a look."""
     rows = [
-        Shown(_PLAIN, task) if words == _PLAIN else Shown(_label(words), task, look_of(words))
+        Shown(_PLAIN, task)
+        if words == _PLAIN
+        else Shown(_label(words), task, look_of(words, "--looks"))
         for words in looks
     ]
     known = {

@@ -68,9 +68,10 @@ def _sources(folders: Sequence[Path]) -> dict[str, Path]:
             if path.suffix in (_WEIGHTS, _DESCRIPTION, ".h5")
         }
         if not here:
+            above = f"; give the folder above: {root.parent}" if root.name in FOLDERS else ""
             raise DatasetNotFoundError(
                 f"{root}: expected a folder with {' or '.join(FOLDERS)} in it, as"
-                " `python -m collection select --out` writes it"
+                f" `python -m collection select --out` writes it{above}"
             )
         if twice := sorted(here.keys() & found.keys()):
             raise PublishError(f"{here[twice[0]]} and {found[twice[0]]} have the same name")
