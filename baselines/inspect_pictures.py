@@ -74,19 +74,20 @@ class Pictures:
             path: where it goes.
         """
         steps = _shown_steps(len(strips[0].frames))
-        size = (1.1 * len(steps) + 1.2, 2.2 * len(strips) + 0.4)
+        size = (1.1 * len(steps) + 1.2, 2.3 * len(strips) + 0.4)
         figure = self._figure(figsize=size, dpi=100, layout="constrained")
-        places = figure.subplots(2 * len(strips), squeeze=False)[:, 0]
+        places = figure.subplots(2 * len(strips), sharex=True, squeeze=False)[:, 0]
         highest = max(float(each.max()) for each in values.values())
         for number, strip in enumerate(strips):
-            _show(places[2 * number], strip, steps, named=True)
+            middles = _show(places[2 * number], strip, steps, named=True, aspect="auto")
             axes = places[2 * number + 1]
+            at = np.interp(np.arange(1, len(strip.frames)), steps, middles)
             for (kind, each), color in zip(values.items(), _COLORS, strict=False):
-                axes.plot(np.arange(1, len(strip.frames)), each[number], color=color, label=kind)
-            axes.set(xlim=(0, len(strip.frames) - 1), ylim=(0, 1.05 * highest + 1e-9))
+                axes.plot(at, each[number], color=color, label=kind)
+            axes.set(ylim=(0, 1.05 * highest + 1e-9))
             axes.set_ylabel("uncertainty", fontsize=8)
             axes.spines[["top", "right"]].set_visible(False)
-            axes.tick_params(labelsize=7)
+            axes.tick_params(labelsize=7, labelbottom=False)
             if number == 0:
                 axes.legend(frameon=False, fontsize=8, ncols=len(values))
         _save(figure, path)
@@ -97,20 +98,31 @@ def _shown_steps(length: int) -> NDArray[np.int64]:
     return np.unique(spread.round().astype(np.int64))
 
 
-def _show(axes: Any, strip: Strip, steps: NDArray[np.int64], *, named: bool) -> None:
-    """A strip's pictures side by side, with their time steps above if they are to be named."""
+def _show(
+    axes: Any, strip: Strip, steps: NDArray[np.int64], *, named: bool, aspect: str = "equal"
+) -> NDArray[np.float64]:
+    """A strip's pictures side by side; returns the middle of each.
+
+    Args:
+        axes: where.
+        strip: what.
+        steps: which.
+        named: whether their time steps stand above.
+        aspect: ``auto`` fills the axes.
+    """
     frames = strip.frames[steps].numpy()
     size, width = frames.shape[1], frames.shape[1] + _GAP
     row = np.full((size, width * len(steps) - _GAP, 3), 255, np.uint8)
     for place, frame in enumerate(frames):
         row[:, place * width : place * width + size] = frame
-    axes.imshow(row, interpolation="nearest")
+    axes.imshow(row, interpolation="nearest", aspect=aspect)
     middles = width * np.arange(len(steps)) + size / 2
-    axes.set_xticks(middles if named else [], [f"t = {step}" for step in steps] if named else [])
+    axes.set_xticks(middles, [f"t = {step}" if named else "" for step in steps])
     axes.tick_params(top=False, labeltop=True, bottom=False, labelbottom=False, labelsize=8)
     axes.set(yticks=[])
     axes.spines[:].set_visible(False)
     axes.set_ylabel(strip.name, fontsize=8)
+    return middles
 
 
 def _save(figure: Any, path: Path) -> None:
