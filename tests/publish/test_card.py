@@ -55,7 +55,12 @@ def test_front_matter(prepared: PreparedRepository) -> None:
             "dot_move",
             "random",
         ],
-        "viewer": False,
+        "configs": [
+            {
+                "config_name": NAME.replace("/", "."),
+                "data_files": [{"split": "preview", "path": f"viewer/{NAME}.tar"}],
+            }
+        ],
     }
 
 

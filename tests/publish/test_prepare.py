@@ -34,6 +34,7 @@ def test_layout(prepared: PreparedRepository, tree: Tree) -> None:
         "croissant.json",
         f"pictures/{NAME}.episodes.png",
         f"pictures/{NAME}.returns.png",
+        f"viewer/{NAME}.tar",
     ]
     assert [file.path for file in prepared.files] == sorted(found)
     for file in prepared.files:

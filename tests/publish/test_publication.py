@@ -45,7 +45,7 @@ def test_dry_run_shows_all_and_sends_nothing(hub: FakeHub, flat: Path, tmp_path:
     assert plan.commit is None
     for file in plan.prepared.files:
         assert f"{file.size:,}  {file.path}" in text
-    assert f"{plan.prepared.num_bytes:,}  bytes in 7 files" in text
+    assert f"{plan.prepared.num_bytes:,}  bytes in 8 files" in text
     assert plan.prepared.card in text
     assert not hub.seen
 
@@ -121,7 +121,7 @@ def test_command_line(
         assert f'load_dataset("{name}", source="hf://{REPO_ID}@' in said
     again = run("--out", tmp_path / "upload", "--mixed-licenses")
     assert again[0] == 0
-    assert "0 of 12 files were uploaded" in again[1]
+    assert "0 of 14 files were uploaded" in again[1]
     expert.unlink()
     status, _, told = run("--out", tmp_path / "one")
     assert (status, "--replace" in told) == (2, True)

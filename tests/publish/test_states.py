@@ -54,6 +54,7 @@ def test_the_file_is_published_as_it_is(states: Path, tmp_path: Path, tree: Tree
     assert found[f"{NAME}.h5"] == states.read_bytes()
     assert verify_dataset(prepared.folder / f"{NAME}.h5").has_sidecar
     assert "load_dataset" not in prepared.card
+    assert "\nviewer: false\n" in prepared.card
     assert f"python -m collection render {NAME}.h5" in prepared.card
     assert "valid" in check_croissant(prepared.folder / "croissant.json")
     assert tree(prepare([prepared.folder / f"{NAME}.h5"], tmp_path / "b", REPO_ID).folder) == found

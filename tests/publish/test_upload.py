@@ -96,6 +96,7 @@ def test_other_datasets_are_not_left_without_a_card(
     theirs = {
         f"{tiny.EXPERT.name}.packed-00000-of-00001.h5": b"x",
         f"pictures/{tiny.EXPERT.name}.episodes.png": b"y",
+        f"viewer/{tiny.EXPERT.name}.tar": b"v",
         "pictures/logo.png": b"z",
     }
     hub.commit(REPO_ID, theirs)

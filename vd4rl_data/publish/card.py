@@ -10,6 +10,7 @@ import numpy as np
 
 from vd4rl_data.publish.markdown import code, fenced, table
 from vd4rl_data.publish.model import PreparedDataset
+from vd4rl_data.publish.viewer import EPISODES, FRAMES, viewer_config
 from vd4rl_data.registry import DATASETS
 from vd4rl_data.spec import ReturnStatistics
 
@@ -106,9 +107,14 @@ def front_matter(repo_id: str, datasets: Sequence[PreparedDataset]) -> dict[str,
             "vd4rl-data",
             *sorted(set[str]().union(*parts)),
         ],
-        # Rows hold whole frames: the hub's table viewer has nothing to show for them.
-        "viewer": False,
+        **_viewer(datasets),
     }
+
+
+def _viewer(datasets: Sequence[PreparedDataset]) -> dict[str, Any]:
+    """The small splits that the hub's viewer shows; it has nothing to show for HDF5."""
+    shown = [viewer_config(dataset.name) for dataset in datasets if dataset.viewer is not None]
+    return {"configs": shown} if shown else {"viewer": False}
 
 
 def _size_category(count: int) -> str:
@@ -292,7 +298,10 @@ def _format() -> str:
         "each shard. Loading writes one flat file whose pixels are mapped. Row t holds what "
         "belongs to transition t; an episode of T transitions has T + 1 rows. Every byte is "
         "described in `docs/format.md` and every field in `docs/semantics.md` of vd4rl-data; "
-        "`croissant.json` lists the files for other tools."
+        "`croissant.json` lists the files for other tools.\n\n"
+        "`viewer/*.tar` is for looking, not for training, and what the hub's viewer and `datasets` "
+        f"show: {FRAMES} frames each of {EPISODES} episodes at most, as PNG beside JSON "
+        "(WebDataset)."
     )
 
 

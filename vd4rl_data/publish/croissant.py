@@ -23,6 +23,7 @@ from vd4rl_data.publish.model import PreparedDataset, PreparedFile
 from vd4rl_data.storage.rows import Column
 
 _HDF5: Final = "application/x-hdf5"
+_TAR: Final = "application/x-tar"
 _TYPES: Final = {"b": "sc:Boolean", "i": "sc:Integer", "u": "sc:Integer", "f": "sc:Float"}
 _MEANINGS: Final = {
     "observations": "RGB frame, unstacked",
@@ -152,7 +153,7 @@ def _file(file: PreparedFile) -> dict[str, Any]:
 
 def _encoding(path: str) -> str:
     suffix = path.rpartition(".")[2]
-    return {"h5": _HDF5, "json": "application/json", "png": "image/png"}[suffix]
+    return {"h5": _HDF5, "json": "application/json", "png": "image/png", "tar": _TAR}[suffix]
 
 
 def _file_set(dataset: PreparedDataset) -> dict[str, Any]:

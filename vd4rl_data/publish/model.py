@@ -40,12 +40,14 @@ class PreparedDataset:
         columns: its row arrays, in hashing order.
         pictures: contact sheet and return histogram, as paths in the repository; of states the
             histogram alone.
+        viewer: what the hub's viewer shows of it, as a path in the repository; of states nothing.
     """
 
     manifest: Manifest
     shards: tuple[PreparedFile, ...]
     columns: tuple[Column, ...]
     pictures: tuple[str, ...]
+    viewer: str | None
 
     @property
     def spec(self) -> DatasetSpec:

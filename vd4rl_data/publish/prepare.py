@@ -23,6 +23,7 @@ from vd4rl_data.publish.model import (
     Progress,
 )
 from vd4rl_data.publish.shards import expected_bytes, finished_shards, write_shards
+from vd4rl_data.publish.viewer import viewer_path, write_viewer
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage.atomic import atomic_path, check_free_space, write_lock
 from vd4rl_data.storage.format import file_sha256
@@ -43,7 +44,8 @@ def prepare(
     mixed_licenses: bool = False,
     progress: Progress | None = None,
 ) -> PreparedRepository:
-    """Make an upload folder: packed shards, sidecars, pictures, the card and a Croissant file.
+    """Make an upload folder: packed shards, sidecars, pictures, a small split that the hub's viewer
+    shows, the card and a Croissant file.
 
     The same files give the same bytes. After a kill at any moment the same call goes on: datasets
     that were packed are hashed, not packed again. A card that was edited by hand is kept.
@@ -156,9 +158,13 @@ def _verify(path: Path, stored: StoredDataset, what: str, progress: Progress) ->
 def _prepare_dataset(stored: StoredDataset, folder: Path, progress: Progress) -> PreparedDataset:
     shards = write_shards(stored, folder, _counter("pack", stored, progress))
     _verify(folder / shards[0].path, stored, "verify the shards", progress)
-    _draw_pictures(stored, folder)
+    returns = _returns(stored)
+    _draw_pictures(stored, returns, folder)
+    viewer = viewer_path(stored.name) if stored.has_pixels else None
+    if viewer is not None:
+        write_viewer(stored, returns, folder / viewer)
     columns = columns_of(stored.episode(0))
-    return PreparedDataset(stored.manifest, shards, columns, _picture_paths(stored))
+    return PreparedDataset(stored.manifest, shards, columns, _picture_paths(stored), viewer)
 
 
 def _counter(what: str, stored: StoredDataset, progress: Progress) -> Callable[[int], None]:
@@ -167,10 +173,11 @@ def _counter(what: str, stored: StoredDataset, progress: Progress) -> Callable[[
 
 
 def _others(folder: Path, datasets: Sequence[PreparedDataset]) -> Iterator[PreparedFile]:
-    """Sidecars and pictures."""
+    """Sidecars, pictures, and what the hub's viewer shows."""
     for dataset in datasets:
         beside = sidecar_path(Path(dataset.shards[0].path)).as_posix()
-        for name in (beside, *dataset.pictures):
+        viewer = () if dataset.viewer is None else (dataset.viewer,)
+        for name in (beside, *dataset.pictures, *viewer):
             yield _described(folder, name)
 
 
@@ -185,13 +192,13 @@ def _picture_paths(stored: StoredDataset) -> tuple[str, ...]:
     return tuple(f"pictures/{stored.name}.{kind}.png" for kind in kinds)
 
 
-def _draw_pictures(stored: StoredDataset, folder: Path) -> None:
+def _draw_pictures(stored: StoredDataset, returns: list[float], folder: Path) -> None:
     """Draw the pictures; the same dataset gives the same bytes."""
     from vd4rl_data.preview import return_histogram
 
     spec = get_dataset_spec(stored.manifest.dataset_id)
     histogram = return_histogram(
-        _returns(stored), published=spec.published_returns, title=f"Episode returns: {spec.name}"
+        returns, published=spec.published_returns, title=f"Episode returns: {spec.name}"
     )
     pictures = [_sheet(stored), histogram] if stored.has_pixels else [histogram]
     for picture, path in zip(pictures, _picture_paths(stored), strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,10 @@ _DATA: Final = re.compile(
     r"(?P<id>.+)(?:\.packed(?:-\d{5}-of-\d{5}\.h5|\.manifest\.json)"
     r"|(?<=\.states)(?:\.h5|\.manifest\.json))"
 )
-_PICTURE: Final = re.compile(r"pictures/(?P<id>.+)\.(?:episodes|returns)\.png")
+_SHOWN: Final = (
+    re.compile(r"pictures/(?P<id>.+)\.(?:episodes|returns)\.png"),
+    re.compile(r"viewer/(?P<id>.+)\.tar"),
+)
 
 
 def upload(
@@ -141,12 +144,18 @@ def _deletions(
 ) -> list[str]:
     """Files of replaced datasets that nothing of the same name takes the place of."""
     ours = {file.path for file in prepared.files}
-    matches = {path: _DATA.fullmatch(path) or _PICTURE.fullmatch(path) for path in there}
+    patterns = (_DATA, *_SHOWN)
+    matches = {path: _first_match(path, patterns) for path in there}
     return sorted(
         path
         for path, match in matches.items()
         if match is not None and match["id"] in replaced and path not in ours
     )
+
+
+def _first_match(path: str, patterns: Sequence[re.Pattern[str]]) -> re.Match[str] | None:
+    found = (pattern.fullmatch(path) for pattern in patterns)
+    return next((match for match in found if match is not None), None)
 
 
 def _is_there(
