@@ -39,7 +39,7 @@ class Sweep:
     """Train algorithms × datasets × seeds. Given again, the command goes on with what is left."""
 
     algorithms: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")]
-    """bc, drq_bc, cql, offline_dv2, semopo, lompo, combo."""
+    """bc, drq_bc, cql, offline_dv2, semopo, lompo, combo, moto."""
     datasets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ID ...")]
     """Dataset ids."""
     seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N ...")] = (0,)

@@ -23,7 +23,9 @@ _NOT_NEGATIVE: Final = (
     "weight_decay",
     "exploration",
     "exogenous_weight",
+    "cloning_weight",
 )
+_COUNTS_FROM_ZERO: Final = ("offline_steps",)
 
 
 def check_settings(settings: Any) -> None:
@@ -40,7 +42,9 @@ def check_setting(name: str, value: Any) -> None:
     """Raise InvalidSettingError if a number is out of its range."""
     if isinstance(value, str | bool):
         return
-    if isinstance(value, int):
+    if name in _COUNTS_FROM_ZERO:
+        expected, holds = "at least 0", value >= 0
+    elif isinstance(value, int):
         expected, holds = "at least 1", value >= 1
     elif name in _UNIT:
         expected, holds = "a number in [0, 1]", 0.0 <= value <= 1.0

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 import tyro
 
+from baselines.bench.online import environment_steps, offline_curve
 from baselines.bench.playing import check_film, film
 from baselines.bench.presets import preset_settings
 from baselines.bench.run_folder import RunFolder
@@ -39,7 +40,7 @@ class Train(Generic[H]):
     """
 
     algorithm: Annotated[str, tyro.conf.arg(metavar="NAME")]
-    """bc, drq_bc, cql, offline_dv2, semopo, lompo, combo, or one of your own as module:object."""
+    """bc, drq_bc, cql, offline_dv2, semopo, lompo, combo, moto, or your own as module:object."""
     dataset: Annotated[str, tyro.conf.arg(metavar="ID")]
     """Dataset id, e.g. VD4RL/walker_walk-medium_expert-84px-v0."""
     seed: int = 0
@@ -104,6 +105,13 @@ def print_run(run: RunFolder) -> None:
         f"return    {last['mean_return']:.1f} ({min(returns):.1f} to {max(returns):.1f}, "
         f"{len(returns)} episodes) after {last['step']:,} gradient steps"
     )
+    played = environment_steps(run.curve())
+    if played:
+        offline = offline_curve(run.curve())[-1]
+        print(
+            f"offline   {offline['mean_return']:.1f} after {offline['step']:,} gradient steps, "
+            f"before {played:,} environment steps"
+        )
     print(f"trained   {last['seconds']:,.0f} s on {run.facts()['device']}")
     print(f"result    {run.result_path}")
 

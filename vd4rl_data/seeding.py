@@ -61,6 +61,9 @@ class Purpose(Enum):
     AGENT_ACTING = (51, ())
     INSPECTED_CHUNKS = (52, ("seed",))
     INSPECTED_NOISE = (53, ("seed",))
+    ONLINE_RESET = (54, ("seed", "episode"))
+    ONLINE_LATENTS = (55, ("seed", "episode"))
+    ONLINE_ACTIONS = (56, ("seed", "episode"))
 
     RANDOM_POLICY = (64, ("seed", "episode"))
     BOOTSTRAP = (65, ("seed",))

@@ -1,6 +1,6 @@
 """The algorithms of this package, by the name that the command line takes: a file and line each."""
 
-from baselines.algorithms import bc, cql, drq_bc, lompo, offline_dv2, semopo
+from baselines.algorithms import bc, cql, drq_bc, lompo, moto, offline_dv2, semopo
 from baselines.bench.registry import ALGORITHMS
 
 ALGORITHMS["bc"] = bc.ALGORITHM
@@ -10,3 +10,4 @@ ALGORITHMS["offline_dv2"] = offline_dv2.ALGORITHM
 ALGORITHMS["semopo"] = semopo.ALGORITHM
 ALGORITHMS["lompo"] = lompo.ALGORITHM
 ALGORITHMS["combo"] = lompo.COMBO
+ALGORITHMS["moto"] = moto.ALGORITHM

@@ -66,6 +66,8 @@ _USUAL_WEIGHT: Final = 10.0
 class OfflineDv2Settings(AgentSettings):
     """Hyperparameters. [P]: Table 7; [C]: the published code; [D]: DreamerV2's defaults."""
 
+    model_steps: int
+    """How many of them train the model; the rest train actor and critic in it."""
     penalty: Penalty = "mean_disagreement"
     """u: what [C] computes, or equation 1 of [P] as printed, some seven times larger."""
     penalty_weight: float = _USUAL_WEIGHT

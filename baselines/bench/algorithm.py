@@ -91,6 +91,7 @@ class Algorithm:
         shared: over which scope the paper's hyperparameters are the same.
         check_size: raises ``InvalidSettingError`` for frames of a size, in pixels, that its
             networks cannot take; called before data are looked for. ``None``: they take any.
+        caveat: says of settings why results with them must not be ranked beside others, if so.
     """
 
     name: str
@@ -100,3 +101,4 @@ class Algorithm:
     agent: Callable[[Any, Spaces, torch.device, torch.Generator], Agent]
     shared: Literal["dataset", "suite"]
     check_size: Callable[[int], None] | None = None
+    caveat: Callable[[Any], str | None] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -34,6 +34,9 @@ class PhaseContext:
             ``None`` where the phase begins.
         folder: for files of the phase's own, such as episodes that it plays; not there until
             something is written; ``None`` outside of a run.
+        environment: id of the dataset in whose environment a phase can play; ``None`` outside of a
+            run.
+        seed: of the run.
     """
 
     dataset: Data
@@ -42,6 +45,8 @@ class PhaseContext:
     storage: str = "auto"
     state: Mapping[str, Any] | None = None
     folder: Path | None = None
+    environment: str | None = None
+    seed: int = 0
 
 
 class Batches(Protocol):
@@ -53,6 +58,16 @@ class Batches(Protocol):
 
     def state(self) -> Mapping[str, Any]:
         """Where they are after what was taken, in plain values and tensors."""
+        ...
+
+
+@runtime_checkable
+class OnlineBatches(Batches, Protocol):
+    """Batches of data that grow by episodes of the agent's own."""
+
+    @property
+    def environment_steps(self) -> int:
+        """Steps of the simulator so far, repeated actions counted each time."""
         ...
 
 
@@ -78,6 +93,8 @@ class Phase:
             :func:`~baselines.bench.guards.exact_denormals`.
         evaluated: whether evaluations fall into it; not if it leaves the policy as it is. The last
             step of a run is always followed by one.
+        online: whether its batches are :class:`OnlineBatches`. An evaluation precedes its first
+            step, too: the offline point.
     """
 
     name: str = TRAINING
@@ -88,6 +105,7 @@ class Phase:
     metrics: tuple[str, ...]
     every: tuple[tuple[int, Chore], ...] = ()
     evaluated: bool = True
+    online: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -144,6 +162,16 @@ class Schedule:
     def is_end(self, step: int) -> bool:
         """Whether a phase ends after so many gradient steps."""
         return step in (*self.starts[1:], self.steps)
+
+    @property
+    def plays(self) -> bool:
+        """Whether a phase plays for its data."""
+        return any(phase.online for phase in self.phases)
+
+    def begins_online(self, step: int) -> bool:
+        """Whether the agent begins to play for its data after so many gradient steps."""
+        begun = zip(self.phases, self.starts, strict=True)
+        return step in [start for phase, start in begun if phase.online]
 
     def passed(self, step: int) -> list[tuple[str, int]]:
         """Names and starts of the phases that a run of so many gradient steps has been in."""

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from baselines.bench.identity import Identity, identity_of, is_copy
+from baselines.bench.online import environment_steps, offline_curve
 from baselines.bench.presets import describe, is_plain
 from baselines.bench.registry import get_algorithm
 from baselines.bench.run_folder import RunFolder
@@ -69,11 +70,23 @@ class Group:
         return [run.curve()[-1]["mean_return"] for run in self.runs]
 
     @property
+    def environment_steps(self) -> int:
+        """Steps of the simulator that each run took for its data; 0 of an offline run."""
+        return environment_steps(self.runs[0].curve())
+
+    @property
+    def offline_returns(self) -> list[float]:
+        """The mean return of each run before it took any."""
+        return [offline_curve(run.curve())[-1]["mean_return"] for run in self.runs]
+
+    @property
     def data(self) -> str:
         """What was trained on, in words."""
         facts = self.runs[0].facts()["data"]
         part = "" if facts["complete"] else " of a larger dataset"
-        return f"{facts['origin']}, {facts['episodes']:,} episodes{part}"
+        played = self.environment_steps
+        online = f", and {played:,} environment steps" if played else ""
+        return f"{facts['origin']}, {facts['episodes']:,} episodes{part}{online}"
 
 
 def collect_groups(folder: Path, store: Path = STORE) -> list[Group]:
@@ -154,13 +167,21 @@ def make_table(groups: Sequence[Group]) -> str:
             group.label,
             f"{group.settings.hyperparameters.steps:,}",
             str(len(group.runs)),
-            _with_spread(group.returns),
+            _returns(group),
             group.data,
             "" if printed is None else _number(printed.mean, printed.spread),
             "" if printed is None else printed.source,
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _returns(group: Group) -> str:
+    """Where a run learned online, too, what it had before that stands beside."""
+    final = _with_spread(group.returns)
+    if not group.environment_steps:
+        return final
+    return f"{final} (offline {_with_spread(group.offline_returns)})"
 
 
 def _with_spread(values: Sequence[float]) -> str:

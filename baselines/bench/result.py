@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from baselines.bench.identity import check_mergeable
+from baselines.bench.online import environment_steps, offline_curve, online_curve
 from baselines.bench.presets import describe, is_plain
 from baselines.bench.registry import get_algorithm
 from baselines.bench.run_folder import RunFolder, flat
@@ -58,7 +59,7 @@ def make_result(folders: Sequence[RunFolder]) -> Submission:
         ),
         first.dataset,
         runs,
-        _protocol(first, facts),
+        _protocol(first, facts, folders[0].curve()),
         curves=curves,
         data=_data(facts[0]["data"]),
         hardware=_hardware(sessions),
@@ -95,20 +96,30 @@ def _hardware(sessions: Sequence[Mapping[str, Any]]) -> str:
     return names if len(names) <= _LINE else f"{names[: _LINE - 3]}..."
 
 
-def _points(folder: RunFolder) -> list[tuple[int, float]]:
-    return [(record["step"], record["mean_return"]) for record in folder.curve()]
+def _points(folder: RunFolder) -> list[Any]:
+    """Evaluations by gradient step; then, of a run that plays for its data, by what it played."""
+    curve = folder.curve()
+    offline = [(point["step"], point["mean_return"]) for point in offline_curve(curve)]
+    return [*offline, *online_curve(curve)]
 
 
 def _label(settings: RunSettings) -> str:
     return "this project" if is_plain(settings) else f"this project, {describe(settings)}"
 
 
-def _protocol(settings: RunSettings, facts: Sequence[Mapping[str, Any]]) -> Protocol:
+def _protocol(
+    settings: RunSettings, facts: Sequence[Mapping[str, Any]], curve: Sequence[Mapping[str, Any]]
+) -> Protocol:
+    """Runs that differ in their seeds alone have curves of the same steps."""
+    played = environment_steps(curve)
+    offline_steps = offline_curve(curve)[-1]["step"]
     return Protocol(
+        track="offline_to_online" if played else "offline",
+        environment_steps=played or None,
         checkpoint="last",
         online_evaluations=0,
         hyperparameters_shared=get_algorithm(settings.algorithm).shared,
-        train_steps=settings.hyperparameters.steps,
+        train_steps=offline_steps or None,  # none, if all of it was online
         frame_stack=settings.hyperparameters.frame_stack,
         not_comparable=_not_comparable(settings, facts),
     )
@@ -117,6 +128,10 @@ def _protocol(settings: RunSettings, facts: Sequence[Mapping[str, Any]]) -> Prot
 def _not_comparable(settings: RunSettings, facts: Sequence[Mapping[str, Any]]) -> str | None:
     if settings.preset == "smoke":
         return "A smoke run: it shows that everything works, not how well."
+    caveat = get_algorithm(settings.algorithm).caveat
+    told = None if caveat is None else caveat(settings.hyperparameters)
+    if told is not None:
+        return told
     data = facts[0]["data"]
     if not data["complete"]:
         return f"Trained on {data['episodes']} episodes, which is not the whole dataset."

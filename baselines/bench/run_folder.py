@@ -284,7 +284,7 @@ class RunFolder:
         if not curve or curve[-1]["step"] != steps or not self.result_path.is_file():
             return False
         try:  # killed before the result of a prolonged run was written, it is that of a shorter one
-            return read_result(self.result_path).protocol.train_steps == steps
+            return read_result(self.result_path).hyperparameters.get("steps") == steps
         except InvalidResultError:
             return False
 

@@ -9,7 +9,7 @@ import torch
 
 from baselines.bench.algorithm import Agent
 from baselines.bench.capture import CapturedUpdate
-from baselines.bench.phases import Batches, Phase
+from baselines.bench.phases import Batches, OnlineBatches, Phase
 
 
 class Stepper:
@@ -72,6 +72,12 @@ class Stepper:
         """Whether all that an update changes is; waits for the device."""
         changed = [*self._agent.tensors(), self.sums]
         return all(bool(tensor.isfinite().all()) for tensor in changed)
+
+    @property
+    def environment_steps(self) -> int | None:
+        """Steps of the simulator that the phase's data took; ``None`` if it does not play."""
+        batches = self._batches
+        return batches.environment_steps if isinstance(batches, OnlineBatches) else None
 
     def state(self) -> dict[str, Any]:
         """Where the phase is, beside the agent's own state."""

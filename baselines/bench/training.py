@@ -14,10 +14,10 @@ import torch
 from baselines.bench.algorithm import Agent, Spaces
 from baselines.bench.checkpoint import batches_of, check_phases, phases_of
 from baselines.bench.checks import SEEDING, check_data, check_run
-from baselines.bench.guards import exact_denormals, memory_errors, numerics
+from baselines.bench.evaluating import Evaluations
+from baselines.bench.guards import memory_errors, numerics
 from baselines.bench.metrics import MetricsLog
 from baselines.bench.phases import PhaseContext, Schedule
-from baselines.bench.playing import play
 from baselines.bench.provenance import data_facts, session_facts
 from baselines.bench.registry import get_algorithm
 from baselines.bench.result import make_result
@@ -129,7 +129,7 @@ class Trainer:
             self.agent.compile()
         self._number = self._schedule.number(self.step)
         self._stepper = self._make_stepper(saved)
-        self._curve = [point for point in folder.curve() if point["step"] <= self.step]
+        self._evaluations = Evaluations(settings, folder, machine, self._schedule, self.step)
         self._saved_step, self._saved_at = self.step, time.monotonic()
         self._data = data_facts(dataset)
         self._log: MetricsLog
@@ -151,7 +151,7 @@ class Trainer:
         report: Progress = progress or (lambda _, __: None)
         steps, protocol = self._hyper.steps, self._settings.protocol
         report(self.step, self._words())
-        if self._is_evaluation_due():
+        if self._evaluations.is_due(self.step):
             self._evaluate(report)
         started = time.perf_counter()
         while self.step < steps:
@@ -162,7 +162,7 @@ class Trainer:
                 values["seconds"] = round(self._seconds, 3)
                 self._log.train(self.step, values, self._phase_name())
                 report(self.step, self._words())
-            if self._is_evaluation_due():
+            if self._evaluations.is_due(self.step):
                 self._seconds, started = self._clock(started)
                 self._save()
                 self._evaluate(report)
@@ -200,15 +200,6 @@ class Trainer:
         now = time.perf_counter()
         return self._seconds + now - started, now
 
-    def _is_evaluation_due(self) -> bool:
-        done = self._curve[-1]["step"] if self._curve else 0
-        at_end = self.step == self._hyper.steps
-        due = self.step % self._settings.protocol.evaluate_every == 0
-        if self.step <= done or not (at_end or due):
-            return False
-        last = self._schedule.phases[self._schedule.number(self.step - 1)]
-        return at_end or last.evaluated
-
     def _save(self) -> None:
         """Write a checkpoint.
 
@@ -236,36 +227,16 @@ class Trainer:
 
     def _evaluate(self, report: Progress) -> None:
         report(self.step, self._words("evaluating"))
-        protocol = self._settings.protocol
-        with exact_denormals():
-            evaluation = play(
-                self.agent,
-                self._device,
-                self._settings.dataset,
-                episodes=protocol.evaluation_episodes,
-                seed=self._settings.seed,
-                frame_stack=self._hyper.frame_stack,
-                workers=self._machine.evaluation_workers(),
-            )
-        mean = float(np.mean(evaluation.returns))
-        if self.step == self._hyper.steps:
-            self._folder.save_evaluation(evaluation)
-        self._curve.append(
-            {
-                "step": self.step,
-                "mean_return": mean,
-                "returns": evaluation.returns.tolist(),
-                "seconds": round(self._seconds, 3),
-            }
-        )
-        self._folder.save_curve(self._curve)
+        taken = (self._stepper.environment_steps or 0) if self._schedule.plays else None
+        mean = self._evaluations.evaluate(self.agent, self._device, self.step, self._seconds, taken)
         self._log.evaluation(self.step, {"mean_return": mean})
         report(self.step, self._words())
 
     def _words(self, doing: str = "") -> str:
         """The phase, where there are several, and what is going on or the last return."""
-        if not doing and self._curve:
-            doing = f"return {self._curve[-1]['mean_return']:.1f}"
+        last = self._evaluations.last_return
+        if not doing and last is not None:
+            doing = f"return {last:.1f}"
         return ", ".join(filter(None, (self._phase_name(), doing)))
 
     def _phase_name(self) -> str | None:
@@ -294,6 +265,8 @@ class Trainer:
             device=self._device,
             storage=self._machine.storage,
             folder=self._folder.phase_path(phase.name),
+            environment=self._settings.dataset,
+            seed=self._settings.seed,
             state=batches_of(saved) if saved is not None and goes_on else None,
         )
         graph = self._machine.cuda_graph

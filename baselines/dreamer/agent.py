@@ -103,7 +103,15 @@ class DreamerAgent:
 class RecurrentPolicy:
     """Acts on a latent state that it carries on, lane by lane."""
 
-    def __init__(self, encode: Function, model: EnsembleRSSM, act: Function, *, draw: bool) -> None:
+    def __init__(
+        self,
+        encode: Function,
+        model: EnsembleRSSM,
+        act: Function,
+        *,
+        draw: bool,
+        seed: int | None = None,
+    ) -> None:
         """Args:
         encode: uint8 (B, 3, S, S) → (B, E).
         model: of the world.
@@ -111,9 +119,10 @@ class RecurrentPolicy:
         draw: whether latent states are drawn; else their mode is taken. The draws of the t-th time
             step are the same in every episode, so an episode's actions do not depend on which
             others are played beside it.
+        seed: of the draws; by default that of every evaluation of every agent.
         """
         self._encode, self._model, self._act = encode, model, act
-        self._noise = _fixed_noise(model.latent, model.inward.weight.device) if draw else None
+        self._noise = _fixed_noise(model.latent, model.inward.weight.device, seed) if draw else None
         self._state, self._action, self._step = model.initial(0), torch.empty(0), torch.empty(0)
 
     @torch.no_grad()
@@ -136,7 +145,7 @@ class RecurrentPolicy:
         self._step = first.new_zeros(lanes, dtype=torch.int64)
 
 
-def _fixed_noise(latent: Latent, device: torch.device) -> Tensor:
+def _fixed_noise(latent: Latent, device: torch.device, seed: int | None) -> Tensor:
     """The same on every device, and of every agent."""
-    seed = seeding.word(Purpose.AGENT_ACTING)
+    seed = seeding.word(Purpose.AGENT_ACTING) if seed is None else seed
     return latent.noise((_NOISE_STEPS,), torch.Generator().manual_seed(seed)).to(device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from baselines.bench.batches import SampledBatches, load_sampler
 from baselines.bench.phases import PhaseContext
+from baselines.dreamer.sources import Marked
 from vd4rl_data.pytorch import TensorSequences, TorchSequences
 from vd4rl_data.pytorch.feeds import sampled_rows
 from vd4rl_data.sampling import SequenceSampler
@@ -29,11 +30,14 @@ class Chunk:
         frames: uint8 (B, T, 3, S, S), or float32 (B, T, E), embedded.
         actions: float32 (B, T, A), that led to each frame; zero before the first of an episode.
         rewards: float32 (B, T), likewise.
+        reached: float32 (B,), one where the sequence is of an episode that reaches the goal, else
+            zero; ``None`` unless asked for.
     """
 
     frames: Tensor
     actions: Tensor
     rewards: Tensor
+    reached: Tensor | None = None
 
 
 def chunk_rows(is_first: Tensor, length: int) -> Tensor:
@@ -74,17 +78,27 @@ def forgotten(actions: Tensor) -> Tensor:
 class ChunkBatches:
     """Chunks with frames, drawn uniformly."""
 
-    def __init__(self, context: PhaseContext, batch_size: int, length: int) -> None:
-        """Raises:
-        ValueError: no episode has so many transitions.
+    def __init__(
+        self, context: PhaseContext, batch_size: int, length: int, goal: float | None = None
+    ) -> None:
+        """Args:
+        context: of the phase.
+        batch_size: B.
+        length: T.
+        goal: reward of a time step at which an episode has reached the goal; ``None``: nobody asks.
+
+        Raises:
+            ValueError: no episode has so many transitions.
         """
+        marked = goal is not None
         windows = TorchSequences(
-            context.dataset,
+            Marked(context.dataset, goal) if marked else context.dataset,
             batch_size,
             length,
             context.generator,
             device=context.device,
             storage=context.storage,
+            state=marked,
             layout="BLCHW",
             reuse_buffers=context.device.type == "cpu",
         )
@@ -93,7 +107,10 @@ class ChunkBatches:
     def __next__(self) -> Chunk:
         """The next batch."""
         windows: TensorSequences = next(self._sampled)
-        return chunk_of(windows.observations, windows.actions, windows.rewards, windows.is_first)
+        chunk = chunk_of(windows.observations, windows.actions, windows.rewards, windows.is_first)
+        if windows.states is None:
+            return chunk
+        return replace(chunk, reached=windows.states[:, 0, 0].clone())
 
     def state(self) -> Mapping[str, Any]:
         """Where they are."""

@@ -17,6 +17,8 @@ class LompoSettings(WorldSettings):
     Where [P] and [C] disagree about layers (three everywhere in [P]), numbers are [C]'s.
     """
 
+    model_steps: int
+    """How many of them train the model; the rest train actor and critic in it."""
     model_learning_rate: float = 6e-4
     """Of the model's Adam. [C]"""
     depth: int = 32

@@ -44,6 +44,18 @@ def log_prob_deviation(latent: Latent, outputs: Tensor, vectors: Tensor) -> Tens
     return latent.log_prob(outputs, vectors).std(0, correction=0)
 
 
+def logit_deviation(outputs: Tensor) -> Tensor:
+    """std_k l_k, the mean over all logits: equation 2 of the paper of MOTO.
+
+    The standard deviation of a population; that it is averaged over logits is how a later code of
+    the same authors reads. Logits are the members' outputs as they are.
+
+    Args:
+        outputs: (K, ..., O).
+    """
+    return outputs.float().std(0, correction=0).mean(-1)
+
+
 def _distances(latent: Latent, outputs: Tensor) -> Tensor:
     """(K, ...): how far what each member expects lies from their mean."""
     distances: Any = _Distances.apply(latent.expected(outputs))

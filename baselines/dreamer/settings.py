@@ -17,8 +17,6 @@ class WorldSettings:
 
     steps: int
     """Gradient steps of the whole run."""
-    model_steps: int
-    """How many of them train the model; the rest train actor and critic in it."""
     batch_size: int = 64
     """B, sequences of a batch."""
     length: int = 50

@@ -57,11 +57,17 @@ SMALL_GAUSSIAN = {
     "refresh_every": 2,
     "initial_fill": 20,
 }
+SMALL_JOINT = {
+    **{name: value for name, value in SMALL_DISCRETE.items() if name != "model_steps"},
+    "offline_steps": 5,
+    "updates_per_episode": 2,
+}
 MODEL_BASED: dict[str, dict[str, Any]] = {
     "offline_dv2": SMALL_DISCRETE,
     "semopo": SMALL_DISCRETE,
     "lompo": SMALL_GAUSSIAN,
     "combo": {**SMALL_GAUSSIAN, "alpha": 2.5, "penalty_weight": 0.0, "num_actions": 2},
+    "moto": {**SMALL_JOINT, "cloning_filter": "advantage"},
 }
 """Small settings of the algorithms that learn a model, on frames of 64 px."""
 MODEL_FREE = [name for name in ALGORITHMS if name not in MODEL_BASED]

@@ -27,6 +27,9 @@ pytestmark = pytest.mark.usefixtures("no_type_checks", "disc")  # playing is slo
 DOCS = Path(__file__).parents[2] / "docs"
 PATHS = sorted((DOCS / "learning").glob("*.json"))
 TOY = "offline_dv2-disc_push-random"
+BOTH, OFFLINE, ONLINE = (
+    f"{name}-disc_push-random" for name in ("moto", "moto_offline", "moto_online")
+)
 CLONED = "bc-walker_walk-medium_expert"
 VALUED = "drq_bc-walker_walk-medium_expert"
 
@@ -64,7 +67,7 @@ def test_its_label_says_what_departs_from_the_paper(path: Path) -> None:
     result = read_result(path)
     label = result.algorithm.label or ""
     for name in {"steps", "batch_size", "learning_rate", "precision"} & set(result.hyperparameters):
-        if name == "precision" and result.algorithm.name == "Offline DV2":
+        if name == "precision" and result.algorithm.name in ("Offline DV2", "MOTO"):
             continue  # the preset's
         assert f"{name}={result.hyperparameters[name]}" in label
 
@@ -86,7 +89,7 @@ def test_the_page_has_its_numbers(path: Path) -> None:
     for figure in (
         f"{statistics.fmean(returns):.0f}",
         f"{statistics.median(returns):.0f}",
-        f"{result.protocol.train_steps:,}",
+        f"{result.hyperparameters['steps']:,}",
     ):
         assert f"| {figure} |" in row
 
@@ -100,6 +103,18 @@ def test_cloning_twenty_episodes_is_clearly_better_than_chance() -> None:
 def test_values_help_where_the_data_are_mixed() -> None:
     """As in the paper's Table 1: DrQ+BC above BC, over the last thirty episodes."""
     assert _last_evaluations(VALUED) > _last_evaluations(CLONED)
+
+
+def test_pre_training_saves_most_of_what_learning_online_takes() -> None:
+    """With as many environment and gradient steps; the page says what fine-tuning did not add."""
+    records = [read_result(DOCS / "learning" / f"{name}.json") for name in (BOTH, ONLINE, OFFLINE)]
+    both, online, offline = records
+    assert both.protocol.environment_steps == online.protocol.environment_steps == 750
+    assert offline.protocol.track == "offline"
+    assert len({record.hyperparameters["steps"] for record in records}) == 1
+    assert _mean(BOTH) > _mean(ONLINE) + 30
+    ((run,),) = (evaluation.runs for evaluation in both.evaluations)
+    assert run.online_curve[-1].mean_return > run.online_curve[0].mean_return
 
 
 def test_a_policy_learned_in_a_model_is_far_better_than_its_data() -> None:
