@@ -26,6 +26,7 @@ from collection.scripted import find_script
 from collection.sources import Source, find_policy, find_replay, trained_on
 from vd4rl_data.simulators.kitchen import KitchenSettings
 from vd4rl_data.spec import TaskSpec
+from vd4rl_data.suites.policies import LATE_REPLAY, REPLAY, TRAINED_ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,11 @@ def _demonstrated(
 
 
 def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
-    path = find_policy(options.source, task.name, name, level)
+    trained = TRAINED_ON.get(task.name, task.name)
+    path = find_policy(options.source, trained, name, level)
     if path is None:
-        raise _not_shipped(task, name, level)
-    expected = trained_on(path, options.source, task.name, name, level)
+        raise _not_shipped(trained, name, level)
+    expected = trained_on(path, options.source, trained, name, level)
     policy = read_policy(path)
     if policy.tier != name:
         raise InvalidSettingError(f"{path}: expected a policy of tier {name}, got {policy.tier}")
@@ -112,12 +114,18 @@ def _trained(task: TaskSpec, name: str, options: BehaviorOptions, level: float |
 
 
 def _replayed(task: TaskSpec, name: str, options: BehaviorOptions, level: float | None) -> Behavior:
-    path = find_replay(options.source, task.name, level)
+    trained = TRAINED_ON.get(task.name, task.name)
+    path = find_replay(options.source, trained, level, name)
     if path is None:
-        raise _not_shipped(task, name, level)
+        raise _not_shipped(trained, name, level)
     replay = open_replay(path)
-    if replay.task != task.name:
-        raise InvalidSettingError(f"{path}: expected a replay of {task.name}, got {replay.task}")
+    if replay.task != trained:
+        raise InvalidSettingError(f"{path}: expected a replay of {trained}, got {replay.task}")
+    if trained != task.name and not replay.stores_successes:
+        raise InvalidSettingError(
+            f"{path}: expected a replay that tells successes, the rewards of {task.name}; make it"
+            " again of its training run"
+        )
     return ReplayBehavior(replay, name)
 
 
@@ -128,7 +136,8 @@ BEHAVIORS: Final[Mapping[str, BehaviorKind]] = {
     "random_weights": BehaviorKind(_random_weights, frozenset({"seed"})),
     SKILLED: BehaviorKind(_driver, frozenset({"seed"})),
     LEARNING: BehaviorKind(_driver, frozenset({"seed"})),
-    "medium_replay": BehaviorKind(_replayed, frozenset({"source"})),
+    REPLAY: BehaviorKind(_replayed, frozenset({"source"})),
+    LATE_REPLAY: BehaviorKind(_replayed, frozenset({"source"})),
     "medium": _OF_A_POLICY,
     "expert": _OF_A_POLICY,
     "demos": BehaviorKind(_demonstrated, frozenset({"source"})),
@@ -172,14 +181,14 @@ def find_behavior(
     return kind.make(task, name, options, level)
 
 
-def _not_shipped(task: TaskSpec, name: str, level: float | None) -> NotCollectableError:
-    folder = f"runs/{task.name}"
+def _not_shipped(task: str, name: str, level: float | None) -> NotCollectableError:
+    folder = f"runs/{task}"
     tier = "expert" if name == "expert" else "medium"
     above = "" if level is None else f" --level {level:g}"
     of_level = "" if level is None else f" of level {level:g}"
     return NotCollectableError(
-        f"the repository has no {name} policy{of_level} for {task.name}. Train one, select it, and "
+        f"the repository has no {name} policy{of_level} for {task}. Train one, select it, and "
         f"pass the folder with --source:\n"
-        f"    python -m collection train {task.name} --out {folder}\n"
+        f"    python -m collection train {task} --out {folder}\n"
         f"    python -m collection select {folder} --tiers {tier}{above} --out {folder}/tiers"
     )

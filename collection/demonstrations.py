@@ -41,13 +41,12 @@ class DemonstrationsBehavior:
         Raises:
             InvalidSettingError: there are fewer demonstrations.
         """
-        del task
         if episodes > len(self.file.lengths):
             raise InvalidSettingError(
                 f"episodes: expected at most {len(self.file.lengths)}, as many as"
                 f" {self.file.source} holds, got {episodes}"
             )
-        return self.file.lengths[:episodes]
+        return tuple(min(length, task.time_steps) for length in self.file.lengths[:episodes])
 
     def play(self, simulation: Simulation, *, episode: int, size: int | None = None) -> Trajectory:
         """See :class:`collection.players.Behavior`."""

@@ -81,15 +81,16 @@ def open_minari(source: Path) -> MinariFile:
 
 
 def trajectory(file: MinariFile, episode: int, task: TaskSpec) -> Trajectory:
-    """One demonstration, with the rewards of a task.
+    """One demonstration, with the rewards of a task; it ends where the task does, at the latest.
 
     Raises:
         DatasetFormatError: the dataset holds other states or actions.
     """
     dataset = _open(Path(file.source))
     (found,) = dataset.iterate_episodes([episode])
-    states = states_of(_readings(found, file.source))
-    actions = np.clip(np.asarray(found.actions), -1.0, 1.0).astype(np.float32)
+    states = states_of(_readings(found, file.source))[: task.time_steps + 1]
+    actions = np.asarray(found.actions)[: task.time_steps]
+    actions = np.clip(actions, -1.0, 1.0).astype(np.float32)
     elements = task.settings.elements
     completed = {element: in_place(states[1:], element) for element in elements}
     count = np.sum(list(completed.values()), axis=0)

@@ -24,7 +24,7 @@ from collection.errors import ReplayFileError
 from collection.rollout import Trajectory
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.storage.atomic import atomic_path
-from vd4rl_data.suites.policies import replay_name
+from vd4rl_data.suites.policies import REPLAY, TRAINED_ON, replay_name
 
 FORMAT: Final = "vd4rl-data replay"
 VERSION: Final = 1
@@ -33,7 +33,11 @@ FOLDER: Final = Path(__file__).parent / "replays"
 
 _CHUNK_ROWS: Final = 2048
 _STATES: Final = "states"
-_PICKLED: Final = ("path", "task", "sha256", "lengths", "training", "stores_states")
+_SUCCESSES: Final = "successes"
+_PICKLED: Final = (
+    *("path", "task", "sha256", "lengths", "training"),
+    *("stores_states", "stores_successes"),
+)
 _ARRAYS: Final = {
     "physics_states": (2, "<f8"),
     "actions": (2, "<f4"),
@@ -41,7 +45,9 @@ _ARRAYS: Final = {
     "lengths": (1, "<i8"),
     "terminated": (1, "|b1"),
     _STATES: (2, "<f4"),
+    _SUCCESSES: (1, "|b1"),
 }
+_OPTIONAL: Final = frozenset({_STATES, _SUCCESSES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class ReplayFile:
         lengths: time steps of each episode.
         training: settings, versions and device, rule, learning curve.
         stores_states: whether the file holds proprioception.
+        stores_successes: whether it tells after which time steps the task was solved.
     """
 
     path: Path
@@ -63,6 +70,7 @@ class ReplayFile:
     lengths: tuple[int, ...]
     training: Mapping[str, Any]
     stores_states: bool
+    stores_successes: bool
     _loaded: dict[str, NDArray[Any]] = field(
         default_factory=dict[str, NDArray[Any]], repr=False, compare=False
     )
@@ -97,7 +105,10 @@ class ReplayFile:
         return np.array([part.sum() for part in np.split(rewards, np.cumsum(self.lengths)[:-1])])
 
     def trajectory(self, number: int, simulation: Simulation) -> Trajectory:
-        """One episode; ``simulation`` recomputes its proprioception where the file has none."""
+        """One episode; ``simulation`` recomputes its proprioception where the file has none.
+
+        If it is of the sparse twin of the task that was trained on, rewards are successes.
+        """
         step = sum(self.lengths[:number])
         length, row = self.lengths[number], step + number
         rows = slice(row, row + length + 1)
@@ -106,13 +117,19 @@ class ReplayFile:
         discounts = np.ones(length, np.float32)
         if terminated:
             discounts[-1] = 0.0
+        steps = slice(step, step + length)
+        successes = self._array(_SUCCESSES)[steps] if self.stores_successes else None
+        rewards = self._array("rewards")[steps]
+        if successes is not None and simulation.task.name in TRAINED_ON:
+            rewards = successes.astype(np.float32)
         return Trajectory(
-            actions=self._array("actions")[step : step + length],
-            rewards=self._array("rewards")[step : step + length],
+            actions=self._array("actions")[steps],
+            rewards=rewards,
             discounts=discounts,
             physics_states=physics_states,
             states=self._states(rows, physics_states, simulation),
             terminated=terminated,
+            successes=successes,
         )
 
     def _states(
@@ -132,20 +149,21 @@ class ReplayFile:
         return self._loaded[name]
 
 
-def shipped_replay(task: str, level: float | None = None) -> Path | None:
+def shipped_replay(task: str, level: float | None = None, behavior: str = REPLAY) -> Path | None:
     """Path of the replay that the repository ships; ``None`` if there is none.
 
     Args:
         task: name of the task.
         level: see :func:`collection.policy_files.shipped_policy`.
+        behavior: one of :data:`vd4rl_data.suites.policies.REPLAYS`.
     """
-    path = replay_in(FOLDER, task, level)
+    path = replay_in(FOLDER, task, level, behavior)
     return path if path.is_file() else None
 
 
-def replay_in(folder: Path, task: str, level: float | None = None) -> Path:
-    """Where a folder of replays has the one of a task and a level."""
-    return folder / f"{replay_name(task, level)}.h5"
+def replay_in(folder: Path, task: str, level: float | None = None, behavior: str = REPLAY) -> Path:
+    """Where a folder of replays has the one of a task, a level and a behavior."""
+    return folder / f"{replay_name(task, level, behavior)}.h5"
 
 
 def write_replay(
@@ -170,6 +188,8 @@ def replay_content(task: str, episodes: Sequence[Trajectory], training: Mapping[
     }
     if _gives_states_back(task, (episodes[0], episodes[-1])):
         del arrays[_STATES]
+    if all(episode.successes is not None for episode in episodes):
+        arrays[_SUCCESSES] = np.concatenate([np.asarray(item.successes) for item in episodes])
     arrays["lengths"] = np.array([len(episode.actions) for episode in episodes])
     arrays["terminated"] = np.array([episode.terminated for episode in episodes])
     memory = io.BytesIO()
@@ -203,8 +223,7 @@ def open_replay(path: Path) -> ReplayFile:
         with h5py.File(path, "r") as file:
             header = {name: file.attrs[name] for name in ("format", "version", "task")}
             training = json.loads(str(file.attrs["training"]))
-            stores_states = _STATES in file
-            names = [name for name in _ARRAYS if stores_states or name != _STATES]
+            names = [name for name in _ARRAYS if name in file or name not in _OPTIONAL]
             shapes = {name: _shape(path, file, name) for name in names}
             lengths = tuple(int(length) for length in _read(file, "lengths"))
     except (OSError, KeyError, ValueError) as error:
@@ -213,12 +232,12 @@ def open_replay(path: Path) -> ReplayFile:
         raise _damaged(path, f"expected {FORMAT} version {VERSION}, got {header}")
     steps, episodes = sum(lengths), len(lengths)
     expected = {"physics_states": steps + episodes, "actions": steps, "rewards": steps}
-    expected |= {"terminated": episodes}
-    expected |= {_STATES: steps + episodes} if stores_states else {}
+    expected |= {"terminated": episodes, _STATES: steps + episodes, _SUCCESSES: steps}
     for name, rows in expected.items():
-        if shapes[name][0] != rows:
+        if name in shapes and shapes[name][0] != rows:
             raise _damaged(path, f"{name}: expected {rows} rows, got {shapes[name][0]}")
-    return ReplayFile(path, str(header["task"]), digest, lengths, training, stores_states)
+    stored = (_STATES in shapes, _SUCCESSES in shapes)
+    return ReplayFile(path, str(header["task"]), digest, lengths, training, *stored)
 
 
 def _gives_states_back(task: str, episodes: Sequence[Trajectory]) -> bool:

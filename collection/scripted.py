@@ -20,6 +20,9 @@ from vd4rl_data.seeding import COLLECTION_RECIPE
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import TaskSpec
 
+SCRIPT_NOISE: Final = 0.2
+"""Standard deviation of what is added to a script's actions where all episodes start alike."""
+
 MOST_ATTEMPTS: Final = 50
 """Attempts at one demonstration after which a script is given up."""
 
@@ -114,8 +117,12 @@ def find_script(task: TaskSpec, name: str, seed: int) -> ScriptedBehavior:
 
 
 def make_metaworld_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
-    """MetaWorld's own script of a task, which knows where everything is."""
-    del rng  # its only chance is the layout
+    """MetaWorld's own script of a task, which knows where everything is.
+
+    Where neither the layout nor the hand changes, noise makes episodes differ.
+    """
+    alike = bool(task.settings.frozen_layout) and not task.settings.hand_spread
+    spread = SCRIPT_NOISE if alike else 0.0
     scripts = importlib.import_module("metaworld.policies").ENV_POLICY_MAP
     script = scripts[task.settings.environment]()
 
@@ -125,7 +132,10 @@ def make_metaworld_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the environment clips what it asks for
             action = script.get_action(observation)
-        return np.clip(action, -1.0, 1.0).astype(np.float32)
+        action = np.clip(action, -1.0, 1.0)
+        if spread:
+            action = np.clip(action + rng.normal(0.0, spread, action.shape), -1.0, 1.0)
+        return action.astype(np.float32)
 
     return act
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from collection.errors import InvalidSettingError
 from collection.learning_curve import curves_before, draw_learning_curve
@@ -18,10 +18,9 @@ from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.tiers import TIERS, Choice, choose, level_in_name, medium_level
 from vd4rl_data.errors import OutputExistsError
-from vd4rl_data.registry import get_task_spec, list_datasets
+from vd4rl_data.registry import DATASETS, get_task_spec
 from vd4rl_data.storage.atomic import atomic_path
-
-REPLAY: Final = "medium_replay"
+from vd4rl_data.suites.policies import LATE_REPLAY, REPLAY, TRAINED_ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Selected:
     Attributes:
         choices: the checkpoint of each tier.
         files: policies, replay and picture.
-        replay_returns: returns of the replay's episodes; empty if no replay was made.
+        replay_returns: returns of the first replay's episodes; empty if it was not made.
     """
 
     choices: tuple[Choice, ...]
@@ -47,11 +46,12 @@ def select_tiers(
     level: float | None = None,
     replace: bool = False,
 ) -> Selected:
-    """Choose medium and expert by rule, and cut the replay.
+    """Choose medium and expert by rule, and cut the replays.
 
     The replay is the beginning of training, including the random warm-up: as many whole episodes as
-    fit into the transitions of the catalog's ``medium_replay`` row, like the published one. A run
-    that took up an earlier one did not begin there, and gives no replay.
+    fit into the transitions of the catalog's ``medium_replay`` row, like the published one. If a
+    row of the catalog needs it, there is a late replay too: of the episodes that began after the
+    medium checkpoint. A run that took up an earlier one did not begin there, and gives no replays.
 
     Checkpoints before ``actor_starts`` are never chosen: their policy is the one that the run
     started from.
@@ -59,10 +59,12 @@ def select_tiers(
     Args:
         run: the folder of a training run.
         out: folder to write ``policies/<task>-<tier>.safetensors`` and ``.json``,
-            ``replays/<task>.h5`` and ``learning_curves/<task>-seed<seed>.png`` into; policies and
-            replays of another level than the task's usual one are named by it.
-        tiers: which policies to choose; the replay is made along with medium.
-        level: deterministic return above which a policy is medium; the task's own by default.
+            ``replays/<task>.h5``, ``replays/<task>-late.h5`` and
+            ``learning_curves/<task>-seed<seed>.png`` into; policies and replays of another level
+            than the task's usual one are named by it.
+        tiers: which policies to choose; the replays are made along with medium.
+        level: deterministic return above which a policy is medium; see
+            :func:`collection.tiers.medium_level` by default.
         replace: replace other policies and replays that exist in ``out``.
 
     Raises:
@@ -80,9 +82,9 @@ def select_tiers(
     settings, curve = run.settings(), run.curve()
     task = settings.task
     named = level_in_name(task, level)
-    if level is None:
-        level = medium_level(task) if "medium" in tiers else math.nan
     learned = [record for record in curve if record["time_steps"] > settings.actor_starts]
+    if level is None:
+        level = medium_level(task, learned) if "medium" in tiers else math.nan
     choices = tuple(choose(tier, level, learned) for tier in tiers)
     training = training_record(run, settings, curve)
     contents: dict[Path, bytes] = {}
@@ -90,19 +92,17 @@ def select_tiers(
         of_level = named if choice.tier == "medium" else None
         path = policy_in(out / "policies", task, choice.tier, of_level)
         contents |= _tier_contents(run, task, choice, training, path)
-    size = _replay_size(task)
     before = curves_before(task, run.start())
-    replay = [] if "medium" not in tiers or before else _cut(run, curve, size)
-    if replay:
-        rule = f"all episodes of the first {size} time steps of training"
-        medium = dataclasses.asdict(choices[tiers.index("medium")])
-        about = {**training, "rule": rule, "medium": medium}
-        contents[replay_in(out / "replays", task, named)] = replay_content(task, replay, about)
+    replays = {} if before else _replays(run, curve, choices)
+    for behavior, replay in replays.items():
+        about = {**training, **_rule(behavior, task, choices)}
+        path = replay_in(out / "replays", task, named, behavior)
+        contents[path] = replay_content(task, replay, about)
     write_files(contents, replace=replace)
     picture = out / "learning_curves" / f"{task}-seed{settings.seed}.png"
     draw_learning_curve(picture, task, curve, choices, before)
     files = [path for path in contents if path.suffix != DESCRIPTION_SUFFIX]
-    returns = tuple(episode.episode_return for episode in replay)
+    returns = tuple(episode.episode_return for episode in replays.get(REPLAY, ()))
     return Selected(choices, (*files, picture), returns)
 
 
@@ -161,16 +161,51 @@ def _tier_contents(
     )
 
 
-def _replay_size(task: str) -> int:
+def _replays(
+    run: RunFolder, curve: Sequence[Mapping[str, Any]], choices: Sequence[Choice]
+) -> dict[str, list[Trajectory]]:
+    """The replays that the catalog needs of this run's task, by behavior; none without medium."""
+    task, found = run.settings().task, dict[str, list[Trajectory]]()
+    for medium in (choice for choice in choices if choice.tier == "medium"):
+        (after,) = (
+            record["time_steps"]
+            for record in curve
+            if record["environment_steps"] == medium.environment_steps
+        )
+        for behavior, first in ((REPLAY, 0), (LATE_REPLAY, after)):
+            found[behavior] = _cut(run, curve, first, _replay_size(task, behavior))
+    return {behavior: episodes for behavior, episodes in found.items() if episodes}
+
+
+def _rule(behavior: str, task: str, choices: Sequence[Choice]) -> dict[str, Any]:
+    """What a replay's file tells of how it was cut."""
+    medium = next(choice for choice in choices if choice.tier == "medium")
+    first = "of training" if behavior == REPLAY else "that began after the medium checkpoint"
+    size = _replay_size(task, behavior)
+    rule = f"all episodes of the first {size} time steps {first}"
+    return {"rule": rule, "medium": dataclasses.asdict(medium)}
+
+
+def _replay_size(task: str, behavior: str) -> int:
     """Number of transitions of the catalog's row; 0 if it has no such row."""
-    sizes = [spec.num_transitions for spec in list_datasets(task=task, behavior=REPLAY)]
+    rows = (spec for spec in DATASETS.values() if spec.behavior == behavior)
+    sizes = [
+        spec.num_transitions
+        for spec in rows
+        if TRAINED_ON.get(spec.task.name, spec.task.name) == task
+    ]
     return max(sizes, default=0)
 
 
-def _cut(run: RunFolder, curve: Sequence[Mapping[str, Any]], size: int) -> list[Trajectory]:
+def _cut(
+    run: RunFolder, curve: Sequence[Mapping[str, Any]], first: int, size: int
+) -> list[Trajectory]:
+    """Whole episodes that begin at a time step or later, as many as fit."""
     taken: list[Trajectory] = []
     total = 0
     for finished in run.episodes([record["environment_steps"] for record in curve]):
+        if finished.first_row < first:
+            continue
         total += len(finished.trajectory.actions)
         if total > size:
             break

@@ -58,12 +58,14 @@ def trained_on(path: Path, source: Source | None, task: str, tier: str, level: f
     return lender_of(task, tier, level) if shipped else task
 
 
-def find_replay(source: Source | None, task: str, level: float | None) -> Path | None:
+def find_replay(
+    source: Source | None, task: str, level: float | None, behavior: str
+) -> Path | None:
     """The file of a replay; as :func:`find_policy`."""
-    name = replay_name(task, level)
+    name = replay_name(task, level, behavior)
     if source is None:
-        return shipped_replay(task, level) or _published(name, "replays", ".h5")
-    return _inside(source, name, "replays", lambda folder: replay_in(folder, task, level))
+        return shipped_replay(task, level, behavior) or _published(name, "replays", ".h5")
+    return _inside(source, name, "replays", lambda folder: replay_in(folder, task, level, behavior))
 
 
 def _inside(source: Source, name: str, inner: str, place: Callable[[Path], Path]) -> Path:

@@ -1,10 +1,11 @@
 """Which checkpoint of a training run is medium, and which is expert: by rule, never by hand.
 
 *Medium* is the first of three successive checkpoints whose deterministic evaluation is above the
-task's level ("consistently above 500", V-D4RL, appendix B.1). *Expert* is the converged policy: in
-the last quarter of training, the checkpoint in the middle of the five successive ones with the
-highest mean evaluation. Training counts as converged if that mean is at most 2 % above the best
-such mean before the last quarter.
+task's level ("consistently above 500", V-D4RL, appendix B.1), or where a task has none, half way
+from the first checkpoint to the expert ("about half the expert level", LOMPO, appendix A). *Expert*
+is the converged policy: in the last quarter of training, the checkpoint in the middle of the five
+successive ones with the highest mean evaluation. Training counts as converged if that mean is at
+most 2 % above the best such mean before the last quarter.
 """
 
 from __future__ import annotations
@@ -53,23 +54,33 @@ class Choice:
     rule: Mapping[str, Any]
 
 
-def medium_level(task: str) -> float:
-    """Look up the level of a task in :data:`MEDIUM_LEVELS`; that of a changed body is its task's.
+def medium_level(task: str, curve: Sequence[Mapping[str, Any]]) -> float:
+    """The level of a task; without one, half way from a run's first checkpoint to its expert.
+
+    Args:
+        task: the task's name.
+        curve: see :func:`choose`.
 
     Raises:
-        TierNotReachedError: the task has no level.
+        TierNotReachedError: the task has no level, and the run is too short to have an expert.
     """
     level = usual_level(task)
-    if level is None:
+    if level is not None:
+        return level
+    try:
+        expert = _choose_expert(curve).rule["window_mean"]
+    except TierNotReachedError as error:
         raise TierNotReachedError(
-            f"no medium level is known for {task}, only for {', '.join(MEDIUM_LEVELS)}; give one "
-            "with --level"
-        )
-    return level
+            f"no medium level is known for {task}, and half way to the expert cannot be told yet:"
+            f" {error}; or give one with --level"
+        ) from error
+    return (float(curve[0]["evaluation_mean"]) + expert) / 2
 
 
 def usual_level(task: str) -> float | None:
-    """The level of a task, as :func:`medium_level`; ``None`` if it has none."""
+    """The level of a task in :data:`MEDIUM_LEVELS`, that of a changed body is its task's; ``None``
+    if it has none.
+    """
     return MEDIUM_LEVELS.get(_without_body(task))
 
 

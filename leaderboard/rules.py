@@ -53,7 +53,7 @@ def _returns(result: RunResult, benchmark: Benchmark) -> Iterator[str]:
         if len(evaluation.runs) < LEAST_SEEDS:
             runs = len(evaluation.runs)
             yield f"{where}: expected {LEAST_SEEDS} training seeds or more, got {runs}"
-        if benchmark.metric == "return":  # a sparse reward may well be earned every time
+        if benchmark.graded:  # a sparse reward may well be earned every time
             yield from _constant(evaluation.runs, where)
         for run in evaluation.runs:
             yield from _bounds(run, benchmark, f"{where}, seed {run.seed}")

@@ -7,13 +7,19 @@ from typing import Any, Final
 
 import pytest
 
+from vd4rl_data.paths import robel_wheel
 from vd4rl_data.registry import TASKS
 from vd4rl_data.spec import TaskSpec
 from vd4rl_data.suites import register_all
 
 register_all()
 
-_NEEDS: Final = {"car_racing": "Box2D", "metaworld": "metaworld", "kitchen": "gymnasium_robotics"}
+_NEEDS: Final = {
+    "adroit_pen": "gymnasium_robotics",
+    "car_racing": "Box2D",
+    "kitchen": "gymnasium_robotics",
+    "metaworld": "metaworld",
+}
 """Simulator → module of the extra that it needs; dm_control is always there."""
 
 
@@ -29,10 +35,16 @@ def _first_of_each_kind() -> tuple[str, ...]:
     return tuple(found.values())
 
 
+_FILES: Final = {"dclaw": robel_wheel}
+"""Simulator → where the file is that it needs."""
+
+
 def simulated(task: TaskSpec, *values: Any) -> Any:
     """A parameter of a test that is skipped where the task's simulator is not installed."""
     module = _NEEDS.get(task.simulator)
     missing = module is not None and importlib.util.find_spec(module) is None
+    if task.simulator in _FILES and not _FILES[task.simulator]().is_file():
+        missing, module = True, _FILES[task.simulator]().name
     return pytest.param(*values, marks=pytest.mark.skipif(missing, reason=f"needs {module}"))
 
 

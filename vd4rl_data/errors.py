@@ -158,6 +158,10 @@ class MediaNotFoundError(Vd4rlError, FileNotFoundError):
     """
 
 
+class MissingRobotError(Vd4rlError, FileNotFoundError):
+    """The file that has a robot's model is not there, or is another file."""
+
+
 class InvalidMediaError(Vd4rlError, ValueError):
     """A clip has no frames, frames of several sizes, or cannot be decoded."""
 

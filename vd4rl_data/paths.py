@@ -11,6 +11,7 @@ from vd4rl_data.errors import DataFolderError
 DATA_DIR: Final = "VD4RL_DATA_DIR"
 SHARED_DATA_DIRS: Final = "VD4RL_SHARED_DATA_DIRS"
 MEDIA_DIR: Final = "VD4RL_MEDIA_DIR"
+ROBEL_WHEEL: Final = "VD4RL_ROBEL_WHEEL"
 
 
 def data_dir() -> Path:
@@ -45,6 +46,19 @@ def media_dir() -> Path:
     """
     configured = os.environ.get(MEDIA_DIR)
     return _folder(MEDIA_DIR, configured) if configured else data_dir() / "media"
+
+
+def robel_wheel() -> Path:
+    """The wheel that has the D'Claw's model: ``$VD4RL_ROBEL_WHEEL``, else in ``wheels`` in
+    :func:`data_dir`. Nothing is ever written there.
+
+    Raises:
+        DataFolderError: as in :func:`data_dir`.
+    """
+    configured = os.environ.get(ROBEL_WHEEL)
+    if configured:
+        return Path(configured)
+    return data_dir() / "wheels" / "robel-0.1.2-py3-none-any.whl"
 
 
 def search_dirs() -> list[Path]:

@@ -12,13 +12,16 @@ from typing import Final, Literal
 
 from vd4rl_data.download.public_files import DOWNLOAD_COMMAND, public_source
 from vd4rl_data.registry import get_dataset_spec
-from vd4rl_data.simulators.table import EXTRAS
+from vd4rl_data.simulators.table import EXTRAS, fetch_commands
 from vd4rl_data.spec import DatasetSpec, TaskSpec
 from vd4rl_data.suites.policies import (
+    DEMONSTRATION_FILES,
     DEMONSTRATIONS,
+    LATE_REPLAY,
     PLAYED,
-    REPLAY,
+    REPLAYS,
     TIERS,
+    TRAINED_ON,
     TrainingRun,
     find_training_run,
     is_shipped,
@@ -83,7 +86,9 @@ def ways_to_get(spec: DatasetSpec, *, anywhere: bool = False) -> tuple[Way, ...]
     if collected is not None:
         ways.append(collected)
     if not spec.bundled:
-        commands = tuple(f"vd4rl import FOLDER --id {part.name}" for part in parts)
+        files = DEMONSTRATION_FILES.get(spec.task.simulator)
+        named = f" --format {files}" if files and spec.behavior == "demos" else ""
+        commands = tuple(f"vd4rl import FOLDER --id {part.name}{named}" for part in parts)
         ways.append(Way("import", "import", "Convert files of the authors that you have", commands))
     return tuple(ways)
 
@@ -100,6 +105,8 @@ def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec], anywhere: bool) 
     pipeline = f"python -m collection collect {spec.name}"
     tasks = {task.name: task for part in parts for task in _tasks(part)}
     extras = [EXTRAS[task.simulator] for task in tasks.values() if task.simulator in EXTRAS]
+    simulators = dict.fromkeys(task.simulator for task in tasks.values())
+    files = [line for simulator in simulators for line in fetch_commands(simulator)]
     notes = tuple(_media_notes(spec))
     demonstrations = DEMONSTRATIONS.get(spec.task.simulator)
     if spec.behavior == "demos" and demonstrations is not None:
@@ -107,12 +114,12 @@ def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec], anywhere: bool) 
         title = "Make it of demonstrations that Minari publishes"
         commands = (*first, f"{pipeline} --source {demonstrations}")
         return Way("demos", "collect from demonstrations", title, commands, notes=notes)
-    if any(part.behavior not in {*PLAYED, REPLAY, *TIERS} for part in parts):
+    if any(part.behavior not in {*PLAYED, *REPLAYS, *TIERS} for part in parts):
         return None
     needed = [need for part in parts for need in _needs(part) if not need.shipped]
     if not needed:
         first = clone_commands(dict.fromkeys(["collection", *extras]), anywhere=anywhere)
-        return Way("collect", "collect", _AGAIN, (*first, pipeline), notes=notes)
+        return Way("collect", "collect", _AGAIN, (*first, *files, pipeline), notes=notes)
     runs = _runs(needed)
     known = [run for run in runs.values() if run is not None]
     hours = sum(run.hours for run in known) / min(_CORES, len(runs))
@@ -121,6 +128,7 @@ def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec], anywhere: bool) 
     about = f"{'more than ' if missing else ''}{hours:.1f} h" if measured else "hours unknown"
     commands = (
         *clone_commands(dict.fromkeys(["training", *extras]), anywhere=anywhere),
+        *files,
         *_training(needed, runs),
         f"{pipeline} --source {_OUT}",
     )
@@ -137,7 +145,7 @@ class _Need:
     task: str
     behavior: str
     level: float | None
-    steps: int
+    replayed: int  # environment steps of its replay; 0 of a policy
     shipped: bool
 
 
@@ -148,9 +156,9 @@ def _needs(spec: DatasetSpec) -> Iterator[_Need]:
     if spec.behavior in PLAYED:
         return
     for task in _tasks(spec):
-        key = (task.name, spec.behavior, spec.level)
-        steps = spec.num_episodes * task.horizon
-        yield _Need(*key, steps, is_shipped(*key, spec.num_episodes))
+        key = (TRAINED_ON.get(task.name, task.name), spec.behavior, spec.level)
+        replayed = spec.num_episodes * task.horizon if spec.behavior in REPLAYS else 0
+        yield _Need(*key, replayed, is_shipped(*key, spec.num_episodes))
 
 
 def _tasks(spec: DatasetSpec) -> list[TaskSpec]:
@@ -173,8 +181,9 @@ def _runs(needed: Sequence[_Need]) -> dict[_Key, TrainingRun | None]:
 def _as_long_as_needed(run: TrainingRun, need: _Need) -> TrainingRun:
     """A replay is the beginning of training; a policy may come from a run that is taken up."""
     steps, options = run.steps, run.options
-    if need.behavior == REPLAY:
-        steps = max(steps, need.steps)
+    if need.behavior in REPLAYS:
+        before = run.medium_at if need.behavior == LATE_REPLAY else 0
+        steps = max(steps, before + need.replayed)
     elif run.kept:
         steps -= run.kept_steps
         options = f"--take-up {run.kept} {options}".rstrip()

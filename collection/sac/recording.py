@@ -16,6 +16,7 @@ from vd4rl_data.storage.atomic import atomic_path
 
 _BY_OBSERVATION: Final = ("physics_states", "states")
 _BY_STEP: Final = ("actions", "rewards", "discounts")
+_SUCCESSES: Final = "successes"
 
 
 def write_recording(path: Path, finished: Sequence[FinishedEpisode]) -> None:
@@ -29,6 +30,8 @@ def write_recording(path: Path, finished: Sequence[FinishedEpisode]) -> None:
         name: np.concatenate([np.asarray(getattr(episode, name)) for episode in episodes])
         for name in (*_BY_OBSERVATION, *_BY_STEP)
     }
+    if all(episode.successes is not None for episode in episodes):
+        arrays[_SUCCESSES] = np.concatenate([np.asarray(item.successes) for item in episodes])
     arrays["first_rows"] = np.array([item.first_row for item in finished], np.int64)
     arrays["terminated"] = np.array([episode.terminated for episode in episodes])
     arrays["lengths"] = np.array([len(episode.actions) for episode in episodes], np.int64)
@@ -50,11 +53,12 @@ def read_recording(path: Path) -> Iterator[FinishedEpisode]:
         )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CorruptFileError(f"{path}: not a recording of episodes: {error}") from error
+    by_step = [name for name in (*_BY_STEP, _SUCCESSES) if name in arrays]
     row = step = 0
     for number, length in enumerate(lengths.tolist()):
         trajectory = Trajectory(
             **{name: arrays[name][row : row + length + 1] for name in _BY_OBSERVATION},
-            **{name: arrays[name][step : step + length] for name in _BY_STEP},
+            **{name: arrays[name][step : step + length] for name in by_step},
             terminated=bool(terminated[number]),
         )
         yield FinishedEpisode(trajectory, int(first_rows[number]))

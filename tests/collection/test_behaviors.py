@@ -26,11 +26,13 @@ from collection.selection import select_tiers
 from collection.tiers import TIERS
 from tests.collection.conftest import small_training
 from vd4rl_data.dataset import load_dataset
-from vd4rl_data.registry import TASKS, get_dataset_spec, get_task_spec, list_datasets
+from vd4rl_data.ids import parse_id
+from vd4rl_data.registry import DATASETS, TASKS, get_dataset_spec, get_task_spec, list_datasets
 from vd4rl_data.seeding import COLLECTION_RECIPE
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset, write_dataset
+from vd4rl_data.suites.policies import LATE_REPLAY
 
 MEDIUM = "Test/walker_walk_short-medium-16px-v0"
 REPLAY = "Test/walker_walk_short-medium_replay-16px-v0"
@@ -127,6 +129,30 @@ def test_a_replays_file_of_an_older_recipe_is_found(
     episodes = list(stored.episodes())
     write_dataset(made.path, spec, episodes, stored.lengths, provenance, replace=True)
     assert collect(REPLAY, tmp_path, options=options, episodes=2, show_progress=False).found
+
+
+def test_a_late_replay_begins_where_the_policy_was_medium(
+    run: RunFolder, tmp_path: Path, rows: list[DatasetSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LOMPO's ``medium_expert``: the second half of the replay buffer."""
+    name = "Test/walker_walk_short-medium_expert-16px-v0"
+    late = dataclasses.replace(
+        get_dataset_spec(REPLAY), id=parse_id(name), num_transitions=200, collected_by=LATE_REPLAY
+    )
+    monkeypatch.setitem(DATASETS, name, late)
+    task = rows[0].task
+    selected = select_tiers(run, tmp_path, tiers=("medium",), level=0.0)
+    (medium,) = selected.choices
+    replay = open_replay(tmp_path / f"replays/{task.name}-late.h5")
+    recorded = [item.trajectory for item in run.episodes(range(200, 2200, 200))]
+    first = medium.environment_steps // (task.horizon)
+    assert len(replay) == 20
+    assert "after the medium checkpoint" in replay.training["rule"]
+    behavior = find_behavior(task, LATE_REPLAY, BehaviorOptions(tmp_path))
+    simulation = Simulation(task)
+    played = behavior.play(simulation, episode=3)
+    np.testing.assert_array_equal(played.actions, recorded[first + 3].actions)
+    simulation.close()
 
 
 @pytest.mark.render

@@ -16,7 +16,7 @@ from collection.collect import collect, parts_to_collect
 from collection.errors import InvalidSettingError, NotCollectableError
 from collection.policy_files import policy_in, write_policy
 from collection.rollout import reset_seed
-from collection.tiers import medium_level
+from collection.tiers import usual_level
 from vd4rl_data.envs import check_fingerprint
 from vd4rl_data.ids import parse_id
 from vd4rl_data.registry import DATASETS, TASKS, get_dataset_spec, get_task_spec
@@ -132,5 +132,5 @@ def test_a_folder_of_policies_serves_both_parts_of_a_composite(tmp_path: Path) -
 
 @pytest.mark.parametrize("task", BODY_TASKS)
 def test_the_rule_of_tiers_holds_for_each_body(task: str) -> None:
-    levels = {medium_level(found.name) for found in BODY_TASKS[task].values()}
-    assert levels == {medium_level(get_task_spec(task).name)} == {500.0}
+    levels = {usual_level(found.name) for found in BODY_TASKS[task].values()}
+    assert levels == {usual_level(get_task_spec(task).name)} == {500.0}

@@ -93,6 +93,11 @@ def test_states_are_the_readings_and_completions_are_counted_anew(
     np.testing.assert_array_equal(played.actions, np.full((STEPS, 9), -0.5, np.float32))
     with pytest.raises(InvalidSettingError, match="expected at most 2"):
         behavior.lengths(TASK, 3)
+    short = dataclasses.replace(TASK, horizon=3)
+    assert behavior.lengths(short, 2) == (3, 3)
+    cut: Any = behavior.play(Simulation(short), episode=1)
+    np.testing.assert_array_equal(cut.physics_states, played.physics_states[:4])
+    assert cut.rewards.tolist() == [0.0, 0.0, 1.0]
 
 
 def test_readings_are_drawn(

@@ -18,6 +18,7 @@ from collection.rollout import Trajectory, rollout
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.suites.policies import TRAINED_ON
 
 TASK = "walker_walk_short"
 
@@ -55,6 +56,28 @@ def test_round_trip(path: Path, episodes: list[Trajectory]) -> None:
                 np.testing.assert_array_equal(ours, theirs, err_msg=name)
             assert got.terminated == expected.terminated
         simulation.close()
+
+
+def test_a_twin_with_a_sparse_reward_is_paid_for_successes(
+    episodes: list[Trajectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Door's policies are trained on a dense reward, its files record the sparse one."""
+    solved = [
+        dataclasses.replace(episode, successes=episode.rewards > np.median(episode.rewards))
+        for episode in episodes
+    ]
+    path = tmp_path / "replay.h5"
+    write_replay(path, TASK, solved, {})
+    simulation = Simulation(TASK)
+    replay = open_replay(path)
+    dense = replay.trajectory(1, simulation)
+    np.testing.assert_array_equal(dense.rewards, episodes[1].rewards)
+    np.testing.assert_array_equal(dense.successes, solved[1].successes)
+    monkeypatch.setitem(TRAINED_ON, TASK, "the same with a dense reward")
+    sparse = replay.trajectory(1, simulation)
+    np.testing.assert_array_equal(sparse.rewards, solved[1].successes)
+    assert sparse.rewards.dtype == np.float32
+    simulation.close()
 
 
 @pytest.mark.parametrize(

@@ -60,5 +60,11 @@ def test_expert_needs_checkpoints() -> None:
 def test_other_tiers_and_tasks() -> None:
     with pytest.raises(ValueError, match=f"expected one of {', '.join(TIERS)}"):
         choose("best", 500, _curve(1))
-    with pytest.raises(TierNotReachedError, match=r"known for acrobot_swingup.*--level"):
-        medium_level("acrobot_swingup")
+
+
+def test_a_task_without_a_level_is_medium_half_way_to_its_expert() -> None:
+    curve = _curve(-100, 0, 100, 250, 300, 300, *[500.0] * 30)
+    assert medium_level("acrobot_swingup", curve) == 200
+    assert medium_level("walker_walk", curve) == 500
+    with pytest.raises(TierNotReachedError, match="train for longer"):
+        medium_level("acrobot_swingup", curve[:6])

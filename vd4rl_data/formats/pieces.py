@@ -20,18 +20,22 @@ class Expected:
         max_rows: rows of a full episode: its time steps and the row of the first observation.
         state_layout: the proprioceptive keys and their columns, in the simulator's order; empty
             where files hold none.
+        parts: names of the parts of the task that pay one by one; empty if it has none.
     """
 
     size: int
     action_size: int
     max_rows: int
     state_layout: tuple[tuple[str, int], ...]
+    parts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, spec: DatasetSpec) -> Expected:
         """The expectations of one catalog row."""
         task = spec.task
-        return cls(spec.size, task.action_size, task.time_steps + 1, task.state_layout)
+        parts = getattr(task.settings, "elements", ())
+        rows = task.time_steps + 1
+        return cls(spec.size, task.action_size, rows, task.state_layout, parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ FORMATS_GROUP: Final = "vd4rl_data.formats"
 FORMATS: Final[dict[str, str | Format]] = {
     "vd4rl-npz": "vd4rl_data.formats.vd4rl_npz:FORMAT",
     "vd4rl-hdf5": "vd4rl_data.formats.vd4rl_hdf5:FORMAT",
+    "d5rl-npz": "vd4rl_data.formats.d5rl_npz:FORMAT",
     "minari": "vd4rl_data.formats.minari:FORMAT",
     "torchrl": "vd4rl_data.formats.torchrl:FORMAT",
 }

@@ -10,8 +10,6 @@ it is in place, none is removed once it was, and nothing ends an episode early. 
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,11 +18,11 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
-from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.drawing import simplify
 from vd4rl_data.simulators.gl import load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, View
+from vd4rl_data.simulators.robotics import robotics_module
 from vd4rl_data.spec import TaskSpec
 
 _MODULE: Final = "gymnasium_robotics.envs.franka_kitchen.kitchen_env"
@@ -185,16 +183,7 @@ def kitchen_module() -> Any:
     Raises:
         MissingDependencyError: gymnasium-robotics is not installed.
     """
-    load_mujoco()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other environments' rewards
-            return importlib.import_module(_MODULE)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{error.name} is not installed, and the kitchen needs it:"
-            ' `pip install "vd4rl-data[kitchen]"`'
-        ) from error
+    return robotics_module(_MODULE, what="the kitchen", extra="kitchen")
 
 
 def model_path() -> Path:

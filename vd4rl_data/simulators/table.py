@@ -14,13 +14,29 @@ from vd4rl_data.spec import Look, TaskSpec
 SIMULATORS: Final[dict[str, str]] = {
     "dmc": "vd4rl_data.simulators.dmc:DMCSimulator",
     "car_racing": "vd4rl_data.simulators.car_racing:CarRacingSimulator",
+    "adroit_pen": "vd4rl_data.simulators.adroit:AdroitPenSimulator",
+    "dclaw": "vd4rl_data.simulators.dclaw:DClawSimulator",
     "kitchen": "vd4rl_data.simulators.kitchen:KitchenSimulator",
     "metaworld": "vd4rl_data.simulators.metaworld:MetaWorldSimulator",
 }
 """Name → ``module:class``; entry points of ``vd4rl_data.simulators`` add to it."""
 
-EXTRAS: Final = {"car_racing": "car", "kitchen": "kitchen", "metaworld": "metaworld"}
+EXTRAS: Final = {
+    "adroit_pen": "hands",
+    "car_racing": "car",
+    "kitchen": "kitchen",
+    "metaworld": "metaworld",
+}
 """Name → the extra of this package that brings what it needs, beside dm_control."""
+
+
+FILES: Final = {"dclaw": "vd4rl_data.simulators.dclaw_model:fetch_commands"}
+"""Name → ``module:function`` of the shell commands that fetch what it reads and no extra brings."""
+
+
+def fetch_commands(name: str) -> tuple[str, ...]:
+    """Shell commands that fetch the files that a simulator reads; none if it reads none."""
+    return _load("file", FILES[name], {})() if name in FILES else ()
 
 
 def find_simulator(name: str) -> type[Any]:

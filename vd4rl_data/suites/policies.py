@@ -19,9 +19,21 @@ PLAYED: Final = frozenset({"random", "random_weights", "driver", "learning_drive
 DEMONSTRATIONS: Final = {"kitchen": "D4RL/kitchen/mixed-v2"}
 """Simulator → the demonstrations that its ``demos`` are made of, as Minari publishes them."""
 
+DEMONSTRATION_FILES: Final = {"kitchen": "d5rl-npz"}
+"""Simulator → the format of demonstrations of people that others publish as files."""
+
 REPLAY: Final = "medium_replay"
+LATE_REPLAY: Final = "late_replay"
+REPLAYS: Final = (REPLAY, LATE_REPLAY)
 TIERS: Final = ("medium", "expert")
-"""What a training run gives: its own first episodes, and policies of two tiers."""
+"""What a training run gives: its own first episodes, and those that began after it was medium (both
+are made along with the medium policy), and policies of two tiers."""
+
+DOOR: Final = "sawyer_door"
+DOOR_DENSE: Final = "sawyer_door_dense"
+TRAINED_ON: Final = {DOOR: DOOR_DENSE}
+"""Task → its twin with a dense reward, which policies are trained on where sparse rewards are not
+found online. All else is the same in both."""
 
 _STAND: Final = "runs/hopper_stand"
 
@@ -44,6 +56,7 @@ class TrainingRun:
         kept: folder of the repository with what is kept of a run that was not long enough, for the
             next one to take up; empty if there is none.
         kept_steps: environment steps of that run.
+        medium_at: environment steps after which its policy was medium.
         missing: what no run of ours reached yet, and how far they came; empty if all was reached.
     """
 
@@ -59,6 +72,7 @@ class TrainingRun:
     replay_episodes: int = 0
     kept: str = ""
     kept_steps: int = 0
+    medium_at: int = 0
     missing: str = ""
 
 
@@ -91,7 +105,14 @@ def _bodies() -> Iterator[TrainingRun]:
 
 
 TRAINING_RUNS: Final = (
-    TrainingRun(task="walker_walk", steps=360_000, hours=0.8, shipped=TIERS, replay_episodes=200),
+    TrainingRun(
+        task="walker_walk",
+        steps=360_000,
+        hours=0.8,
+        shipped=TIERS,
+        replay_episodes=200,
+        medium_at=150_000,
+    ),
     TrainingRun(
         task="cheetah_run",
         steps=1_900_000,
@@ -157,15 +178,15 @@ def is_shipped(task: str, behavior: str, level: float | None, episodes: int) -> 
     fetched when it is needed.
     """
     lender = lender_of(task, behavior, level)
-    is_replay = behavior == REPLAY
-    name = replay_name(task, level) if is_replay else policy_name(lender, behavior, level)
+    is_replay = behavior in REPLAYS
+    name = replay_name(task, level, behavior) if is_replay else policy_name(lender, behavior, level)
     if find_published(name) is not None:
         return True
     run = find_training_run(task, level)
     if run is None:
         return False
     if is_replay:
-        return episodes <= run.replay_episodes
+        return behavior == REPLAY and episodes <= run.replay_episodes
     return behavior in run.shipped or behavior in run.lent
 
 
@@ -180,9 +201,9 @@ def policy_name(task: str, tier: str, level: float | None) -> str:
     return f"{task}-{tier}{_of_level(level)}"
 
 
-def replay_name(task: str, level: float | None) -> str:
+def replay_name(task: str, level: float | None, behavior: str = REPLAY) -> str:
     """The name of a replay's file, without a suffix."""
-    return f"{task}{_of_level(level)}"
+    return f"{task}{_of_level(level)}{'-late' if behavior == LATE_REPLAY else ''}"
 
 
 def _of_level(level: float | None) -> str:

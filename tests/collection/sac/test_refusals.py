@@ -209,11 +209,6 @@ REFUSED: dict[str, Case] = {
         lambda p: p.select("--level", "2000"),
         "no 3 successive evaluations above 2000",
     ),
-    "select, no level": (
-        _nothing,
-        lambda p: ["select", str(p.run)],
-        "no medium level is known",
-    ),
     "select, an actor is gone": (_no_actor, lambda p: p.select(), "cannot be read"),
     "select, a damaged recording": (
         _damaged_recording,
