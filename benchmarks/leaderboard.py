@@ -55,7 +55,7 @@ def measure_build(entries: int, folder: Path) -> float:
 
 
 def measure_catalog(datasets: int, folder: Path) -> dict[str, float]:
-    """Seconds to write the pages of so many datasets: with all pictures to draw, and with none."""
+    """Seconds to write the pages of so many datasets: pictures to draw, to keep, and none."""
     from leaderboard.catalog import build_catalog
     from vd4rl_data.paths import DATA_DIR
 
@@ -63,9 +63,12 @@ def measure_catalog(datasets: int, folder: Path) -> dict[str, float]:
     logging.disable()
     make_datasets(datasets, folder / f"data{datasets}")
     times: dict[str, float] = {}
-    for what in ("first", "again"):
+    for what in ("first", "again", "without data"):
+        site = folder / f"site{datasets}"
+        if what == "without data":
+            os.environ[DATA_DIR], site = str(folder / "nothing"), folder / "no_data"
         start = time.perf_counter()
-        build_catalog(folder / f"site{datasets}", [])
+        build_catalog(site, [])
         times[what] = time.perf_counter() - start
     return times
 
@@ -164,11 +167,13 @@ def main() -> None:
             "datasets": datasets,
             "datasets_build_seconds": round(catalog["first"], 3),
             "datasets_build_again_seconds": round(catalog["again"], 3),
+            "datasets_build_without_data_seconds": round(catalog["without data"], 3),
             "filters_ms": measure_filters(site, 3 if arguments.quick else REPEATS),
         }
     print(f"build: {whole:.2f} s for {entries} entries, ", end="")
     print(f"{record['build_per_entry_against_a_tenth']:.2f} x the time per entry of a tenth")
-    print(f"datasets: {catalog['first']:.2f} s for {datasets}, again {catalog['again']:.2f} s")
+    print(f"datasets: {catalog['first']:.2f} s for {datasets}, again {catalog['again']:.2f} s,")
+    print(f"          without data {catalog['without data']:.2f} s")
     if record["filters_ms"] is None:
         print("filters: no Chromium is installed")
     else:
