@@ -17,8 +17,8 @@ import numpy as np
 
 from vd4rl_data.episode import Episode
 from vd4rl_data.exporting.about import About
+from vd4rl_data.exporting.hdf5 import hdf5_file
 from vd4rl_data.exporting.target import Target
-from vd4rl_data.storage.atomic import OutputFile, uninterrupted
 
 _FILE: Final = "dataset.h5"
 _VERSION: Final = "2.1"
@@ -41,29 +41,12 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
         about: what is said of them.
         folder: an empty one.
     """
-    import h5py
-
-    output = OutputFile(folder / _FILE)
-    try:
-        with uninterrupted():
-            file: Any = h5py.File(output, "w", libver=("earliest", "v110"))
-        try:
-            with uninterrupted():
-                file["columns"] = list(_COLUMNS)
-                file["num_episodes"] = len(about.lengths)
-                file["version"] = _VERSION
-            for number, episode in enumerate(episodes):
-                values = _columns(episode)
-                with uninterrupted():
-                    for name, value in zip(_COLUMNS, values, strict=True):
-                        file[f"{name}_{number}"] = value
-                output.check()
-        finally:
-            with uninterrupted():
-                file.close()
-        output.check()
-    finally:
-        output.close()
+    about_all = {"columns": list(_COLUMNS), "num_episodes": len(about.lengths), "version": _VERSION}
+    with hdf5_file(folder / _FILE) as put:
+        put("", about_all, {})
+        for number, episode in enumerate(episodes):
+            values = zip(_COLUMNS, _columns(episode), strict=True)
+            put("", {f"{name}_{number}": value for name, value in values}, {})
 
 
 def _columns(episode: Episode) -> tuple[Any, ...]:

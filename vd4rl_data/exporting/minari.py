@@ -1,7 +1,9 @@
 """``minari``: a dataset of Minari, in HDF5, with its frames as they are and not as JPEG.
 
 Minari keeps observations, actions, rewards and ends. Discounts, which it has no place for, and the
-arrays of ``infos`` go to its own ``infos``.
+arrays of ``infos`` go to its own ``infos``. It cuts frames into small chunks, which takes ten times
+as long as copying them; so its description of a dataset is written by Minari, and the arrays, each
+in one piece, by ourselves.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ import numpy as np
 
 from vd4rl_data.episode import Episode
 from vd4rl_data.exporting.about import About
+from vd4rl_data.exporting.hdf5 import hdf5_file
+from vd4rl_data.exporting.provenance import write_provenance
 from vd4rl_data.exporting.target import Target
-from vd4rl_data.storage.exported import write_exported
+from vd4rl_data.formats.minari import FORMAT
 
 _DATA: Final = "data"
 """The folder within a dataset's own in which Minari looks for its files."""
@@ -54,10 +58,16 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
             data_format="hdf5",
             jpeg_encoding=False,
         )
+        with hdf5_file(folder / _DATA / _MAIN) as put:
+            for number, episode in enumerate(episodes):
+                group = f"episode_{number}"
+                put(group, _arrays(episode), {"id": number, "total_steps": len(episode)})
+                infos = {"discounts": episode.discounts, **episode.infos}
+                put(f"{group}/infos", infos, {})
         storage.update_metadata(_metadata(about))
-        storage.update_episodes(map(_buffer, episodes))
+        storage.update_metadata({"dataset_size": storage.get_size()})
         MinariDataset(storage)  # refuses what it could not read again
-    write_exported(folder / _DATA, [folder / _DATA / _MAIN], about.manifests)
+    write_provenance(about, folder / _DATA / _MAIN, FORMAT)
 
 
 def _metadata(about: About) -> dict[str, Any]:
@@ -71,6 +81,8 @@ def _metadata(about: About) -> dict[str, Any]:
         "description": about.description,
         "license": about.spec.license,
         "citation": about.spec.citation,
+        "total_episodes": len(about.lengths),
+        "total_steps": about.num_transitions,
         "vd4rl_data": about.record,
     }
     if about.reference_returns is not None:
@@ -78,21 +90,16 @@ def _metadata(about: About) -> dict[str, Any]:
     return found
 
 
-def _buffer(episode: Episode) -> Any:
-    from minari import data_collector
-
-    make: Any = data_collector.EpisodeBuffer  # its annotations know lists alone
-    steps = len(episode)
-    truncations = np.zeros(steps, np.bool_)
-    truncations[-1] = episode.truncated
-    return make(
-        observations=episode.observations,
-        actions=np.ascontiguousarray(episode.actions),
-        rewards=episode.rewards,
-        terminations=episode.terminals,
-        truncations=truncations,
-        infos={"discounts": episode.discounts, **episode.infos},
-    )
+def _arrays(episode: Episode) -> dict[str, Any]:
+    """What Minari keeps of an episode: T + 1 frames, T rows of everything else."""
+    last = np.arange(len(episode)) == len(episode) - 1
+    return {
+        "observations": episode.observations,
+        "actions": episode.actions,
+        "rewards": episode.rewards,
+        "terminations": last & episode.terminated,
+        "truncations": last & episode.truncated,
+    }
 
 
 TARGET: Final = Target(

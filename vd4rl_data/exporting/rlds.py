@@ -8,6 +8,7 @@ ArrayRecord, which can be read with and without TensorFlow.
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ _SPLIT: Final = "train"
 _FILE_FORMAT: Final = "array_record"
 _SHARD_BYTES: Final = 200_000_000
 _VERSION: Final = "1.0.0"
-_WRITER_OPTIONS: Final = "group_size:1"
-"""An episode can be read alone; PNG files do not get smaller together."""
+_WRITER_OPTIONS: Final = "group_size:1,uncompressed"
+"""An episode can be read alone; PNG files do not get smaller a second time."""
 
 _READ_IT: Final = """\
 import tensorflow_datasets as tfds
@@ -59,8 +60,8 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
         with png_encoder() as encode:
             for number, episode in enumerate(episodes):
                 steps = _steps(episode, encode(episode.observations))
-                example = {"episode_id": number, "steps": steps}
-                record = features.serialize_example(features.encode_example(example))
+                # As features.encode_example() would give it, which goes step by step.
+                record = features.serialize_example({"episode_id": number, "steps": steps})
                 if not shards or shards[-1].num_bytes >= _SHARD_BYTES:
                     _close(shards)
                     shards.append(_opened(folder / f"{len(shards)}.part"))
@@ -95,31 +96,22 @@ def _features(about: About) -> Any:
     )
 
 
-def _steps(episode: Episode, frames: list[bytes]) -> list[dict[str, Any]]:
-    """T + 1 steps; what stands in the last beside its frame and flags is zero."""
-    last = len(episode)
-    actions = np.pad(episode.actions, ((0, 1), (0, 0)))
-    rewards, discounts = np.pad(episode.rewards, (0, 1)), np.pad(episode.discounts, (0, 1))
-    return [
-        {
-            "observation": frame,
-            "action": actions[t],
-            "reward": rewards[t],
-            "discount": discounts[t],
-            "is_first": t == 0,
-            "is_last": t == last,
-            "is_terminal": t == last and episode.terminated,
-        }
-        for t, frame in enumerate(frames)
-    ]
+def _steps(episode: Episode, frames: list[bytes]) -> dict[str, Any]:
+    """T + 1 steps, column by column; what stands in the last beside its frame and flags is zero."""
+    last = np.arange(len(frames)) == len(episode)
+    return {
+        "observation": np.array(frames, dtype=object),
+        "action": np.pad(episode.actions, ((0, 1), (0, 0))),
+        "reward": np.pad(episode.rewards, (0, 1)),
+        "discount": np.pad(episode.discounts, (0, 1)),
+        "is_first": np.arange(len(frames)) == 0,
+        "is_last": last,
+        "is_terminal": last & episode.terminated,
+    }
 
 
 def _opened(path: Path) -> _Shard:
-    from array_record.python import (  # pyright: ignore[reportMissingImports]
-        array_record_module,
-    )
-
-    module: Any = array_record_module
+    module: Any = importlib.import_module("array_record.python.array_record_module")
     return _Shard(path, module.ArrayRecordWriter(str(path), _WRITER_OPTIONS))
 
 

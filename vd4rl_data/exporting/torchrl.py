@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 
 from vd4rl_data.episode import Episode
 from vd4rl_data.exporting.about import About
+from vd4rl_data.exporting.provenance import write_provenance
 from vd4rl_data.exporting.target import Target
-from vd4rl_data.formats import content_sha256
 from vd4rl_data.formats.torchrl import FORMAT, MAIN_FILE
-from vd4rl_data.storage.exported import write_exported
 
 _NEXT: Final = "next"
 _INFOS: Final = "infos"
@@ -59,9 +58,7 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
                     files[key] = stack.enter_context(path.open("wb"))
                 files[key].write(np.ascontiguousarray(values).data)
     _write_meta(folder, (), columns, about.num_transitions)
-    write_exported(
-        folder, [folder / MAIN_FILE], about.manifests, lambda path: content_sha256(path, FORMAT)
-    )
+    write_provenance(about, folder / MAIN_FILE, FORMAT)
 
 
 def _columns(number: int, episode: Episode) -> Columns:
