@@ -35,7 +35,7 @@ def update(
     return jax.tree.map(lambda weight, slope: weight - RATE * slope, weights, slopes), loss
 
 
-def main(updates: int = 200, batch_size: int = 128) -> float:
+def main(updates: int = 100, batch_size: int = 128) -> float:
     data = vd4rl_data.load_dataset(DATASET)
     size = data[0].actions.shape[1]
     rng = np.random.default_rng(0)
@@ -48,7 +48,8 @@ def main(updates: int = 200, batch_size: int = 128) -> float:
     batches = data.transitions(batch_size, frame_stack=3, rng=0)
     for _, batch in zip(range(updates), batches, strict=False):
         frames = vd4rl_data.stacked(batch.observations, channels="last")
-        weights, _ = update(weights, frames, batch.actions)
+        weights, loss = update(weights, frames, batch.actions)
+        loss.block_until_ready()  # on a CPU, at most one update at a time
 
     fast = jax.jit(act)
 
