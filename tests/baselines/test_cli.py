@@ -110,7 +110,7 @@ def test_another_algorithms_checkpoint(train: Any, tmp_path: Path, capsys: Any) 
     assert train(algorithm="bc") == 0
     assert train(algorithm="drq_bc", name="b") == 0
     assert train(algorithm="drq_bc") == 1  # the folder's settings already say no
-    assert "algorithm: 'bc' there, 'drq_bc' asked for" in capsys.readouterr().err
+    assert "holds a run of algorithm bc, and drq_bc was asked for" in capsys.readouterr().err
     checkpoint = (tmp_path / "a" / "checkpoint.pt").read_bytes()
     (tmp_path / "b" / "checkpoint.pt").write_bytes(checkpoint)
     assert train(algorithm="drq_bc", name="b") == 1

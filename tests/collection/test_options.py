@@ -21,13 +21,15 @@ from collection.selection import select_tiers
 from tests.storage.tiny import files_of
 from vd4rl_data.registry import get_task_spec, list_datasets
 from vd4rl_data.simulators import Simulation
+from vd4rl_data.suites.policies import LATE_REPLAY
 
 TASK = "walker_walk"
 OPTIONS = tuple(item.name for item in dataclasses.fields(BehaviorOptions))
 EVERY = [(behavior, option) for behavior in BEHAVIORS for option in OPTIONS]
 MEANINGLESS = [(b, option) for b, option in EVERY if option not in BEHAVIORS[b].options]
-OWN_TESTS = ("scripted", "demos")
-"""They play no short episodes; see ``test_scripted.py`` and ``test_kitchen.py``."""
+OWN_TESTS = ("scripted", "demos", LATE_REPLAY)
+"""They play no short episodes, or none comes with the repository; see ``test_scripted.py``,
+``test_kitchen.py`` and ``test_behaviors.py``."""
 MEANINGFUL = [pair for pair in EVERY if pair not in MEANINGLESS and pair[0] not in OWN_TESTS]
 
 

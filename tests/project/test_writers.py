@@ -163,6 +163,7 @@ REPLACE_ONLY_WHEN_TOLD = {
 
 OWN_NOTES = {
     "download/",  # downloads on their way
+    "exporting/",  # into a folder of its own, which must be new
     "publish/",  # uploads on their way
     "importing/",  # parts on their way
     "pytorch/passes.py",  # how far a pass is, for the other workers of a loader

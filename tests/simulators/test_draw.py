@@ -72,7 +72,9 @@ def test_a_recorded_state_gives_the_frame_of_its_visit(task: str) -> None:
     states, frames = [visited.physics_state], [visited.render(64)]
     for length in (1, 1, 30, 60):
         for _ in range(length):
-            visited.step(uniform(visited, rng))
+            last = visited.step(uniform(visited, rng))
+            if last.terminated or last.truncated:
+                visited.reset()
         states.append(visited.physics_state)
         frames.append(visited.render(64))
     for index in (4, 0, 2, 1, 3):  # in another order than they were visited

@@ -13,6 +13,7 @@ from gymnasium.error import ResetNeeded
 from vd4rl_data.errors import InvalidActionError, UnknownSimulatorError, UnknownTaskError
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.simulators import Simulation
+from vd4rl_data.simulators.contexts import left_as_it_was
 from vd4rl_data.simulators.dmc import DMCSettings, load_suite
 from vd4rl_data.spec import TaskSpec
 
@@ -198,3 +199,16 @@ def test_any_suite_task_can_be_a_row(domain: str, goal: str) -> None:
     simulation.reset(seed=0)
     assert simulation.step(np.array([0.5])).discount == 1.0
     assert simulation.state.shape == (3,) if domain == "pendulum" else (5,)
+
+
+def test_a_context_that_is_freed_meanwhile_is_not_missed() -> None:
+    """As when the garbage collector finds a simulation while another one is made."""
+    current = Simulation("walker_walk")
+    current.reset(seed=0)
+    current.render(16)
+    with left_as_it_was():
+        current.close()
+    other = Simulation("walker_walk")
+    other.reset(seed=0)
+    assert other.render(16).any()
+    other.close()

@@ -77,7 +77,15 @@ def _find_egl(egl: Any) -> tuple[object, Restore] | None:
         return None
     display = egl.eglGetCurrentDisplay()
     surfaces = egl.eglGetCurrentSurface(egl.EGL_DRAW), egl.eglGetCurrentSurface(egl.EGL_READ)
-    return context.address, lambda: egl.eglMakeCurrent(display, *surfaces, context)
+
+    def restore() -> None:
+        try:
+            egl.eglMakeCurrent(display, *surfaces, context)
+        except Exception as error:
+            if getattr(error, "err", None) != egl.EGL_BAD_CONTEXT:
+                raise  # else it was freed meanwhile, as by the garbage collector: nobody misses it
+
+    return context.address, restore
 
 
 def _find_glfw(module: Any) -> tuple[object, Restore] | None:
