@@ -15,6 +15,7 @@ import jaxtyping
 import pytest
 
 import vd4rl_data  # noqa: F401 - registers every id once
+from tests.slow import SLOW
 from vd4rl_data import processor
 from vd4rl_data.errors import SlowPrecisionWarning
 from vd4rl_data.formats import Format, Sandbox
@@ -22,6 +23,17 @@ from vd4rl_data.importing import conversion
 
 Bfloat16Told: TypeAlias = Callable[[str], AbstractContextManager[dict[str, Any]]]
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests."""
+    for item in items:
+        if getattr(item, "originalname", None) in SLOW.get(_place_of(item), ()):
+            item.add_marker("slow")
+
+
+def _place_of(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT / "tests").as_posix() if ROOT in item.path.parents else ""
 
 
 @pytest.fixture(autouse=True)

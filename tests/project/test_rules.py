@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.slow import SLOW
 from vd4rl_data.formats import known_formats
 from vd4rl_data.registry import SUITES, TASKS
 from vd4rl_data.simulators import SIMULATORS
@@ -121,3 +122,10 @@ def test_files_stay_small() -> None:
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > _LONGEST
     }
     assert long == {}
+
+
+def test_slow_tests_are_where_they_are_said_to_be() -> None:
+    for place, names in SLOW.items():
+        tree = ast.parse((ROOT / "tests" / place).read_text(encoding="utf-8"))
+        found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        assert set(names) <= found, place

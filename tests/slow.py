@@ -1,0 +1,49 @@
+"""The tests that take long: most start many processes, a cluster or a browser.
+
+``make check`` leaves them out, so that it stays under ten minutes; ``make test`` and the continuous
+integration run them. The marker ``slow`` chooses them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SLOW: Final[dict[str, tuple[str, ...]]] = {
+    "baselines/test_failures.py": ("test_kill_and_go_on",),
+    "baselines/test_quiet.py": ("test_a_training_run_on_a_cpu_prints_no_warning",),
+    "baselines/test_sweep.py": (
+        "test_a_sweep_fails_where_it_must_and_goes_on",
+        "test_a_sweep_on_a_cluster_gives_what_this_machine_gives",
+        "test_the_bar_counts_what_this_call_does",
+    ),
+    "cluster/test_engine.py": (
+        "test_a_node_that_cannot_open_the_job_is_named",
+        "test_errors_and_warnings_come_back_with_the_name_of_the_node",
+        "test_items_are_done_and_told_once_whatever_dies_or_is_late",
+    ),
+    "collection/sac/test_train.py": ("test_killed_while_saving", "test_same_seed_same_checkpoints"),
+    "collection/test_cluster.py": (
+        "test_a_killed_driver_goes_on_and_the_bytes_are_those_of_one_machine",
+        "test_a_node_without_opengl_is_named",
+        "test_a_policy_trained_on_a_node_is_that_of_this_machine",
+    ),
+    "collection/test_looks.py": ("test_workers_and_goes_do_not_matter",),
+    "collection/test_no_space.py": ("test_a_full_disk_keeps_what_is_finished",),
+    "collection/test_resume.py": ("test_kill_9_at_random_moments",),
+    "collection/test_twins.py": ("test_twins_differ_in_pixels_alone",),
+    "collection/test_uploads.py": (
+        "test_the_file_is_that_of_one_machine_and_nothing_stays_in_the_store",
+    ),
+    "leaderboard/test_browser.py": ("test_a_thousand_entries_filter_at_once",),
+    "leaderboard/test_browser_access.py": ("test_readable_on_any_screen",),
+    "leaderboard/test_store.py": ("test_every_entry_passes_and_every_receipt_is_earned_again",),
+    "project/test_extending.py": ("test_an_example_runs",),
+    "project/test_package.py": ("test_the_wheel_alone_opens_the_sample_in_an_empty_environment",),
+    "project/test_readme.py": (
+        "test_commands_run_in_the_order_of_the_readme",
+        "test_program_runs_and_prints_what_it_says",
+    ),
+    "pytorch/test_passes.py": ("test_every_way_to_start_workers_counts_passes",),
+    "sampling/test_benchmark.py": ("test_quick_benchmark_reports_every_case",),
+}
+"""File below ``tests/`` → its slow functions."""
