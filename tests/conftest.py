@@ -20,9 +20,11 @@ from vd4rl_data import processor
 from vd4rl_data.errors import SlowPrecisionWarning
 from vd4rl_data.formats import Format, Sandbox
 from vd4rl_data.importing import conversion
+from vd4rl_data.registry import DATASETS
 
 Bfloat16Told: TypeAlias = Callable[[str], AbstractContextManager[dict[str, Any]]]
 ROOT = Path(__file__).parents[1]
+_ORDER = dict.fromkeys(DATASETS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if getattr(item, "originalname", None) in SLOW.get(_place_of(item), ()):
             item.add_marker("slow")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """The catalog has its order again: rows that a test took out were put back at its end."""
+    if [name for name in DATASETS if name in _ORDER] != list(_ORDER):
+        rows = {name: DATASETS[name] for name in (*_ORDER, *DATASETS) if name in DATASETS}
+        DATASETS.clear()
+        DATASETS.update(rows)
 
 
 def _place_of(item: pytest.Item) -> str:
