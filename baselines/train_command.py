@@ -40,7 +40,8 @@ class Train(Generic[H]):
     """
 
     algorithm: Annotated[str, tyro.conf.arg(metavar="NAME")]
-    """bc, drq_bc, cql, offline_dv2, semopo, lompo, combo, moto, or your own as module:object."""
+    """bc, drq_bc, cql, offline_dv2, semopo, lompo, combo, moto, dreamer_v2, or your own as
+    module:object."""
     dataset: Annotated[str, tyro.conf.arg(metavar="ID")]
     """Dataset id, e.g. VD4RL/walker_walk-medium_expert-84px-v0."""
     seed: int = 0

@@ -1,6 +1,6 @@
 """The algorithms of this package, by the name that the command line takes: a file and line each."""
 
-from baselines.algorithms import bc, cql, drq_bc, lompo, moto, offline_dv2, semopo
+from baselines.algorithms import bc, cql, dreamer_v2, drq_bc, lompo, moto, offline_dv2, semopo
 from baselines.bench.registry import ALGORITHMS
 
 ALGORITHMS["bc"] = bc.ALGORITHM
@@ -11,3 +11,4 @@ ALGORITHMS["semopo"] = semopo.ALGORITHM
 ALGORITHMS["lompo"] = lompo.ALGORITHM
 ALGORITHMS["combo"] = lompo.COMBO
 ALGORITHMS["moto"] = moto.ALGORITHM
+ALGORITHMS["dreamer_v2"] = dreamer_v2.ALGORITHM

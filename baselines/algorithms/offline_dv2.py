@@ -1,22 +1,11 @@
 """Offline DV2 (Lu et al. 2023, section 3.2 and appendix C.1): DreamerV2 with a cautious reward.
 
-Phase one, the world model, on sequences of the data (m_t: one of K members, drawn at each step):
-
-    e_t = enc(x_t),  h_t = f(h_{t-1}, z_{t-1}, a_{t-1}),  z_t ~ q(z | h_t, e_t),  s_t = (z_t, h_t)
-    L = β max(KL(sg q ‖ p_m), free) + (1 - β) max(KL(q ‖ sg p_m), free)
-      - E[log p(x_t | s_t)] - E[log p(r_t | s_t)],   p_m = p_{m_t}(z | h_t)
-
-Phase two, actor and critic, in the model as it is then. From every state of a batch H steps are
-imagined, with a_t ~ π(a | sg s_t) and ẑ_{t+1} ~ p_{m_t}(z | h_{t+1}):
+Phase one is the world model of :mod:`baselines.dreamer.discrete`, on sequences of the data. Phase
+two is actor and critic of :mod:`baselines.dreamer.valued`, in the model as it is then, with
 
     r~_t = r(s_t) - λ u_t,   u_t = (1/K) Σ_k ‖μ_k(h_t) - mean_j μ_j(h_t)‖
-    R_t = r~_t + γ ((1 - λ') v̄(s_{t+1}) + λ' R_{t+1}),   R_H = v̄(s_H),   w_t = γ^t
-    L(π) = -mean_{t < H-1} w_t (R_{t+1} + η entropy(π(· | sg s_t)))
-    L(v) = -mean_{t < H} w_t log N(sg R_t; v(sg s_t), 1)
 
-The penalty stands at every state, the first one included, and gradients flow through rewards,
-penalties and values, along the imagined states, into the actions. v̄ is a copy of v, renewed every
-so many steps.
+The penalty stands at every state, the first one included, and gradients flow through it, too.
 """
 
 from __future__ import annotations
@@ -30,19 +19,16 @@ from torch import Tensor
 
 from baselines.bench.algorithm import Algorithm, Spaces
 from baselines.bench.phases import Phase, PhaseContext
-from baselines.dreamer.actors import StochasticActor
 from baselines.dreamer.agent import Metrics, RecurrentPolicy
 from baselines.dreamer.batches import Chunk, EmbeddedBatches
-from baselines.dreamer.cells import LayerNormCell
 from baselines.dreamer.imagination import Dream, DreamNoise, dream
-from baselines.dreamer.latents import Categorical, Latent
-from baselines.dreamer.losses import balanced_divergence, lambda_returns, scalar_log_prob
-from baselines.dreamer.networks import Perceptron, check_frame_size
-from baselines.dreamer.noise import AgentNoise, ModelNoise, draw_agent_noise
+from baselines.dreamer.latents import Latent
+from baselines.dreamer.networks import check_frame_size
+from baselines.dreamer.noise import AgentNoise, draw_agent_noise
 from baselines.dreamer.penalties import mean_disagreement, squared_disagreement
 from baselines.dreamer.rssm import State
 from baselines.dreamer.settings import AgentSettings
-from baselines.dreamer.world import WORLD, WorldAgent
+from baselines.dreamer.valued import ValuedAgent
 from vd4rl_data.spec import DatasetSpec
 
 Penalty = Literal["mean_disagreement", "squared_disagreement"]
@@ -77,10 +63,8 @@ class OfflineDv2Settings(AgentSettings):
     policy's mode either way."""
 
 
-class OfflineDv2(WorldAgent):
+class OfflineDv2(ValuedAgent):
     """A world model, and a policy that avoids what the model is unsure of."""
-
-    forgets = True
 
     def __init__(
         self,
@@ -89,26 +73,9 @@ class OfflineDv2(WorldAgent):
         device: torch.device,
         generator: torch.Generator,
     ) -> None:
-        latent = Categorical(settings.variables, settings.classes)
-        super().__init__(settings, latent, spaces, device, generator)
         self.settings = settings
-        head = settings.layers, settings.units
-        self.add_world(LayerNormCell, head)
-        features = self.model.features
-        self.actor = StochasticActor(features, spaces.action_size, *head)
-        self.critic, self.slow_critic = (Perceptron(features, 1, *head) for _ in range(2))
-        for name in ("actor", "critic", "slow_critic"):
-            self.add(name, getattr(self, name))
-        self.copy_critic()
+        super().__init__(settings, spaces, device, generator)
         self._penalize = _PENALTIES[settings.penalty]
-        self.add_model_descents()
-        for name in ("actor", "critic"):
-            self.add_descent(name, (name,), settings.agent_learning_rate, settings.weight_decay)
-
-    def add_model_descents(self) -> None:
-        """Make the optimizers of the first phase."""
-        rate, decay = self.settings.model_learning_rate, self.settings.weight_decay
-        self.add_descent("model", WORLD, rate, decay)
 
     def phases(self) -> tuple[Phase, ...]:
         """The model, then actor and critic in it."""
@@ -135,93 +102,23 @@ class OfflineDv2(WorldAgent):
         """The noise of a step of actor and critic."""
         return draw_agent_noise(self.model, self.shape, self.settings.horizon, generator)
 
-    def model_loss(self, batch: Chunk, noise: ModelNoise) -> tuple[Tensor, Metrics]:
-        """L of the model, and its parts."""
-        embeddings = self.encoder(batch.frames)
-        states, posterior = self.model.observe(embeddings, self.led(batch), noise.latents)
-        prior = self.model.priors(states.h, noise.members)
-        kl_loss, divergence = self.kl_loss(posterior, prior)
-        image, reward = self.image_loss(states, batch), self.reward_loss(states, batch)
-        parts = {"divergence": divergence, "image_loss": image, "reward_loss": reward}
-        return kl_loss + image + reward, {name: each.detach() for name, each in parts.items()}
-
-    def kl_loss(self, posterior: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
-        """Both terms of L with a divergence, and the mean divergence without gradients."""
-        balance, free = self.settings.kl_balance, self.settings.free_nats
-        return balanced_divergence(self.latent, posterior, prior, balance, free)
-
     def update_agent(self, batch: Chunk, noise: AgentNoise) -> Metrics:
         """One gradient step of actor and critic, both from the networks as they were."""
-        with self.autocast():
-            with torch.no_grad():
-                states, _ = self.model.observe(batch.frames, self.led(batch), noise.posteriors)
-            future = self.imagine(states.flat(), noise)
-            rewards = self.reward(future.features[:-1])[..., 0]
-            returns = self.returns(future, rewards)
-            weights = self.weights(len(rewards))
-            actor_loss, entropy = self.actor_loss(future, returns, weights)
-            critic_loss, values = self.critic_loss(future, returns, weights)
-        losses = {"actor": actor_loss, "critic": critic_loss}
-        gradients = {name: self.descents[name].gradient(loss) for name, loss in losses.items()}
-        for name, gradient in gradients.items():
-            self.descents[name].apply(gradient)
-        return {
-            "actor_loss": actor_loss.detach(),
-            "critic_loss": critic_loss.detach(),
-            "reward": rewards.detach().mean(),
-            "penalty": future.penalties.detach().mean(),
-            "value": values.detach().mean(),
-            "entropy": entropy.detach().mean(),
-        }
+        with self.autocast(), torch.no_grad():
+            states, _ = self.model.observe(batch.frames, self.led(batch), noise.posteriors)
+        return self.learn(states.flat(), noise)
 
     def imagine(self, start: State, noise: DreamNoise) -> Dream:
-        """A future of the policy, from states (N, ...)."""
+        """A future of the policy, from states (N, ...), with penalties."""
         return dream(self.model, start, noise, self.sample, self.penalize)
-
-    def sample(self, features: Tensor, uniform: Tensor) -> Tensor:
-        """Actions (N, A) of the policy at features (N, F), which get no gradient."""
-        return self.actor(features.detach()).draw(uniform)
 
     def penalize(self, outputs: Tensor) -> Tensor:
         """u, (...), of the members' outputs (K, ..., O)."""
         return self._penalize(self.latent, outputs)
 
-    def uncertainties(self, states: tuple[State, ...]) -> dict[str, Tensor]:
-        """The penalty u, at states (..., ...)."""
-        return {"model": self.penalize(self.model.prior(states[0].h))}
-
-    def returns(self, future: Dream, rewards: Tensor) -> Tensor:
-        """R, (H, N), of penalized rewards."""
-        settings = self.settings
-        values = self.slow_critic(future.features)[..., 0]
-        cautious = rewards - settings.penalty_weight * future.penalties
-        return lambda_returns(
-            cautious, values[:-1], values[-1], settings.discount_factor, settings.trace_decay
-        )
-
-    def weights(self, horizon: int) -> Tensor:
-        """w, (H, 1)."""
-        steps = torch.arange(horizon, device=self.device)
-        return (self.settings.discount_factor**steps)[:, None]
-
-    def actor_loss(self, future: Dream, returns: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """L(π), and the policy's entropy (H - 1, N)."""
-        entropy = self.actor(future.features[:-2].detach()).entropy()
-        objective = returns[1:] + self.settings.entropy_weight * entropy
-        return -(weights[:-1] * objective).mean(), entropy
-
-    def critic_loss(self, future: Dream, returns: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """L(v), and the critic's values (H, N)."""
-        values = self.critic(future.features[:-1].detach())[..., 0]
-        return -(weights * scalar_log_prob(values, returns.detach())).mean(), values
-
-    def copy_critic(self, _: int = 0) -> None:
-        """Renew the critic of the targets."""
-        self.slow_critic.load_state_dict(self.critic.state_dict())
-
-    def act(self, features: Tensor) -> Tensor:
-        """The policy's likeliest actions (N, A) at features (N, F)."""
-        return self.actor(features).mean
+    def cautious(self, rewards: Tensor, future: Dream) -> Tensor:
+        """r~, (H, N)."""
+        return rewards - self.settings.penalty_weight * future.penalties
 
     def policy(self) -> RecurrentPolicy:
         """The mode of the policy, on a latent state of its own."""

@@ -120,7 +120,7 @@ class Semopo(OfflineDv2):
         return MaskedDecoders(self.model.features, self.spaces.size, self.settings.depth)
 
     def add_model_descents(self) -> None:
-        """One for each half."""
+        """Make the optimizers of the model: one for each half."""
         super().add_model_descents()
         own = ("exogenous_encoder", "exogenous_model", "exogenous_decoder")
         shared = ("decoder",) if self._separation.shared_twice else ()

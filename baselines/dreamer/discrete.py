@@ -1,4 +1,11 @@
-"""DreamerV2's model and policy: categorical latent states, actions of truncated normals."""
+"""DreamerV2's model and policy: categorical latent states, actions of truncated normals.
+
+The model learns from sequences of data (m_t: one of K members, drawn at each step):
+
+    e_t = enc(x_t),  h_t = f(h_{t-1}, z_{t-1}, a_{t-1}),  z_t ~ q(z | h_t, e_t),  s_t = (z_t, h_t)
+    L = β max(KL(sg q ‖ p_m), free) + (1 - β) max(KL(q ‖ sg p_m), free)
+      - E[log p(x_t | s_t)] - E[log p(r_t | s_t)],   p_m = p_{m_t}(z | h_t)
+"""
 
 from __future__ import annotations
 
@@ -25,7 +32,6 @@ class DiscreteAgent(WorldAgent):
 
     Attributes:
         actor: the policy.
-        categorical: kind of the latent states.
     """
 
     forgets = True
@@ -40,15 +46,19 @@ class DiscreteAgent(WorldAgent):
         """Raises:
         InvalidSettingError: frames are stacked, or of a size that cannot be encoded.
         """
-        self.categorical = Categorical(settings.variables, settings.classes)
-        super().__init__(settings, self.categorical, spaces, device, generator)
+        latent = Categorical(settings.variables, settings.classes)
+        super().__init__(settings, latent, spaces, device, generator)
         self._settings, head = settings, (settings.layers, settings.units)
         self.add_world(LayerNormCell, head)
         self.actor = StochasticActor(self.model.features, spaces.action_size, *head)
         self.add("actor", self.actor)
-        decay = settings.weight_decay
-        self.add_descent("model", WORLD, settings.model_learning_rate, decay)
-        self.add_descent("actor", ("actor",), settings.agent_learning_rate, decay)
+        self.add_model_descents()
+        self.add_descent("actor", ("actor",), settings.agent_learning_rate, settings.weight_decay)
+
+    def add_model_descents(self) -> None:
+        """Make the optimizers of the model."""
+        rate, decay = self._settings.model_learning_rate, self._settings.weight_decay
+        self.add_descent("model", WORLD, rate, decay)
 
     def observe(self, batch: Chunk, noise: Tensor) -> tuple[State, Tensor]:
         """Posterior states (B, T, ...) of a chunk with frames, and the posterior's outputs."""
@@ -63,11 +73,15 @@ class DiscreteAgent(WorldAgent):
     ) -> tuple[Tensor, Metrics]:
         """The same, at states that were observed already."""
         prior = self.model.priors(states.h, noise.members)
-        balance, free = self._settings.kl_balance, self._settings.free_nats
-        kl_loss, divergence = balanced_divergence(self.latent, posterior, prior, balance, free)
+        kl_loss, divergence = self.kl_loss(posterior, prior)
         image, reward = self.image_loss(states, batch), self.reward_loss(states, batch)
         parts = {"divergence": divergence, "image_loss": image, "reward_loss": reward}
         return kl_loss + image + reward, {name: each.detach() for name, each in parts.items()}
+
+    def kl_loss(self, posterior: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
+        """The divergence's share of L, balanced and with free nats, and the mean divergence."""
+        balance, free = self._settings.kl_balance, self._settings.free_nats
+        return balanced_divergence(self.latent, posterior, prior, balance, free)
 
     def sample(self, features: Tensor, uniform: Tensor) -> Tensor:
         """Actions (N, A) of the policy at features (N, F), which get no gradient."""

@@ -49,8 +49,7 @@ def roll_out(
     for step, latents in enumerate(noise.latents):
         actions.append(act(features[-1], noise.actions[step]))
         h = model.carried(state, actions[-1])
-        unsure = h.new_zeros(len(h)) if penalize is None else penalties_at(model, h, penalize)
-        penalties.append(unsure)
+        penalties.append(penalties_at(model, h, penalize))
         chosen = model.prior.chosen(h[None], noise.members[step : step + 1])[0]
         state = State(model.latent.draw(chosen, latents), h)
         features.append(state.features)

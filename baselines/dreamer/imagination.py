@@ -68,8 +68,14 @@ def draw_members(model: EnsembleRSSM, count: int, generator: torch.Generator) ->
     return torch.randint(model.sizes.members, members, generator=generator, device=generator.device)
 
 
-def penalties_at(model: EnsembleRSSM, h: Tensor, penalize: Callable[[Tensor], Tensor]) -> Tensor:
-    """The penalty (N,) at states with h (N, D), on a CPU in pieces that its cache can hold."""
+def penalties_at(
+    model: EnsembleRSSM, h: Tensor, penalize: Callable[[Tensor], Tensor] | None
+) -> Tensor:
+    """The penalty (N,) at states with h (N, D), on a CPU in pieces that its cache can hold; zero,
+    and not computed, without one.
+    """
+    if penalize is None:
+        return h.new_zeros(len(h))
     pieces = h.split(_ROWS) if h.device.type == "cpu" else (h,)
     return torch.cat([penalize(model.prior(piece)) for piece in pieces])
 
@@ -79,7 +85,7 @@ def dream(
     start: State,
     noise: DreamNoise,
     act: Callable[[Tensor, Tensor], Tensor],
-    penalize: Callable[[Tensor], Tensor],
+    penalize: Callable[[Tensor], Tensor] | None,
 ) -> Dream:
     """Imagine H steps. Gradients flow along the states, and from them into the actions.
 
@@ -90,7 +96,8 @@ def dream(
         start: (N, ...), without gradients.
         noise: of H steps.
         act: features (N, F), which it must detach itself, and noise (N, A) → actions (N, A).
-        penalize: outputs of all members (K, N, O) → (N,).
+        penalize: outputs of all members (K, N, O) → (N,); ``None``: penalties are zero, and nothing
+            is computed for them.
     """
     horizon = len(noise.members)
     with torch.no_grad():

@@ -68,6 +68,7 @@ MODEL_BASED: dict[str, dict[str, Any]] = {
     "lompo": SMALL_GAUSSIAN,
     "combo": {**SMALL_GAUSSIAN, "alpha": 2.5, "penalty_weight": 0.0, "num_actions": 2},
     "moto": {**SMALL_JOINT, "cloning_filter": "advantage"},
+    "dreamer_v2": SMALL_JOINT,
 }
 """Small settings of the algorithms that learn a model, on frames of 64 px."""
 MODEL_FREE = [name for name in ALGORITHMS if name not in MODEL_BASED]
@@ -181,6 +182,14 @@ def parameters(agent: Any) -> dict[str, Any]:
         for name, network in agent.networks.items()
         for key, value in network.named_parameters()
     }
+
+
+def moved_by(update: Callable[..., Any], agent: Any, given: tuple[Any, Any]) -> set[str]:
+    """Names of the networks that one update changes."""
+    before = parameters(agent)
+    update(*given)
+    after = parameters(agent)
+    return {key.partition(".")[0] for key in before if not torch.equal(before[key], after[key])}
 
 
 @pytest.fixture(scope="session")

@@ -91,8 +91,8 @@ def test_explorers_draw_what_evaluations_do_not(make_agent: Any) -> None:
     assert actions[0].abs().max() < 1
 
 
-@pytest.mark.parametrize("stop_at", [5, 9])
-def test_stopped_anywhere_and_gone_on_with(run: Any, stop_at: int) -> None:
+@pytest.mark.parametrize(("name", "stop_at"), [("moto", 5), ("moto", 9), ("dreamer_v2", 9)])
+def test_stopped_anywhere_and_gone_on_with(run: Any, name: str, stop_at: int) -> None:
     """Between two episodes, and with some played after the last checkpoint."""
     hyper = {"offline_steps": 4, "updates_per_episode": 2}
 
@@ -103,8 +103,8 @@ def test_stopped_anywhere_and_gone_on_with(run: Any, stop_at: int) -> None:
     seconds = 300.0 if stop_at == 9 else 0.0
     machine = dataclasses.replace(CPU, checkpoint_seconds=seconds)
     with pytest.raises(KeyboardInterrupt):
-        run("stopped", algorithm=NAME, hyper=hyper, machine=machine, progress=stop)
-    again, whole = (run(name, algorithm=NAME, hyper=hyper) for name in ("stopped", "whole"))
+        run("stopped", algorithm=name, hyper=hyper, machine=machine, progress=stop)
+    again, whole = (run(folder, algorithm=name, hyper=hyper) for folder in ("stopped", "whole"))
     assert same(again, whole)
     found = [played(each) for each in (again, whole)]
     assert len(found[0]) == len(found[1]) == 3

@@ -18,8 +18,8 @@ from baselines.bench.settings import Protocol  # noqa: E402
 from baselines.dreamer.lompo_settings import combo_preset, preset  # noqa: E402
 from tests.baselines.conftest import (  # noqa: E402
     inputs_of,
+    moved_by,
     noise_columns,
-    parameters,
     small_settings,
 )
 from vd4rl_data.registry import get_dataset_spec  # noqa: E402
@@ -40,14 +40,8 @@ def test_each_phase_moves_its_own(make_agent: Any, name: str) -> None:
     agent = make_agent(name)
     model, learners = {"encoder", "model", "decoder", "reward"}, {"actor", "critics"}
     for number, expected in enumerate((model, {*learners, "slow_critics"})):
-        ((batch, noise),) = inputs_of(agent, number, 1)
-        before = parameters(agent)
-        agent.phases()[number].update(batch, noise)
-        after = parameters(agent)
-        moved = {
-            key.partition(".")[0] for key in before if not torch.equal(before[key], after[key])
-        }
-        assert moved == expected
+        update, (given,) = agent.phases()[number].update, inputs_of(agent, number, 1)
+        assert moved_by(update, agent, given) == expected
 
 
 def test_the_models_loss_has_no_balance_and_sees_the_action_before(make_agent: Any) -> None:

@@ -15,7 +15,7 @@ from baselines.dreamer.expansion import expanded_values, snippet_advantages  # n
 from baselines.dreamer.moto_settings import caveat, preset  # noqa: E402
 from baselines.dreamer.penalties import logit_deviation  # noqa: E402
 from baselines.errors import InvalidSettingError  # noqa: E402
-from tests.baselines.conftest import inputs_of, parameters, small_settings  # noqa: E402
+from tests.baselines.conftest import inputs_of, moved_by, parameters, small_settings  # noqa: E402
 from vd4rl_data.registry import get_dataset_spec  # noqa: E402
 
 NAME = "moto"
@@ -69,12 +69,8 @@ def test_the_penalty_is_the_mean_deviation_of_logits() -> None:
 @pytest.mark.parametrize("number", [0, 1])
 def test_both_phases_move_everything_but_the_targets(make_agent: Any, number: int) -> None:
     agent = make_agent(NAME)
-    ((batch, noise),) = inputs_of(agent, number, 1)
-    before = parameters(agent)
-    agent.phases()[number].update(batch, noise)
-    after = parameters(agent)
-    moved = {key.partition(".")[0] for key in before if not torch.equal(before[key], after[key])}
-    assert moved == WORLD | LEARNERS
+    update, (given,) = agent.phases()[number].update, inputs_of(agent, number, 1)
+    assert moved_by(update, agent, given) == WORLD | LEARNERS
     ((interval, chore),) = agent.phases()[number].every
     assert interval == 2
     chore(2)
