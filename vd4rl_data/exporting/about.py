@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from vd4rl_data.dataset import Dataset
 from vd4rl_data.scores import describe_score, return_statistics
 from vd4rl_data.spec import DatasetSpec, ReturnScore
 from vd4rl_data.storage import Manifest
+from vd4rl_data.storage.format import INFO_GROUP
+from vd4rl_data.storage.reader import StoredDataset
+from vd4rl_data.storage.rows import Column
 from vd4rl_data.version import __version__
 
 ABOUT_FILE: Final = "vd4rl_data.json"
@@ -29,19 +32,33 @@ class About:
         spec: its catalog row.
         manifests: of the dataset; of a composite, of each part.
         lengths: int64 (E,), transitions of each episode.
+        terminated: bool (E,), whether each episode terminated.
+        infos: the arrays of ``infos`` of each episode, by name.
         returns: statistics of the undiscounted episode returns, by name.
     """
 
     spec: DatasetSpec
     manifests: tuple[Manifest, ...]
     lengths: Int64[np.ndarray, " E"]
+    terminated: Bool[np.ndarray, " E"]
+    infos: Sequence[Mapping[str, Column]]
     returns: Mapping[str, float]
 
     @classmethod
     def of(cls, dataset: Dataset) -> About:
         """What a dataset says of itself; of a selection of episodes, of that."""
         returns = asdict(return_statistics(dataset.returns))
-        return cls(dataset.spec, dataset.manifests, dataset.lengths, returns)
+        numbers = dataset.episode_numbers()
+        flags = [part.array("terminals")[part.starts[1:] - 2] for part in dataset.stored]
+        infos = [info for part in dataset.stored for info in [_infos(part)] * len(part)]
+        return cls(
+            dataset.spec,
+            dataset.manifests,
+            dataset.lengths,
+            np.concatenate(flags)[numbers],
+            [infos[number] for number in numbers],
+            returns,
+        )
 
     @property
     def id(self) -> str:
@@ -115,3 +132,14 @@ class About:
     def text(self) -> str:
         """:attr:`record` as a file's text."""
         return json.dumps(self.record, indent=2, sort_keys=True) + "\n"
+
+
+def _infos(part: StoredDataset) -> dict[str, Column]:
+    """The arrays of ``infos`` of one stored part, by name."""
+    first = part.shards[0].arrays
+    return {
+        key.removeprefix(f"{INFO_GROUP}/"): Column(
+            key, part.row_shape(key), first[key].dtype.str, kind
+        )
+        for key, kind in part.kinds.items()
+    }

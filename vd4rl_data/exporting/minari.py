@@ -17,7 +17,8 @@ import numpy as np
 
 from vd4rl_data.episode import Episode
 from vd4rl_data.exporting.about import About
-from vd4rl_data.exporting.hdf5 import hdf5_file
+from vd4rl_data.exporting.growing import GrowingHashes
+from vd4rl_data.exporting.hdf5 import Group, Room, hdf5_file
 from vd4rl_data.exporting.provenance import write_provenance
 from vd4rl_data.exporting.target import Target
 from vd4rl_data.formats.minari import FORMAT
@@ -58,16 +59,35 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
             data_format="hdf5",
             jpeg_encoding=False,
         )
-        with hdf5_file(folder / _DATA / _MAIN) as put:
-            for number, episode in enumerate(episodes):
-                group = f"episode_{number}"
-                put(group, _arrays(episode), {"id": number, "total_steps": len(episode)})
-                infos = {"discounts": episode.discounts, **episode.infos}
-                put(f"{group}/infos", infos, {})
-        storage.update_metadata(_metadata(about))
-        storage.update_metadata({"dataset_size": storage.get_size()})
-        MinariDataset(storage)  # refuses what it could not read again
-    write_provenance(about, folder / _DATA / _MAIN, FORMAT)
+        path = folder / _DATA / _MAIN
+        with GrowingHashes() as hashes:
+            with hdf5_file(path, _groups(about)) as put:
+                for number, episode in enumerate(episodes):
+                    put(f"episode_{number}", _arrays(episode))
+                    infos = {"discounts": episode.discounts, **episode.infos}
+                    hashes.final(path, put(f"episode_{number}/infos", infos))
+            storage.update_metadata(_metadata(about))
+            storage.update_metadata({"dataset_size": storage.get_size()})
+            MinariDataset(storage)  # refuses what it could not read again
+            write_provenance(about, path, FORMAT, hashes.sha256)
+
+
+def _groups(about: About) -> Iterator[Group]:
+    """What will be in the file: two groups for each episode."""
+    for number, (steps, infos) in enumerate(zip(about.lengths.tolist(), about.infos, strict=True)):
+        rooms = {
+            "observations": Room((steps + 1, *about.frame_shape), "|u1"),
+            "actions": Room((steps, about.action_size), "<f4"),
+            "rewards": Room((steps,), "<f4"),
+            "terminations": Room((steps,), "|b1"),
+            "truncations": Room((steps,), "|b1"),
+        }
+        yield Group(f"episode_{number}", rooms, {"id": number, "total_steps": steps})
+        beside = {"discounts": Room((steps,), "<f4")}
+        for name, column in infos.items():
+            rows = steps + (column.kind == "observation")
+            beside[name] = Room((rows, *column.row_shape), column.dtype)
+        yield Group(f"episode_{number}/infos", beside)
 
 
 def _metadata(about: About) -> dict[str, Any]:

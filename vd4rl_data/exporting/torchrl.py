@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vd4rl_data.episode import Episode
 from vd4rl_data.exporting.about import About
+from vd4rl_data.exporting.growing import GrowingHashes, write_all
 from vd4rl_data.exporting.provenance import write_provenance
 from vd4rl_data.exporting.target import Target
 from vd4rl_data.formats.torchrl import FORMAT, MAIN_FILE
@@ -46,19 +48,21 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
         about: what is said of them.
         folder: an empty one.
     """
-    files: dict[tuple[str, ...], BinaryIO] = {}
+    files: dict[tuple[str, ...], FileIO] = {}
     columns: Columns = {}
-    with ExitStack() as stack:
+    with GrowingHashes() as hashes, ExitStack() as stack:
         for number, episode in enumerate(episodes):
             columns = _columns(number, episode)
             for key, values in columns.items():
+                path = folder.joinpath(*key[:-1], f"{key[-1]}.memmap")
                 if key not in files:
-                    path = folder.joinpath(*key[:-1], f"{key[-1]}.memmap")
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    files[key] = stack.enter_context(path.open("wb"))
-                files[key].write(np.ascontiguousarray(values).data)
-    _write_meta(folder, (), columns, about.num_transitions)
-    write_provenance(about, folder / MAIN_FILE, FORMAT)
+                    files[key] = stack.enter_context(path.open("wb", buffering=0))
+                write_all(files[key], values)
+                hashes.final(path, files[key].tell())
+        stack.close()
+        _write_meta(folder, (), columns, about.num_transitions)
+        write_provenance(about, folder / MAIN_FILE, FORMAT, hashes.sha256)
 
 
 def _columns(number: int, episode: Episode) -> Columns:

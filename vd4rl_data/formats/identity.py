@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -44,18 +44,23 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def content_sha256(path: Path, format: Format) -> str:  # noqa: A002
+def content_sha256(
+    path: Path,
+    format: Format,  # noqa: A002
+    hash_of: Callable[[Path], str] = file_sha256,
+) -> str:
     """The SHA-256 that tells a file from others: of its content, and of the files beside it.
 
     Args:
         path: the file.
         format: of the file; if it reads others beside it, the hash is that of a list of the names
             and hashes of all of them.
+        hash_of: the SHA-256 of a file.
     """
     if format.beside is None:
-        return file_sha256(path)
+        return hash_of(path)
     files = [path, *format.beside(path)]
-    lines = (f"{each.relative_to(path.parent).as_posix()} {file_sha256(each)}" for each in files)
+    lines = (f"{each.relative_to(path.parent).as_posix()} {hash_of(each)}" for each in files)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
