@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-from leaderboard.catalog.here import open_here
+from leaderboard.catalog.describe import described
 from leaderboard.catalog.index import index_page
 from leaderboard.catalog.page import Copy, dataset_page
-from leaderboard.catalog.pictures import draw_pictures
 from leaderboard.catalog.results import Entry, by_dataset, results_on
-from vd4rl_data.dataset import Dataset
 from vd4rl_data.registry import DATASETS
-from vd4rl_data.scores import return_statistics
 from vd4rl_data.spec import DatasetSpec
 
 FOLDER: Final = "datasets"
@@ -46,12 +41,12 @@ def build_catalog(folder: Path, entries: Sequence[Entry]) -> int:
     specs = list(DATASETS.values())
     results = by_dataset(entries)
     copies: dict[str, Copy] = {}
-    with ThreadPoolExecutor() as pool:  # packing a picture holds no lock of Python's
-        for spec, copy in zip(specs, pool.map(partial(_copy, target), specs), strict=True):
-            if copy is not None:
-                copies[spec.name] = copy
-            page = dataset_page(spec, copy, results_on(spec, results), _related(spec, specs))
-            _write(target / f"{spec.name}.html", page)
+    for name, copy in described(specs, target):
+        spec = DATASETS[name]
+        if copy is not None:
+            copies[name] = copy
+        page = dataset_page(spec, copy, results_on(spec, results), _related(spec, specs))
+        _write(target / f"{name}.html", page)
     _write(target / "index.html", index_page(specs, copies, results))
     return len(specs)
 
@@ -70,28 +65,3 @@ def _related(spec: DatasetSpec, specs: Sequence[DatasetSpec]) -> list[DatasetSpe
         return same and (behaviors or other.id.benchmark == spec.id.benchmark)
 
     return [other for other in specs if other is not spec and alike(other)]
-
-
-def _copy(target: Path, spec: DatasetSpec) -> Copy | None:
-    dataset = open_here(spec)
-    if dataset is None:
-        return None
-    try:
-        return _described(dataset, target)
-    finally:
-        for stored in dataset.stored:
-            stored.close()
-
-
-def _described(dataset: Dataset, target: Path) -> Copy:
-    return Copy(
-        manifests=dataset.manifests,
-        returns=dataset.returns,
-        statistics=return_statistics(dataset.returns),
-        num_transitions=dataset.num_transitions,
-        num_bytes=sum(
-            shard.path.stat().st_size for stored in dataset.stored for shard in stored.shards
-        ),
-        complete=dataset.complete,
-        pictures=draw_pictures(dataset, target),
-    )

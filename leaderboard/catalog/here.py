@@ -19,8 +19,6 @@ def open_here(spec: DatasetSpec) -> Dataset | None:
 
     A damaged file counts as none, and a warning names it.
     """
-    if not _is_here(spec):
-        return None
     try:
         return load_dataset(spec.name, source="local")
     except DatasetNotFoundError:
@@ -30,7 +28,8 @@ def open_here(spec: DatasetSpec) -> Dataset | None:
         return None
 
 
-def _is_here(spec: DatasetSpec) -> bool:
+def is_here(spec: DatasetSpec) -> bool:
+    """Whether there is a file of it, or of each of its parts; none is opened."""
     if next(find_local(spec), None) is not None:
         return True
-    return bool(spec.parts) and all(_is_here(get_dataset_spec(name)) for name in spec.parts)
+    return bool(spec.parts) and all(is_here(get_dataset_spec(name)) for name in spec.parts)

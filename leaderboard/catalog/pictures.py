@@ -129,5 +129,5 @@ def _save(frames: UInt8[np.ndarray, "T H W 3"], columns: int, path: Path) -> Non
     grid = places.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
     picture = Image.fromarray(grid.reshape(rows * height, columns * width, 3))
     unfinished = path.with_suffix(".part")  # so that only whole pictures are kept after a kill
-    picture.save(unfinished, format="WEBP", lossless=True, quality=20, method=0)
+    picture.save(unfinished, format="WEBP", lossless=True, quality=10, method=0)
     unfinished.replace(path)

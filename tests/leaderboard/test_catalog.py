@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import vd4rl_data
-from leaderboard.catalog import build_catalog, dataset_paths
+from leaderboard.catalog import build_catalog, dataset_paths, describe
 from tests.leaderboard.test_site import hashes, parsed
 from tests.storage import tiny
 from vd4rl_data.paths import DATA_DIR
@@ -85,10 +85,16 @@ def test_pictures_are_the_frames(catalog: Path) -> None:
         assert (strip == np.concatenate(list(frames), axis=1)).all()
 
 
+@pytest.mark.parametrize("worth", [1, 1000])
 def test_what_stands_in_the_data_folder_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    worth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A composite by its parts, an episode of one step, a damaged file as none."""
+    """A composite by its parts, an episode of one step, a damaged file as none.
+
+    In processes, which do not know these datasets by themselves, or in this one.
+    """
+    monkeypatch.setattr(describe, "_WORTH_A_PROCESS", worth)
+    monkeypatch.setattr(describe, "available_workers", lambda: 2)
     monkeypatch.setenv(DATA_DIR, str(tmp_path / "data"))
     catalog = {spec.name: spec for spec in tiny.SPECS}
     for name in set(DATASETS) - set(catalog):
@@ -104,7 +110,7 @@ def test_what_stands_in_the_data_folder_is_shown(
     pages = tmp_path / "datasets"
     assert "5 episodes" in text_of(pages / f"{tiny.MEDIUM_EXPERT.name}.html")
     assert "nothing to see yet" in text_of(pages / f"{tiny.SPEC.name}.html")
-    assert tiny.SPEC.name in caplog.text
+    assert f"no pictures of {tiny.SPEC.name}" in caplog.text
     drawn = {path: path.stat().st_mtime_ns for path in pages.rglob("*.webp")}
     before = hashes(pages)
     build_catalog(tmp_path, [])
