@@ -34,6 +34,7 @@ SLOW: Final[dict[str, tuple[str, ...]]] = {
     "collection/test_uploads.py": (
         "test_the_file_is_that_of_one_machine_and_nothing_stays_in_the_store",
     ),
+    "exporting/test_kill.py": ("test_after_a_kill",),
     "leaderboard/test_browser.py": ("test_a_thousand_entries_filter_at_once",),
     "leaderboard/test_browser_access.py": ("test_readable_on_any_screen",),
     "leaderboard/test_store.py": ("test_every_entry_passes_and_every_receipt_is_earned_again",),

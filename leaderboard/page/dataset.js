@@ -46,18 +46,29 @@
     picture.src = film;
   };
 
+  // Over plain http there is no clipboard, and it may be refused: then the text is selected, and copied as by hand.
+  const copy = async (code) => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      return true;
+    } catch {
+      getSelection().selectAllChildren(code);
+      return document.execCommand("copy");
+    }
+  };
+
   const copyable = (block) => {
     const title = block.querySelector("h3").textContent;
     const button = h("button", { type: "button", className: "ghost copy", "aria-label": `Copy: ${title}` }, "Copy");
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(block.querySelector("code").textContent);
-      button.textContent = "Copied";
-      board.say("Copied");
+      const told = (await copy(block.querySelector("code"))) ? "Copied" : "Selected";
+      button.textContent = told;
+      board.say(told);
       setTimeout(() => { button.textContent = "Copy"; }, 1500);
     });
     block.querySelector("h3").after(button);
   };
 
   document.querySelectorAll("figure.film").forEach(play);
-  if (navigator.clipboard) document.querySelectorAll(".command").forEach(copyable);
+  document.querySelectorAll(".command").forEach(copyable);
 })();

@@ -68,6 +68,8 @@ def save_expected(path: Path) -> Path:
     for number, episode in enumerate(painted_episodes()):
         for name in ("observations", "actions", "rewards"):
             arrays[f"{name}_{number}"] = getattr(episode, name)
+        for name, values in episode.infos.items():
+            arrays[f"infos/{name}_{number}"] = values
     np.savez(path, **arrays)
     return path
 

@@ -18,12 +18,16 @@ import numpy as np
 
 @dataclass
 class Read:
-    """An episode as a library hands it out: T + 1 frames (H, W, 3), T of everything else."""
+    """An episode as a library hands it out: T + 1 frames (H, W, 3), T of everything else.
+
+    ``infos`` are what it has beside; ``None`` where a format has no place for them.
+    """
 
     observations: np.ndarray
     actions: np.ndarray
     rewards: np.ndarray
     terminated: bool
+    infos: dict[str, np.ndarray] | None = None
 
 
 def read_minari(folder: Path) -> list[Read]:
@@ -41,6 +45,7 @@ def read_minari(folder: Path) -> list[Read]:
                 episode.actions,
                 episode.rewards,
                 bool(episode.terminations[-1]),
+                {name: values for name, values in episode.infos.items() if name != "discounts"},
             )
         )
     assert dataset.total_steps == sum(len(episode.actions) for episode in episodes)
@@ -72,10 +77,19 @@ def read_torchrl(folder: Path) -> list[Read]:
                 part["action"].numpy(),
                 part["next", "reward"].numpy()[:, 0],
                 bool(last["next", "terminated"]),
+                _torchrl_infos(part),
             )
         )
         start = stop
     return episodes
+
+
+def _torchrl_infos(part: Any) -> dict[str, np.ndarray]:
+    later = {name: values.numpy() for name, values in part["next", "infos"].items()}
+    now = {name: values.numpy() for name, values in part["infos"].items()}
+    return later | {
+        name: np.concatenate([values, later[name][-1:]]) for name, values in now.items()
+    }
 
 
 def read_d3rlpy(folder: Path) -> list[Read]:
@@ -152,12 +166,32 @@ def read_lerobot(folder: Path) -> list[Read]:
                 np.stack([row["action"].numpy() for row in rows]),
                 np.array([row["next.reward"].item() for row in rows], np.float32),
                 bool(last["next.terminated"]),
+                _lerobot_infos(dataset, about, rows),
             )
         )
     actions = np.concatenate([episode.actions for episode in episodes])
     np.testing.assert_allclose(dataset.meta.stats["action"]["mean"], actions.mean(axis=0), 1e-5)
     assert dataset.meta.stats["observation.image"]["mean"].shape == (3, 1, 1)
     return episodes
+
+
+def _lerobot_infos(dataset: Any, about: Any, rows: list[Any]) -> dict[str, np.ndarray]:
+    """The columns of ``infos``; what a row hands out is float32, the table below it is exact."""
+    table = dataset.hf_dataset.with_format("arrow")[
+        about["dataset_from_index"] : about["dataset_to_index"]
+    ]
+    infos: dict[str, np.ndarray] = {}
+    for key, name in (("infos.physics_state", "physics_state"), ("next.infos.success", "success")):
+        exact = np.array(table[key].to_pylist(), dataset.features[key]["dtype"])
+        handed = np.stack([row[key].numpy() for row in rows])
+        np.testing.assert_array_equal(handed, exact.astype(handed.dtype))
+        final = about.get(f"final.{key}")
+        infos[name] = exact if final is None else np.concatenate([exact, [final]])
+    from lerobot.utils.feature_utils import dataset_to_policy_features
+
+    taken = dataset_to_policy_features(dataset.features)
+    assert sorted(taken) == ["action", "observation.image"]  # policies see pixels alone
+    return infos
 
 
 def read_rlds(folder: Path) -> list[Read]:
@@ -178,6 +212,10 @@ def read_rlds(folder: Path) -> list[Read]:
                 np.stack([step["action"] for step in steps[:-1]]),
                 np.array([step["reward"] for step in steps[:-1]]),
                 bool(steps[-1]["is_terminal"]),
+                {
+                    "physics_state": np.stack([step["infos"]["physics_state"] for step in steps]),
+                    "success": np.array([step["infos"]["success"] for step in steps[:-1]]),
+                },
             )
         )
     return episodes
@@ -202,6 +240,10 @@ def check(found: list[Read], expected: Any) -> None:
         for name in ("observations", "actions", "rewards"):
             got, want = getattr(episode, name), expected[f"{name}_{number}"]
             np.testing.assert_array_equal(got, want, strict=True, err_msg=f"{number} {name}")
+        for name, got in (episode.infos or {}).items():
+            want = expected[f"infos/{name}_{number}"]
+            np.testing.assert_array_equal(got, want, strict=True, err_msg=f"{number} {name}")
+        assert episode.infos is None or sorted(episode.infos) == ["physics_state", "success"]
 
 
 def main(target: str, folder: str, expected: str) -> None:

@@ -52,19 +52,27 @@ def test_what_is_said_to_be_there_must_be(tmp_path: Path) -> None:
 
 
 def test_what_is_said_to_be_final_is_final(tmp_path: Path) -> None:
-    path, final = tmp_path / "x.h5", list[tuple[int, bytes]]()
-    with hdf5_file(path, GROUPS) as put:
+    path, part, final = tmp_path / "x.h5", tmp_path / "x.h5.part", list[tuple[int, bytes]]()
+
+    class Told(GrowingHashes):
+        def final(self, path: Path, size: int) -> None:
+            assert path == part
+            final.append((size, part.read_bytes()[:size]))
+            super().final(path, size)
+
+    with Told() as hashes, hdf5_file(path, GROUPS, hashes) as put:
         for group, arrays in (
             ("a/b", {"small": ARRAYS["small"]}),
             ("", {"first": FIRST}),
             ("a/b", {"one": ARRAYS["one"], "large": iter(np.split(ARRAYS["large"], [1, 3]))}),
         ):
-            size = put(group, arrays)
-            final.append((size, path.read_bytes()[:size]))
+            assert not path.exists()
+            put(group, arrays)
     content = path.read_bytes()
     assert [size for size, _ in final] == sorted({size for size, _ in final})
     assert final[-1][0] == len(content)
     assert all(content.startswith(start) for _, start in final)
+    assert hashes.sha256(path) == file_sha256(path)
     with h5py.File(path) as file:
         assert file.attrs["id"] == 7
         assert sorted(file) == ["a", "c", "first"]
@@ -81,7 +89,7 @@ def test_what_is_said_to_be_final_is_final(tmp_path: Path) -> None:
         ({"large": ARRAYS["large"][:4]}, ValueError, "expected 18,000 bytes, got 14,400"),
         ({"large": iter([ARRAYS["large"]] * 2)}, ValueError, "got 36,000"),
         ({"other": FIRST}, KeyError, "a/b/other"),
-        ({"large": ARRAYS["large"]}, ValueError, "x.h5: expected /first, it was not put"),
+        ({"large": ARRAYS["large"]}, ValueError, "x.h5.part: expected /first, it was not put"),
     ],
 )
 def test_only_what_there_is_room_for(

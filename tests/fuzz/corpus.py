@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import h5py
 import numpy as np
+from PIL import Image
 
 from tests.storage import tiny
+from vd4rl_data.dataset import load_dataset
 from vd4rl_data.episode import Episode
+from vd4rl_data.exporting import export
 from vd4rl_data.formats import export_dataset, find_format, writable_formats
 from vd4rl_data.registry import DATASETS, get_task_spec
 from vd4rl_data.spec import TaskSpec
@@ -45,9 +51,10 @@ class Case:
     Attributes:
         name: e.g. ``flat``.
         reader: a name of :data:`tests.fuzz.worker.READERS`.
-        files: name → content; all lie in one folder.
+        files: path → content; all lie in one folder, or below it.
         target: the name of the file that is damaged.
         digest: of what the reader finds in the sound file.
+        main: what the reader is given, if that is not the target.
         guarded: the target has a user block, whose hash guards its structure.
         extents: (first byte, number of bytes) of the bulk arrays of a flat file, which that hash
             leaves out.
@@ -58,8 +65,16 @@ class Case:
     files: dict[str, bytes]
     target: str
     digest: str
+    main: str = ""
     guarded: bool = False
     extents: Extents = ()
+
+    def write(self, folder: Path) -> None:
+        """Write all files, sound ones, into a folder."""
+        for name, content in self.files.items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
 
     def breaks_structure(self, damaged: bytes) -> bool:
         """Whether the target with these bytes differs outside of its bulk arrays."""
@@ -107,7 +122,7 @@ def episodes() -> list[Episode]:
 def build(folder: Path) -> list[Case]:
     """Write every sound file below ``folder`` and read it back."""
     register()
-    cases = [*_own_cases(folder), *_foreign_cases(folder)]
+    cases = [*_own_cases(folder), *_foreign_cases(folder), *_toolbox_cases(folder)]
     return sorted(cases, key=lambda case: case.name)
 
 
@@ -186,3 +201,50 @@ def _foreign_cases(folder: Path) -> list[Case]:
         Case(name, FOREIGN, {path.name: path.read_bytes()}, path.name, digest_of(held[name]))
         for name, (path,) in written.items()
     ]
+
+
+def _toolbox_cases(folder: Path) -> list[Case]:
+    """What other toolboxes keep, as we export it, and Minari's frames as JPEG."""
+    dataset = load_dataset(folder / "own" / "x.h5")
+    digest = digest_of(episodes())
+    torchrl = _files(export(dataset, "torchrl", folder / "torchrl").folder)
+    targets = ("next/meta.json", "next/done.memmap", "pixels.memmap")
+    cases = [
+        Case(f"torchrl {Path(target).name}", FOREIGN, torchrl, target, digest, main="pixels.memmap")
+        for target in targets
+    ]
+    if importlib.util.find_spec("minari") is not None:
+        minari = export(dataset, "minari", folder / "minari").folder / "data/main_data.hdf5"
+        cases.append(
+            Case("minari", FOREIGN, {minari.name: minari.read_bytes()}, minari.name, digest)
+        )
+    return [*cases, _jpeg_case(folder / "main_data.hdf5")]
+
+
+def _jpeg_case(path: Path) -> Case:
+    """An episode of Minari whose frames are files; black, so that they come back as they were."""
+    episode = dataclasses.replace(episodes()[0], infos={})
+    episode = dataclasses.replace(episode, observations=np.zeros_like(episode.observations))
+    jpeg = io.BytesIO()
+    Image.fromarray(episode.observations[0]).save(jpeg, format="JPEG")
+    frame = np.frombuffer(jpeg.getvalue(), np.uint8)
+    last = np.arange(len(episode)) == len(episode) - 1
+    with h5py.File(path, "w") as file:
+        group = file.create_group("episode_0")
+        group["observations"] = np.stack([frame] * (len(episode) + 1))
+        group["actions"], group["rewards"] = episode.actions, episode.rewards
+        group["terminations"], group["truncations"] = last & episode.terminated, last
+        group["truncations"][-1] = episode.truncated
+        group["infos/discounts"] = episode.discounts
+    return Case(
+        "minari jpeg", FOREIGN, {path.name: path.read_bytes()}, path.name, digest_of([episode])
+    )
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Path → content of all files below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

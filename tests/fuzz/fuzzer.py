@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,8 +130,7 @@ class Reader:
 
 def place(case: corpus.Case, rng: np.random.Generator, folder: Path) -> Path:
     """Write the case's files into an empty folder, one of them damaged; returns that one."""
-    for name, content in case.files.items():
-        (folder / name).write_bytes(content)
+    case.write(folder)
     target = folder / case.target
     target.write_bytes(mutate.mutated(case.files[case.target], rng))
     return target
@@ -198,12 +198,11 @@ def _one(
 ) -> Finding:
     case = cases[index % len(cases)]
     rng = np.random.default_rng([seed, index])
-    folder.mkdir(exist_ok=True)
-    for left in folder.iterdir():
-        left.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     target = place(case, rng, folder)
     damaged = target.read_bytes()
-    answer = reader.read(case.reader, target)
+    answer = reader.read(case.reader, folder / case.main if case.main else target)
     verdict = judge(case, damaged, answer)
     if keep is not None and verdict not in HARMLESS:
         keep.mkdir(parents=True, exist_ok=True)

@@ -89,6 +89,50 @@ def test_results_lead_to_their_entries_and_back(catalog: Path, open_page: Open) 
     assert {name.split("-")[0] for name in shown(page)} == {"VD4RL/walker_walk"}
 
 
+CLIPBOARDS = {
+    "granted": "",
+    "none, as over plain http": "delete Navigator.prototype.clipboard;",
+    "refused": "navigator.clipboard.writeText = () => Promise.reject(new DOMException('no'));",
+    "nothing at all": "delete Navigator.prototype.clipboard; document.execCommand = () => false;",
+}
+
+
+@pytest.mark.parametrize("clipboard", CLIPBOARDS)
+def test_a_command_is_copied_exactly_as_it_is_shown(
+    catalog: Path, open_page: Open, clipboard: str
+) -> None:
+    page = open_page(catalog, file=SAMPLE)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.add_init_script(CLIPBOARDS[clipboard])
+    page.reload()
+    blocks = page.locator(".command").all()
+    assert len(blocks) > 3
+    word = "Selected" if clipboard == "nothing at all" else "Copied"
+    for block in blocks:
+        shown = block.locator("code").inner_text()
+        button = block.get_by_role("button")
+        assert button.get_attribute("aria-label") == f"Copy: {block.locator('h3').inner_text()}"
+        button.press("Enter")
+        block.get_by_role("button").filter(has_text=word).wait_for()
+        if word == "Selected":
+            assert page.evaluate("() => getSelection().toString()") == shown
+        else:
+            assert pasted(page) == shown
+        assert page.locator("#status").inner_text() == word
+
+
+def pasted(page: Any) -> str:
+    """What an empty field holds after Ctrl+V, with new lines as the clipboard has them."""
+    page.evaluate(
+        "() => { const field = document.createElement('textarea'); field.id = 'pasted';"
+        " document.body.append(field); field.focus(); }"
+    )
+    page.keyboard.press("Control+V")
+    found = page.locator("#pasted").input_value()
+    page.evaluate("() => document.getElementById('pasted').remove()")
+    return str(found)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_readable_on_any_screen(catalog: Path, open_page: Open, scheme: str, width: int) -> None:

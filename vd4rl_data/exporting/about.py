@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -19,6 +20,8 @@ from vd4rl_data.storage.format import INFO_GROUP
 from vd4rl_data.storage.reader import StoredDataset
 from vd4rl_data.storage.rows import Column
 from vd4rl_data.version import __version__
+
+_LOGGER: Final = logging.getLogger("vd4rl_data")
 
 ABOUT_FILE: Final = "vd4rl_data.json"
 """Beside the data of every target: id, license, citation, score, statistics, manifests."""
@@ -84,6 +87,26 @@ class About:
     def action_size(self) -> int:
         """Dimensions of an action, each in [-1, 1]."""
         return self.spec.task.action_size
+
+    @cached_property
+    def common_infos(self) -> dict[str, Column]:
+        """The arrays of ``infos`` that all episodes have, for toolboxes of the same columns
+        throughout; a warning names those that only some have, as in a composite of unlike parts.
+        """
+        kinds = list({id(infos): infos for infos in self.infos}.values())
+        common = {
+            name: column
+            for name, column in kinds[0].items()
+            if all(infos.get(name) == column for infos in kinds)
+        }
+        others = sorted({name for infos in kinds for name in infos} - set(common))
+        if others:
+            _LOGGER.warning(
+                "%s: left out infos/%s, which only some of the episodes have",
+                self.id,
+                ", infos/".join(others),
+            )
+        return common
 
     @property
     def reference_returns(self) -> tuple[float, float] | None:

@@ -19,7 +19,7 @@ _BLOCK: Final = 1 << 20
 
 def write_all(file: FileIO, values: NDArray[Any]) -> int:
     """Write all bytes of an array, in C order, where the file stands; how many they are."""
-    left = memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    left = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
     size = left.nbytes
     while left:
         left = left[file.write(left) :]
@@ -60,6 +60,11 @@ class GrowingHashes:
         if before is not None and before.done():
             before.result()  # raises what went wrong, early
         self._last[path] = self._pool.submit(self._advance, path, size)
+
+    def renamed(self, old: Path, new: Path) -> None:
+        """Know a file, of which nothing more will be said, by another name."""
+        self._last[old].result()
+        self._last[new], self._files[new] = self._last.pop(old), self._files.pop(old)
 
     def sha256(self, path: Path) -> str:
         """The hash of what is final, 64 hexadecimal digits; of any other file, of all of it.

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from vd4rl_data.exporting.growing import write_all
+from vd4rl_data.exporting.growing import GrowingHashes, write_all
 from vd4rl_data.storage.atomic import OutputFile, uninterrupted
 
 _VERSIONS: Final = ("earliest", "v110")
@@ -50,31 +50,38 @@ class Group:
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-Put = Callable[[str, Mapping[str, Any]], int]
-"""Called with a group and its arrays by name, an array in one piece or an iterator of pieces; says
-how many first bytes of the file are final.
-"""
+Put = Callable[[str, Mapping[str, Any]], None]
+"""Called with a group and its arrays by name: an array in one piece, or an iterator of pieces."""
 
 
 @contextmanager
-def hdf5_file(path: Path, groups: Iterable[Group]) -> Generator[Put]:
+def hdf5_file(
+    path: Path, groups: Iterable[Group], hashes: GrowingHashes | None = None
+) -> Generator[Put]:
     """A new file, and what puts arrays into the room that was made for them.
+
+    It has another name until all of them are there.
 
     Args:
         path: of the file.
         groups: all there will be, in the order in which they will be put.
+        hashes: they are told what is final, and will know the file by its path.
 
     Raises:
         KeyError: no room was made for an array, or it was put before.
         ValueError: an array is not the one that room was made for, or one was not put.
         OSError: the disk is full.
     """
-    writer = _Writer(path, _made(path, groups))
+    part = path.with_name(f"{path.name}.part")
+    writer = _Writer(part, _made(part, groups), hashes)
     try:
         yield writer.put
         writer.check_all_is_there()
     finally:
         writer.close()
+    part.replace(path)
+    if hashes is not None:
+        hashes.renamed(part, path)
 
 
 def _made(path: Path, groups: Iterable[Group]) -> dict[str, tuple[int, Room]]:
@@ -127,16 +134,19 @@ def _creator() -> Callable[[Any, str, Room], int]:
 class _Writer:
     """Puts arrays at their places."""
 
-    def __init__(self, path: Path, places: Mapping[str, tuple[int, Room]]) -> None:
+    def __init__(
+        self, path: Path, places: Mapping[str, tuple[int, Room]], hashes: GrowingHashes | None
+    ) -> None:
         """Open a file whose structure is there."""
         self._path = path
+        self._hashes = hashes
         self._places = dict(places)
         self._file = path.open("r+b", buffering=0)
         self._size = os.fstat(self._file.fileno()).st_size
         self._offsets = sorted((offset, name) for name, (offset, _) in places.items())
         self._next = 0
 
-    def put(self, group: str, arrays: Mapping[str, Any]) -> int:
+    def put(self, group: str, arrays: Mapping[str, Any]) -> None:
         """See :data:`Put`."""
         for name, given in arrays.items():
             full = f"{group}/{name}"
@@ -145,7 +155,9 @@ class _Writer:
             self._write(full, room, given if isinstance(given, Iterator) else (given,))
         while self._next < len(self._offsets) and self._offsets[self._next][1] not in self._places:
             self._next += 1
-        return self._offsets[self._next][0] if self._next < len(self._offsets) else self._size
+        if self._hashes is not None:
+            every = self._next == len(self._offsets)
+            self._hashes.final(self._path, self._size if every else self._offsets[self._next][0])
 
     def check_all_is_there(self) -> None:
         """Raise if an array was not put."""

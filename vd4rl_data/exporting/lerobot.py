@@ -2,13 +2,15 @@
 
 Row t of an episode holds the frame and the action that was taken at it, and in ``next.…`` what came
 back. The T rows are the transitions: the frame after the last of them has no action, so it is no
-row. It stands, as a PNG file too, in the list of episodes. Our own writer, since LeRobot asks for
-other versions of this package's requirements.
+row. It stands, as a PNG file too, in the list of episodes. Arrays of ``infos`` are columns that
+LeRobot's policies do not look at: a dataset of pixels stays one. Our own writer, since LeRobot asks
+for other versions of this package's requirements.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,6 +30,11 @@ FPS: Final = 10
 FRAME: Final = "observation.image"
 FINAL_FRAME: Final = "final.observation.image"
 """Column of the list of episodes: the last frame of each, a PNG file."""
+
+_INFO: Final = {"observation": "infos", "transition": "next.infos"}
+"""What belongs to a frame stands in ``infos.…``, what came back in ``next.infos.…``."""
+
+_FINAL: Final = "final."
 
 _FILE: Final = "chunk-{chunk:03d}/file-{file:03d}.parquet"
 _FILES_PER_CHUNK: Final = 1000
@@ -56,10 +63,16 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
         for number, episode in enumerate(episodes):
             *frames, final = encode(episode.observations)
             start = listed[-1]["dataset_to_index"] if listed else 0
-            rows = _rows(number, start, episode)
+            rows = {**_rows(number, start, episode), **_infos(about, episode)}
             statistics.add(episode.observations[:-1], rows)
             place = files.write(_table(frames, rows))
-            listed.append(_listed(number, start, episode, place, final, about.spec.task.name))
+            listed.append(
+                {
+                    **_listed(number, start, episode, place, about.spec.task.name),
+                    FINAL_FRAME: final,
+                    **_final_infos(about, episode),
+                }
+            )
     _write_meta(about, listed, statistics, folder)
 
 
@@ -117,6 +130,25 @@ def _rows(number: int, start: int, episode: Episode) -> dict[str, Any]:
     }
 
 
+def _infos(about: About, episode: Episode) -> dict[str, Any]:
+    """Arrays of ``infos``, T rows or T numbers; rows of more dimensions are flat."""
+    found: dict[str, Any] = {}
+    for name, column in about.common_infos.items():
+        values = episode.infos[name][: len(episode)]
+        flat = values.reshape(len(values), -1) if column.row_shape else values
+        found[f"{_INFO[column.kind]}.{name}"] = np.ascontiguousarray(flat)
+    return found
+
+
+def _final_infos(about: About, episode: Episode) -> dict[str, Any]:
+    """What belongs to the frame after the last transition, for the list of episodes."""
+    return {
+        f"{_FINAL}{_INFO[column.kind]}.{name}": episode.infos[name][-1].ravel().tolist()
+        for name, column in about.common_infos.items()
+        if column.kind == "observation"
+    }
+
+
 def _table(frames: list[bytes], rows: dict[str, Any]) -> Any:
     import pyarrow as pa  # pyright: ignore[reportMissingImports]
 
@@ -135,7 +167,7 @@ def _table(frames: list[bytes], rows: dict[str, Any]) -> Any:
 
 
 def _listed(
-    number: int, start: int, episode: Episode, place: tuple[int, int], final: bytes, task: str
+    number: int, start: int, episode: Episode, place: tuple[int, int], task: str
 ) -> dict[str, Any]:
     """A line of the list of episodes."""
     chunk, file = place
@@ -149,7 +181,6 @@ def _listed(
         "dataset_to_index": start + len(episode),
         "meta/episodes/chunk_index": 0,
         "meta/episodes/file_index": 0,
-        FINAL_FRAME: final,
     }
 
 
@@ -212,6 +243,12 @@ def _info(about: About) -> dict[str, Any]:
     }
     for name, dtype in scalars.items():
         features[name] = {"dtype": dtype, "shape": [1], "names": None}
+    for name, column in about.common_infos.items():
+        features[f"{_INFO[column.kind]}.{name}"] = {
+            "dtype": np.dtype(column.dtype).name,
+            "shape": [math.prod(column.row_shape)],
+            "names": None,
+        }
     return {
         "codebase_version": "v3.0",
         "fps": FPS,

@@ -61,11 +61,11 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
         )
         path = folder / _DATA / _MAIN
         with GrowingHashes() as hashes:
-            with hdf5_file(path, _groups(about)) as put:
+            with hdf5_file(path, _groups(about), hashes) as put:
                 for number, episode in enumerate(episodes):
                     put(f"episode_{number}", _arrays(episode))
                     infos = {"discounts": episode.discounts, **episode.infos}
-                    hashes.final(path, put(f"episode_{number}/infos", infos))
+                    put(f"episode_{number}/infos", infos)
             storage.update_metadata(_metadata(about))
             storage.update_metadata({"dataset_size": storage.get_size()})
             MinariDataset(storage)  # refuses what it could not read again

@@ -2,7 +2,8 @@
 
 An example is an episode, whose ``steps`` are T + 1: step t holds the frame, the action that was
 taken at it, and the reward and discount that came back. The last step holds the last frame; its
-action, reward and discount mean nothing in RLDS, and are zero. Frames are PNG, records are
+action, reward and discount mean nothing in RLDS, and are zero. ``infos`` holds what else the data
+have: of the frame, or what came back, which is zero in the last step. Frames are PNG, records are
 ArrayRecord, which can be read with and without TensorFlow.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vd4rl_data.episode import Episode
 from vd4rl_data.exporting.about import About
@@ -28,6 +30,11 @@ _SHARD_BYTES: Final = 200_000_000
 _VERSION: Final = "1.0.0"
 _WRITER_OPTIONS: Final = "group_size:1,uncompressed"
 """An episode can be read alone; PNG files do not get smaller a second time."""
+
+_DOCS: Final = {
+    "observation": "Of the frame of this step.",
+    "transition": "What came back with the reward of this step; zero in the last step.",
+}
 
 _READ_IT: Final = """\
 import tensorflow_datasets as tfds
@@ -59,7 +66,7 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
     try:
         with png_encoder() as encode:
             for number, episode in enumerate(episodes):
-                steps = _steps(episode, encode(episode.observations))
+                steps = _steps(about, episode, encode(episode.observations))
                 # As features.encode_example() would give it, which goes step by step.
                 record = features.serialize_example({"episode_id": number, "steps": steps})
                 if not shards or shards[-1].num_bytes >= _SHARD_BYTES:
@@ -78,28 +85,34 @@ def _features(about: About) -> Any:
 
     kinds: Any = tfds.features
     frame = kinds.Image(shape=about.frame_shape, dtype=np.uint8, encoding_format="png")
-    return kinds.FeaturesDict(
-        {
-            "episode_id": np.int64,
-            "steps": kinds.Dataset(
-                {
-                    "observation": frame,
-                    "action": kinds.Tensor(shape=(about.action_size,), dtype=np.float32),
-                    "reward": np.float32,
-                    "discount": np.float32,
-                    "is_first": np.bool_,
-                    "is_last": np.bool_,
-                    "is_terminal": np.bool_,
-                }
-            ),
-        }
-    )
+    step: dict[str, Any] = {
+        "observation": frame,
+        "action": kinds.Tensor(shape=(about.action_size,), dtype=np.float32),
+        "reward": np.float32,
+        "discount": np.float32,
+        "is_first": np.bool_,
+        "is_last": np.bool_,
+        "is_terminal": np.bool_,
+    }
+    infos = {
+        name: kinds.Tensor(
+            shape=column.row_shape,
+            dtype=np.dtype(column.dtype).type,
+            encoding=kinds.Encoding.BYTES,  # numbers would be kept as float32
+            doc=_DOCS[column.kind],
+        )
+        for name, column in about.common_infos.items()
+    }
+    if infos:
+        step["infos"] = kinds.FeaturesDict(infos)
+    return kinds.FeaturesDict({"episode_id": np.int64, "steps": kinds.Dataset(step)})
 
 
-def _steps(episode: Episode, frames: list[bytes]) -> dict[str, Any]:
-    """T + 1 steps, column by column; what stands in the last beside its frame and flags is zero."""
+def _steps(about: About, episode: Episode, frames: list[bytes]) -> dict[str, Any]:
+    """T + 1 steps, column by column; what came back with no frame is zero in the last."""
     last = np.arange(len(frames)) == len(episode)
-    return {
+    infos = {name: _padded(episode.infos[name], len(frames)) for name in about.common_infos}
+    steps = {
         "observation": np.array(frames, dtype=object),
         "action": np.pad(episode.actions, ((0, 1), (0, 0))),
         "reward": np.pad(episode.rewards, (0, 1)),
@@ -108,6 +121,12 @@ def _steps(episode: Episode, frames: list[bytes]) -> dict[str, Any]:
         "is_last": last,
         "is_terminal": last & episode.terminated,
     }
+    return {**steps, "infos": infos} if infos else steps
+
+
+def _padded(values: NDArray[Any], rows: int) -> NDArray[Any]:
+    """The values, and rows of zeros where there are fewer."""
+    return np.pad(values, [(0, rows - len(values)), *[(0, 0)] * (values.ndim - 1)])
 
 
 def _opened(path: Path) -> _Shard:
