@@ -32,6 +32,7 @@ from baselines.bench.phases import Phase, PhaseContext
 from baselines.dreamer.agent import Metrics, RecurrentPolicy
 from baselines.dreamer.batches import Chunk
 from baselines.dreamer.cells import GRUCell
+from baselines.dreamer.imagination import DreamNoise
 from baselines.dreamer.latents import Gaussian
 from baselines.dreamer.lompo_settings import LompoSettings, combo_preset, preset
 from baselines.dreamer.networks import Perceptron, check_frame_size, initialize
@@ -66,7 +67,7 @@ class Lompo(WorldAgent):
         device: torch.device,
         generator: torch.Generator,
     ) -> None:
-        latent = Gaussian(settings.dimensions)
+        latent = Gaussian(settings.dimensions, shared=settings.shared_noise)
         super().__init__(settings, latent, spaces, device, generator)
         actions, units, self.settings = spaces.action_size, settings.units, settings
         self.add_world(GRUCell, (settings.reward_layers, units), nn.ReLU)
@@ -132,20 +133,32 @@ class Lompo(WorldAgent):
         noise = self.latent.noise(chunk.rewards.shape, generator)
         return self.model.observe(chunk.frames, chunk.actions, noise)[0].features
 
-    @torch.no_grad()
     def imagine(self, chunk: Chunk, generator: torch.Generator) -> LatentTransitions:
         """H steps from all states of an embedded chunk, with penalized rewards."""
         features = self.infer(chunk, generator).flatten(0, 1)
+        return self.dream(features, self.draw_future(len(features), generator))
+
+    def draw_future(self, count: int, generator: torch.Generator) -> DreamNoise:
+        """The noise of H steps from ``count`` states; normal, of actions too."""
+        settings, device = self.settings, self.device
+        shape, drawn = (count, self.spaces.action_size), []
+        for _ in range(settings.horizon):
+            action = torch.randn(shape, generator=generator, device=device)
+            member = torch.randint(settings.members, (1,), generator=generator, device=device)
+            drawn.append((member[0], self.latent.noise((count,), generator), action))
+        return DreamNoise(*(torch.stack(each) for each in zip(*drawn, strict=True)))
+
+    @torch.no_grad()
+    def dream(self, features: Tensor, noise: DreamNoise) -> LatentTransitions:
+        """H steps from states (N, F), with penalized rewards: H N transitions, step by step."""
         state = State(*features.split((self.latent.size, self.settings.recurrent), -1))
         found: list[tuple[Tensor, ...]] = []
-        for _ in range(self.settings.horizon):
-            mean, device = self.act(state.features), self.device
-            noise = torch.randn(mean.shape, generator=generator, device=device)
-            action = (mean + self.settings.exploration * noise).clamp(-1.0, 1.0)
+        for member, latents, moved in zip(noise.members, noise.latents, noise.actions, strict=True):
+            mean = self.act(state.features)
+            action = (mean + self.settings.exploration * moved).clamp(-1.0, 1.0)
             h = self.model.carried(state, action)
             outputs = self.model.prior(h)
-            member = torch.randint(len(outputs), (1,), generator=generator, device=device)
-            z = self.latent.draw(outputs[member][0], self.latent.noise((len(h),), generator))
+            z = self.latent.draw(outputs[member[None]][0], latents)
             following = State(z, h)
             reward = self.reward(following.features)[..., 0]
             reward = reward - self.settings.penalty_weight * self.penalize(outputs, z)

@@ -148,4 +148,5 @@ class RecurrentPolicy:
 def _fixed_noise(latent: Latent, device: torch.device, seed: int | None) -> Tensor:
     """The same on every device, and of every agent."""
     seed = seeding.word(Purpose.AGENT_ACTING) if seed is None else seed
-    return latent.noise((_NOISE_STEPS,), torch.Generator().manual_seed(seed)).to(device)
+    (noise,) = latent.noise((1, _NOISE_STEPS), torch.Generator().manual_seed(seed))
+    return noise.to(device)

@@ -133,10 +133,17 @@ class _StraightThrough(torch.autograd.Function):
 
 @dataclass(frozen=True, slots=True)
 class Gaussian:
-    """A diagonal normal distribution: means, then deviations as ``softplus(·) + floor``."""
+    """A diagonal normal distribution: means, then deviations as ``softplus(·) + floor``.
+
+    Attributes:
+        dimensions: of a vector.
+        floor: of deviations.
+        shared: whether noise is drawn once for all of the first dimension, the batch.
+    """
 
     dimensions: int = 64
     floor: float = 0.1
+    shared: bool = False
 
     @property
     def size(self) -> int:
@@ -150,8 +157,10 @@ class Gaussian:
 
     def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Standard normal, (*shape, dimensions)."""
-        device = generator.device
-        return torch.randn((*shape, self.dimensions), generator=generator, device=device)
+        whole = (*shape, self.dimensions)
+        drawn = (1, *whole[1:]) if self.shared else whole
+        noise = torch.randn(drawn, generator=generator, device=generator.device)
+        return noise.expand(whole).contiguous()
 
     def moments(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Means and deviations, float32 (..., dimensions) each."""

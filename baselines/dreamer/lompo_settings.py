@@ -66,6 +66,9 @@ class LompoSettings(WorldSettings):
     synchronized: bool = True
     """Whether targets begin as copies of the critics. In [C] they are copied before the critics
     have weights, so that they begin as networks of their own."""
+    shared_noise: bool = False
+    """Whether all sequences of a batch, and all states that a future starts from, draw their latent
+    states with the same noise, as in [C]. [P] does not say."""
     drawn_latents: bool = True
     """Whether an evaluation draws latent states ([C]) or takes their mode."""
 
@@ -92,7 +95,12 @@ def preset(name: str, dataset: DatasetSpec) -> LompoSettings:
     weight = 1.0 if dataset.id.behavior == "random" else 5.0
     own: dict[str, Any] = {
         "paper": {"steps": 175_000, "model_steps": 25_000, "penalty_weight": weight},
-        "official_code": {"steps": 125_000, "model_steps": 25_000, "synchronized": False},
+        "official_code": {
+            "steps": 125_000,
+            "model_steps": 25_000,
+            "synchronized": False,
+            "shared_noise": True,
+        },
         "smoke": _SMOKE,
     }
     return LompoSettings(**own[name])

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from baselines.bench.metrics import read_metrics  # noqa: E402
 from baselines.bench.phases import PhaseContext  # noqa: E402
+from baselines.bench.policy import View  # noqa: E402
 from baselines.bench.registry import ALGORITHMS  # noqa: E402
 from baselines.bench.settings import Protocol  # noqa: E402
 from baselines.dreamer.lompo_settings import combo_preset, preset  # noqa: E402
@@ -201,6 +202,7 @@ CHANGES: dict[str, Any] = {
     "alpha": 1.0,
     "num_actions": 3,
     "synchronized": False,
+    "shared_noise": True,
 }
 
 
@@ -241,3 +243,27 @@ def test_numbers_of_parameters() -> None:
     model += (256 + 1024) * 256 + 256 + 256 * 128 + 128
     assert counts["model"] == model
     assert agent.encoder.size == 1024
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_batch_may_share_the_noise_of_its_latent_states(make_agent: Any, shared: bool) -> None:
+    """Published code draws one vector for a batch, at each time step another."""
+    agent, generator = make_agent("lompo", shared_noise=shared), torch.Generator().manual_seed(0)
+    learned = agent.draw_model(0, generator).latents.transpose(0, 1)
+    imagined = agent.draw_future(6, generator).latents
+    for noise in (learned, imagined):  # time steps first
+        assert len({tuple(each) for each in noise[:, 0].tolist()}) == len(noise)
+        distinct = [len({tuple(each) for each in now.tolist()}) for now in noise]
+        assert distinct == [1 if shared else noise.shape[1]] * len(noise)
+
+
+def test_who_shares_noise_in_a_batch_draws_it_anew_at_each_time_step_of_an_episode(
+    make_agent: Any,
+) -> None:
+    frames = torch.from_numpy(noise_columns(64, 0).frames[:5]).movedim(-1, -3)
+    acted = []
+    for shared in (False, True):
+        policy = make_agent("lompo", shared_noise=shared).policy()
+        views = [View(frame[None], torch.tensor([step == 0])) for step, frame in enumerate(frames)]
+        acted.append(torch.cat([policy(view) for view in views]))
+    assert torch.equal(*acted)
