@@ -225,7 +225,7 @@ class LocalHub:
             headers |= {"X-Linked-ETag": tag, "X-Linked-Size": str(len(data))}
         start, stop = _span(request.headers.get("range"), len(data))
         if start >= len(data) and "range" in request.headers:
-            return Response(416, headers | {"Content-Range": f"bytes */{len(data)}"})
+            return Response(416, headers | {"Content-Range": f"bytes */{len(data)}"}, [b"<html>"])
         if "range" in request.headers:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
         headers["Content-Length"] = str(stop - start)

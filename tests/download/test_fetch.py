@@ -34,7 +34,8 @@ def test_any_size_arrives_once_in_the_order_asked_for(
         assert (file.size, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
         # An empty file has nothing that a hub could state a hash of.
         assert known == "all" or file.hash_from == ("server" if data else "first use")
-    assert hub.bytes_sent() == sum(SIZES)
+    # An empty file has no first byte: the page that comes with a refusal is none of it.
+    assert sum(one.bytes_sent for one in hub.requests() if one.status != 416) == sum(SIZES)
 
 
 def test_several_files_at_a_time_by_ranges_that_together_are_bounded(
@@ -65,9 +66,9 @@ def test_several_files_at_a_time_by_ranges_that_together_are_bounded(
     hub.add(".bin", answer, None)
     get(remote(files), tmp_path, hub.url, workers=4, in_flight=16_384)
     assert_whole(tmp_path, files)
-    assert 8192 < most <= 16_384
+    assert 4096 < most <= 16_384
     spans = [request.headers["range"].removeprefix("bytes=").split("-") for request in hub.begun]
-    assert max(int(last) - int(first) + 1 for first, last in spans) == 8192
+    assert max(int(last) - int(first) + 1 for first, last in spans) == 4096
 
 
 def test_a_second_call_asks_for_nothing(
@@ -207,7 +208,7 @@ def test_the_bar_counts_bytes_and_files(
 # --- the disk --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call", ["pwritev", "replace"])
+@pytest.mark.parametrize("call", ["pwrite", "replace"])
 def test_a_full_disk_is_told_and_what_came_is_kept(
     make_hub: MakeHub, tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,8 +218,8 @@ def test_a_full_disk_is_told_and_what_came_is_kept(
 
     def full(*arguments: Any, **options: Any) -> Any:
         nonlocal calls
-        calls += call == "pwritev" or "a.bin" in str(arguments[0])
-        if calls > (3 if call == "pwritev" else 0):
+        calls += call == "pwrite" or "a.bin" in str(arguments[0])
+        if calls > (3 if call == "pwrite" else 0):
             raise OSError(28, os.strerror(28))
         return original(*arguments, **options)
 
@@ -235,11 +236,11 @@ def test_a_write_that_does_half_is_gone_on_with(
     make_hub: MakeHub, tmp_path: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a disk that is nearly full does to a write before it refuses the next."""
-    pwritev = os.pwritev
+    pwrite = os.pwrite
 
-    def half(descriptor: int, pieces: list[bytes], position: int) -> int:
-        return pwritev(descriptor, [b"".join(pieces)[:100]], position)
+    def half(descriptor: int, data: bytes, position: int) -> int:
+        return pwrite(descriptor, data[:100], position)
 
-    monkeypatch.setattr(os, "pwritev", half)
+    monkeypatch.setattr(os, "pwrite", half)
     get(remote(files), tmp_path, make_hub(files).url)
     assert_whole(tmp_path, files)

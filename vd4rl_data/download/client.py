@@ -10,13 +10,14 @@ import email.utils
 import functools
 import json
 import os
+import random
 import re
 import ssl
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from vd4rl_data.errors import (
@@ -72,8 +73,9 @@ class Patience:
     silence: float = 30.0
 
     def delay(self, failures: int) -> float:
-        """The pause after so many failures in a row."""
-        return min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
+        """The pause after so many failures in a row, a little random: not all come back at once."""
+        dice = random.uniform(0.75, 1.0)  # noqa: S311 - no secret
+        return dice * min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
 
 
 class BusyError(Exception):
@@ -99,6 +101,10 @@ def headers_with(token: str | None) -> Mapping[str, str]:
     )
 
 
+class GaveUpError(TransferError):
+    """A server failed too often in a row, or wants to be left alone for too long."""
+
+
 class UnexpectedStatusError(TransferError):
     """A server answers with a status that makes no sense, or does not know what is asked of it."""
 
@@ -121,11 +127,9 @@ def endpoint_of(url: str | None = None, token: str | None = None) -> Endpoint:
 
 def is_offline() -> bool:
     """Whether the client's own settings forbid the network (``HF_HUB_OFFLINE``)."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE:
-        return True
     from huggingface_hub import constants
 
-    return constants.HF_HUB_OFFLINE
+    return constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE
 
 
 @contextmanager
@@ -141,7 +145,7 @@ def opened(
     """Ask once, follow redirects, and yield the response before its body is read.
 
     ``redirected``: the address is one that a redirect led to before. Further options are for the
-    session, such as a body.
+    session, such as a body. What the session raises while the body is read counts as well.
 
     Raises:
         BusyError: it may work in a moment.
@@ -149,19 +153,19 @@ def opened(
     """
     from huggingface_hub.utils import get_session
 
-    times = (_CONNECT_SECONDS, patience.silence, patience.silence, None)
-    with ExitStack() as stack:
-        with network_errors(url):
-            response: Any = stack.enter_context(
-                get_session().stream(
-                    method, url, headers=headers, timeout=times, follow_redirects=True, **options
-                )
-            )
-        landing = str(response.url)
-        if url.startswith("https:") and not landing.startswith("https:"):
-            raise TransferError(f"{url} redirects to the insecure {landing[:300]}")
-        check_status(url, response, redirected=redirected or bool(response.history))
-        yield response
+    options |= {"headers": headers, "follow_redirects": True}
+    options["timeout"] = (_CONNECT_SECONDS, patience.silence, patience.silence, None)
+    try:
+        with get_session().stream(method, url, **options) as response:
+            landing = str(response.url)
+            if url.startswith("https:") and not landing.startswith("https:"):
+                raise TransferError(f"{url} redirects to the insecure {landing[:300]}")
+            check_status(url, response, redirected=redirected or bool(response.history))
+            yield response
+    except (Vd4rlError, BusyError):
+        raise
+    except session_errors() as error:
+        raise translated(url, error) from error
 
 
 def ask(
@@ -177,45 +181,44 @@ def ask(
 
     def once() -> Any:
         with opened(method, url, headers_with(endpoint.token), patience, **options) as response:
-            with network_errors(url):
-                text = response.read()
-            try:
-                return json.loads(text)
-            except ValueError as error:  # a gateway answered in its place
-                raise BusyError("the answer is not JSON") from error
+            text = response.read()
+        try:
+            return json.loads(text)
+        except ValueError as error:  # a gateway answered in its place
+            raise BusyError("the answer is not JSON") from error
 
     return retried(once, url, patience)
 
 
-def retried(function: Callable[[], _T], where: str, patience: Patience) -> _T:
+def retried(
+    function: Callable[[], _T],
+    where: str,
+    patience: Patience,
+    *,
+    position: Callable[[], int] = int,
+    sleep: Callable[[float], object] = time.sleep,
+) -> _T:
     """Call a function, again if it raises a :class:`BusyError`.
 
+    Failures count no more once the ``position`` is further than ever before.
+
     Raises:
-        TransferError: it did so too often, or the pause asked for is too long.
+        GaveUpError: it failed too often in a row, or the pause asked for is too long.
     """
-    for failures in range(1, patience.attempts + 1):
+    failures, furthest = 0, position()
+    while True:
         try:
             return function()
         except BusyError as error:
-            pause = max(patience.delay(failures), error.pause or 0.0)
-            if failures == patience.attempts or pause > patience.longest_wait:
-                wait = f", asks to wait for {pause:,.0f} s" if error.pause else ""
-                raise TransferError(
-                    f"{where}: {error}; gave up after {failures} failures in a row{wait}"
-                ) from error
-        time.sleep(pause)
-    raise AssertionError("the last attempt returns or raises")
-
-
-@contextmanager
-def network_errors(where: str) -> Generator[None]:
-    """Turn what the client's session raises into a :class:`BusyError` or one of our errors."""
-    try:
-        yield
-    except (Vd4rlError, BusyError):
-        raise
-    except session_errors() as error:
-        raise translated(where, error) from error
+            failures = 1 if position() > furthest else failures + 1
+            furthest = max(furthest, position())
+            asked = error.pause or 0.0
+            if asked > patience.longest_wait:
+                raise GaveUpError(f"{where}: asks to wait for {asked:,.0f} s ({error})") from error
+            if failures >= patience.attempts:
+                times = f"{failures} failures in a row, the last one"
+                raise GaveUpError(f"{where}: gave up after {times}: {error}") from error
+        sleep(max(patience.delay(failures), asked))
 
 
 @functools.cache
@@ -223,9 +226,8 @@ def session_errors() -> tuple[type[Exception], ...]:
     """Everything that the session raises for a request that failed."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    roots = (base for base in HfHubHTTPError.__mro__ if base.__module__.startswith("http"))
-    found = cast("Iterator[type[Exception]]", roots)
-    return (*found, OSError, ImportError, RuntimeError, ValueError)
+    roots: Any = [one for one in HfHubHTTPError.__mro__ if one.__module__.startswith("http")]
+    return (*roots, OSError, ImportError, RuntimeError, ValueError)
 
 
 def translated(where: str, error: Exception) -> Vd4rlError | BusyError:
@@ -233,14 +235,13 @@ def translated(where: str, error: Exception) -> Vd4rlError | BusyError:
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     links = list(chain(error))
+    text = ": ".join(dict.fromkeys(str(link) for link in links))
+    text = f"{type(error).__name__}: {printable(text)}"
     if any(isinstance(link, OfflineModeIsEnabled) for link in links):
         return OfflineError(f"{where}: the network must not be used: HF_HUB_OFFLINE is set")
-    text = printable(": ".join(dict.fromkeys(str(link) for link in links)))
-    text = f"{type(error).__name__}: {text}"
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in links):
         return RemoteAccessError(f"{where}: its certificate is not trusted: {text}")
-    permanent = isinstance(error, ImportError | ValueError)
-    if permanent or type(error).__name__ in _PERMANENT:
+    if isinstance(error, ImportError | ValueError) or type(error).__name__ in _PERMANENT:
         return TransferError(f"{where}: {text}")
     return BusyError(text)
 

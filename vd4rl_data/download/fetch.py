@@ -9,30 +9,26 @@ gone on from. Nothing on the disk is believed without its SHA-256.
 
 from __future__ import annotations
 
+import itertools
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NoReturn
+from queue import SimpleQueue
+from typing import Any, Final
 
 from tqdm import tqdm
 
 from vd4rl_data.download.client import Endpoint, Patience
-from vd4rl_data.download.incomplete import Incomplete
-from vd4rl_data.download.transfer import Budget, RemoteFile, Server, Setup, Transfer
-from vd4rl_data.errors import CorruptFileError, OfflineError
+from vd4rl_data.download.transfer import RemoteFile, Shared, Transfer
+from vd4rl_data.errors import OfflineError
 from vd4rl_data.progress import skip
 from vd4rl_data.storage.format import file_sha256
 
 IN_FLIGHT_BYTES: Final = 8 << 20
 """What a killed process loses at most: bytes that all requests together may have asked for."""
-
-_FAREWELL: Final = 0.5
-"""Seconds for threads to end that are not waiting for a server."""
 
 Take = Callable[[Path, RemoteFile], object]
 
@@ -80,19 +76,24 @@ def fetch(
     if not files:
         return ()
     workers = min(workers, len(files))
-    with closing(_Bar(files, show=progress)) as bar:
-        setup = Setup(
-            [Server(endpoint) for endpoint in endpoints],
-            address,
-            patience or Patience(),
-            max(1, in_flight // min(2, workers)),
-            Budget(in_flight),
-            bar.move,
-        )
-        crew = _Crew(setup, files, folder, bar, len(files) if take is None else 2 * workers)
+    total = sum(file.size or 0 for file in files)
+    bar: Any = tqdm(
+        total=total, desc="download", unit="B", unit_scale=True, disable=not progress, smoothing=0.1
+    )
+
+    def move(came: int = 0, *, there: int = 0, expected: int = 0) -> None:
+        """So many bytes came (or are lost), were there before, or belong to the whole as well."""
+        with bar.get_lock():
+            bar.total += expected
+            skip(bar, there)
+            bar.update(came)
+
+    chunk = max(1, in_flight // workers)
+    shared = Shared(endpoints, address, patience or Patience(), chunk, move)
+    with closing(bar):
+        crew = _Crew(shared, files, folder)
         try:
-            crew.start(workers)
-            return tuple(crew.deliver(files, take))
+            return tuple(crew.deliver(workers, take, bar))
         finally:
             crew.stop()
 
@@ -100,63 +101,44 @@ def fetch(
 class _Crew:
     """The threads of one call, and what they bring."""
 
-    def __init__(
-        self, setup: Setup, files: Sequence[RemoteFile], folder: Path, bar: _Bar, room: int
-    ) -> None:
-        self._setup = setup
-        self._folder = folder
-        self._bar = bar
-        self._room = threading.Semaphore(room)
+    def __init__(self, shared: Shared, files: Sequence[RemoteFile], folder: Path) -> None:
+        self._shared, self._folder = shared, folder
         self._files = {file: Future[RemoteFile]() for file in files}
-        self._waiting = deque(files)
-        self._parts: set[Incomplete] = set()
+        self._wanted: SimpleQueue[RemoteFile | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def start(self, count: int) -> None:
-        """Begin."""
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+    def deliver(self, workers: int, take: Take | None, bar: Any) -> Iterator[RemoteFile]:
+        """Each file when it has arrived, in the order asked for."""
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(workers)]
         for thread in self._threads:
             thread.start()
-
-    def deliver(self, files: Sequence[RemoteFile], take: Take | None) -> Iterator[RemoteFile]:
-        """Each file when it has arrived, in the order asked for."""
-        for number, file in enumerate(files, start=1):
-            arrived = self._files[file].result()
+        waiting = iter(self._files)
+        for file in itertools.islice(waiting, None if take is None else 2 * workers):
+            self._wanted.put(file)
+        for number, (file, future) in enumerate(self._files.items(), start=1):
+            arrived = future.result()
             if take is not None:
                 path = self._folder / file.path
                 take(path, arrived)
                 path.unlink(missing_ok=True)
-                self._room.release()
-            self._bar.say(f"{number}/{len(files)} files")
+                self._wanted.put(next(waiting, None))
+            bar.set_postfix_str(f"{number}/{len(self._files)} files", refresh=False)
             yield arrived
 
     def stop(self) -> None:
-        """See to it that no thread writes any more.
-
-        One that waits for a server is not waited for: it will find its file closed, and end.
-        """
-        self._setup.stopped.set()
-        self._waiting.clear()
-        self._room.release(len(self._threads))
-        self._setup.budget.give(1 << 62)
-        for part in list(self._parts):
-            part.close()
-        deadline = time.monotonic() + _FAREWELL
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        """See to it that no thread writes any more; one that waits for a server ends later."""
+        with self._shared.lock:
+            self._shared.stopped.set()
+        for _ in self._threads:
+            self._wanted.put(None)
 
     def _run(self) -> None:
-        """A thread: fetch one file after the other, until none is left or one fails."""
-        while self._room.acquire():
-            try:
-                file = self._waiting.popleft()
-            except IndexError:
-                return
+        """A thread: fetch one file after the other, until none is left."""
+        while (file := self._wanted.get()) is not None and not self._shared.stopped.is_set():
             try:
                 self._files[file].set_result(self._brought(file))
             except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
                 self._files[file].set_exception(error)
-                return
 
     def _brought(self, file: RemoteFile) -> RemoteFile:
         """The file in its place: it is whole already, or it is fetched now."""
@@ -164,51 +146,11 @@ class _Crew:
         if target.is_file():
             size = target.stat().st_size
             if file.sha256 is not None and file_sha256(target) == file.sha256:
-                self._bar.move(there=size)
+                self._shared.move(there=size)
                 return replace(file, size=size)
-            target.unlink()
-        if not self._setup.servers:
+            with self._shared.writing(target):
+                target.unlink()
+        if not self._shared.endpoints:
             raise OfflineError(f"{target} is not here, and the network must not be used")
-        part = Incomplete(target, resume=file.sha256 is not None)
-        self._parts.add(part)
-        try:
-            self._bar.move(there=part.position)
-            return Transfer(self._setup, file, part).run()
-        except CorruptFileError:
-            part.close(delete=True)
-            raise
-        finally:
-            part.close()
-            self._parts.discard(part)
-
-
-class _Bar:
-    """Bytes of all files, told by several threads; time left, and files done."""
-
-    def __init__(self, files: Sequence[RemoteFile], *, show: bool) -> None:
-        self._lock = threading.Lock()
-        self._bar: tqdm[NoReturn] = tqdm(
-            total=sum(file.size or 0 for file in files),
-            desc="download",
-            unit="B",
-            unit_scale=True,
-            disable=not show,
-            smoothing=0.1,
-        )
-
-    def move(self, came: int = 0, *, there: int = 0, expected: int = 0) -> None:
-        """So many bytes came (or are lost), were there before, or belong to the whole as well."""
-        with self._lock:
-            self._bar.total = int(self._bar.total or 0) + expected
-            skip(self._bar, there)
-            self._bar.update(came)
-
-    def say(self, text: str) -> None:
-        """Show this beside it."""
-        with self._lock:
-            self._bar.set_postfix_str(text, refresh=False)
-
-    def close(self) -> None:
-        """Draw it a last time."""
-        with self._lock:
-            self._bar.close()
+        with closing(Transfer(self._shared, file, target)) as transfer:
+            return transfer.run()

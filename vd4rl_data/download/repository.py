@@ -19,7 +19,6 @@ from vd4rl_data.download.client import (
     ask,
     file_address,
     headers_with,
-    network_errors,
     opened,
     retried,
 )
@@ -189,7 +188,7 @@ def read_text(server: Endpoint, source: PublishedSource, path: str) -> str:
 
     def once() -> tuple[bytes, str]:
         content = bytearray()
-        with opened("GET", url, headers, _PATIENCE) as response, network_errors(url):
+        with opened("GET", url, headers, _PATIENCE) as response:
             for piece in response.iter_raw():
                 content += piece
                 if len(content) > _LONGEST_SIDECAR:

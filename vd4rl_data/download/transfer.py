@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import random
+import os
 import re
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from vd4rl_data.download.client import (
     BusyError,
     Endpoint,
+    GaveUpError,
     Patience,
     headers_with,
-    network_errors,
     opened,
+    retried,
 )
-from vd4rl_data.download.incomplete import ClosedError, Incomplete
 from vd4rl_data.errors import CorruptFileError, OfflineError, TransferError, Vd4rlError
+from vd4rl_data.storage.atomic import TEMPORARY_SUFFIX, full_disk_errors
 
 HashFrom = Literal["catalog", "server", "sidecar", "first use"]
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
-_BATCH: Final = 16
-"""Pieces of a body that are written at a time: of a fast server's, a megabyte."""
-_CHANGES_AFTER: Final = 2
-"""Failures in a row after which another server is asked, if there is one."""
+_BATCH: Final = 4
+"""Pieces of a body that are written at a time: of a fast server's, a quarter of a megabyte."""
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
 _SHA256: Final = re.compile(r'"?([0-9a-f]{64})"?')
+_KEPT: Final = "What arrived is kept: the same call goes on from there"
+_WRONG: Final = (
+    "The server has other or damaged bytes; what came was deleted. Try later, or another server"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,71 +56,78 @@ class RemoteFile:
     hash_from: HashFrom = "first use"
 
 
-@dataclass(eq=False)
-class Server:
-    """An endpoint, and how it behaved lately; all threads of a download share it."""
-
-    endpoint: Endpoint
-    failures: int = 0
-    ready_at: float = 0.0
+class ClosedError(Exception):
+    """The download ended early: nothing may be asked for or written any more."""
 
 
-class Budget:
-    """Bytes that may be asked for and not on the disk yet: what a kill loses at most."""
-
-    def __init__(self, size: int) -> None:
-        """All of it is free."""
-        self._free = size
-        self._changed = threading.Condition()
-
-    def take(self, count: int) -> None:
-        """Wait until so many bytes are free, and take them."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= count)
-            self._free -= count
-
-    def give(self, count: int) -> None:
-        """So many bytes are free again."""
-        with self._changed:
-            self._free += count
-            self._changed.notify_all()
+class WrongContentError(Exception):
+    """The bytes that came are not those of the file, and nobody knows which of them are wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What all files of a download have in common.
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """What all files of a download have in common; all its threads use it.
 
     Attributes:
-        servers: in the order of preference.
+        endpoints: in the order of preference.
         address: of a file, from an endpoint's ``url`` and the file's ``path``.
         patience: with the servers.
-        chunk: bytes to ask for at a time.
-        budget: of all requests together.
+        chunk: bytes that a thread asks for at a time, and a kill loses at most.
         move: told how many bytes came, or are lost if negative, and which were not expected.
-        stopped: set when the download ends early.
+        failing: endpoints that failed lately, to be asked last.
+        stopped: set, in ``lock``, when the download ends early.
+        lock: held to write; nothing is written once it was stopped.
     """
 
-    servers: Sequence[Server]
+    endpoints: Sequence[Endpoint]
     address: Callable[[str, str], str]
     patience: Patience
     chunk: int
-    budget: Budget
     move: Callable[..., object]
+    failing: set[Endpoint] = field(default_factory=set[Endpoint])
     stopped: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raises a :class:`ClosedError` if stopped."""
+        if self.stopped.wait(seconds):
+            raise ClosedError
+
+    @contextmanager
+    def writing(self, path: Path) -> Generator[None]:
+        """Only in here, a file is changed; raises a :class:`ClosedError` or ``NoSpaceError``."""
+        with self.lock, full_disk_errors(path):
+            if self.stopped.is_set():
+                raise ClosedError
+            yield
 
 
 class Transfer:
-    """One file on its way; of one thread."""
+    """One file on its way, in ``<name>.incomplete``; of one thread."""
 
-    def __init__(self, setup: Setup, file: RemoteFile, part: Incomplete) -> None:
-        """Ask nobody yet."""
-        self._setup = setup
-        self._file = file
-        self._part = part
-        self._size = file.size
+    def __init__(self, shared: Shared, file: RemoteFile, target: Path) -> None:
+        """Hash what is there already, if anybody can tell whether it is right; ask nobody yet."""
+        self._shared, self._file, self._target, self._size = shared, file, target, file.size
+        self._path = target.with_name(target.name + TEMPORARY_SUFFIX)
+        self._digest, self._position = hashlib.sha256(), 0
         self._identity: tuple[int, str | None] | None = None
         self._stated: str | None = None
         self._landing: tuple[str, str | None] | None = None
+        with shared.writing(self._path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            resumed = file.sha256 is not None and self._path.exists()
+            self._part = self._path.open("r+b" if resumed else "w+b", 0)
+        while block := self._part.read(1 << 18):
+            self._digest.update(block)
+            self._position += len(block)
+        shared.move(there=self._position)
+
+    def close(self) -> None:
+        """Keep what came, for another call to go on from."""
+        self._part.close()
+        with self._shared.lock:
+            if not self._position and not self._shared.stopped.is_set():
+                self._path.unlink(missing_ok=True)
 
     def run(self) -> RemoteFile:
         """Fetch it, whatever it takes, and give it its name; returns what is known of it now.
@@ -127,179 +139,143 @@ class Transfer:
             CorruptFileError, TransferError, NoSpaceError: as :func:`~.fetch.fetch`.
             ClosedError: the download was stopped.
         """
-        left, failed = list(self._setup.servers), dict[Server, Vd4rlError]()
-        rounds = [False, True] if len(left) > 1 else [True]
-        for last in rounds:
-            for server in sorted(left, key=lambda one: one.failures >= _CHANGES_AFTER):
+        shared, failed = self._shared, dict[Endpoint, Vd4rlError]()
+        left = list(shared.endpoints)
+        hasty = replace(shared.patience, attempts=2, longest_wait=0.0)
+        for patience in ([hasty] if len(left) > 1 else []) + [shared.patience]:
+            for server in sorted(left, key=shared.failing.__contains__):
                 try:
-                    return self._from(server, last=last)
-                except BusyError as error:
-                    where = self._setup.address(server.endpoint.url, self._file.path)
-                    failed[server] = TransferError(
-                        f"{where}: {error}. What arrived is kept: the same call goes on from there"
-                    )
+                    return self._from(server, patience)
                 except OfflineError:
                     raise
+                except GaveUpError as error:
+                    failed[server] = TransferError(f"{error}. {_KEPT}")
+                    if patience is hasty and server not in shared.failing:
+                        _LOGGER.warning("%s; trying others", error)
+                    shared.failing.add(server)
                 except (TransferError, CorruptFileError) as error:
                     failed[server] = error
                     left.remove(server)
         raise next(iter(failed.values()))
 
-    def _from(self, server: Server, *, last: bool) -> RemoteFile:
+    def _from(self, server: Endpoint, patience: Patience) -> RemoteFile:
         """Fetch what is missing from one server.
 
         Raises:
-            BusyError: it failed too often in a row, or wants to be left alone for too long.
+            GaveUpError: it failed too often in a row, or wants to be left alone for too long.
             CorruptFileError, TransferError: it does not have the file.
         """
-        setup, part = self._setup, self._part
-        self._landing = self._stated = self._identity = None
+        address = self._shared.address(server.url, self._file.path)
+        position, pause = lambda: self._position, self._shared.pause
         if self._file.sha256 is None:
-            setup.move(-part.restart())  # another server's bytes may be of another file
-        failures, tries = 0, 0
-        while True:
-            self._wait_for(server, setup.patience.longest_wait if last else 0.0)
-            before = part.position
+            self._restart()  # another server's bytes may be of another file
+
+        def whole() -> RemoteFile:
+            while not self._is_whole():
+                self._request(server, address)
+            return self._finished()
+
+        for last in (False, True):
+            self._identity = self._stated = self._landing = None
             try:
-                if self._is_whole():
-                    return self._finished()
-                self._request(server)
-                if part.position == before and not self._is_whole():
-                    raise BusyError("not one byte came")
-                failures = server.failures = 0
-            except BusyError as error:
-                failures = 1 if part.position > before else failures + 1
-                self._be_patient(server, error, failures, last=last)
-            except WrongContentError as error:
-                tries += 1
-                self._start_anew(error, tries)
+                return retried(whole, address, patience, position=position, sleep=pause)
+            except WrongContentError as error:  # the first may be of another time or server
+                _LOGGER.warning("%s: %s", self._target, error)
+                self._restart()
+                if last:
+                    raise CorruptFileError(f"{self._target}: {error}. {_WRONG}") from error
+        raise AssertionError("the last attempt returns or raises")
 
-    def _wait_for(self, server: Server, longest: float) -> None:
-        """Keep the pause that a server asked for."""
-        pause = server.ready_at - time.monotonic()
-        if pause > longest:
-            raise BusyError(f"asks to wait for {pause:,.0f} s; come back then")
-        if pause > 0:
-            self._setup.stopped.wait(pause)
-        if self._setup.stopped.is_set():
-            raise ClosedError
+    def _request(self, server: Endpoint, address: str) -> None:
+        """Ask for the next bytes, and write what comes.
 
-    def _be_patient(self, server: Server, error: BusyError, failures: int, *, last: bool) -> None:
-        """Wait before the next try; raises a :class:`BusyError` after too many."""
-        self._landing = None
-        patience = self._setup.patience
-        server.failures += 1
-        if error.pause is not None:
-            server.ready_at = max(server.ready_at, time.monotonic() + error.pause)
-            _LOGGER.info("%s asks to wait for %.0f s", server.endpoint.url, error.pause)
-        if server.failures == _CHANGES_AFTER and not last:
-            _LOGGER.warning("%s does not deliver (%s); trying others", server.endpoint.url, error)
-        if failures >= (patience.attempts if last else _CHANGES_AFTER):
-            said = f"gave up after {failures} failures in a row, the last one: {error}"
-            raise BusyError(said) from error
-        dice = random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, no secret
-        self._setup.stopped.wait(patience.delay(failures) * dice)
-
-    def _start_anew(self, reason: WrongContentError, tries: int) -> None:
-        """Throw wrong bytes away; the first may be of another time or server, the second not."""
-        _LOGGER.warning("%s: %s", self._part.target, reason)
-        self._setup.move(-self._part.restart())
-        self._landing = self._stated = None
-        if tries > 1:
-            raise CorruptFileError(
-                f"{self._part.target}: {reason}. The server has other or damaged bytes; what came "
-                "was deleted. Try later, or another server"
-            )
-
-    def _is_whole(self) -> bool:
-        """Whether as many bytes are here as there should be; raises if more are."""
-        if self._size is not None and self._part.position > self._size:
-            raise WrongContentError(f"expected {self._size} bytes, got more")
-        return self._part.position == self._size
-
-    def _request(self, server: Server) -> None:
-        """Ask for the next bytes, and write what comes."""
-        part, (url, token) = self._part, (server.endpoint.url, server.endpoint.token)
-        redirected = self._landing is not None
-        url, token = self._landing or (self._setup.address(url, self._file.path), token)
-        self._landing = None
-        left = self._setup.chunk if self._size is None else self._size - part.position
-        count = min(left, self._setup.chunk)
-        span = f"bytes={part.position}-{part.position + count - 1}"
+        Raises:
+            BusyError: it failed, or nothing came.
+            CorruptFileError, TransferError: the server does not have the file.
+            WrongContentError: it has another one than before.
+        """
+        start, landing, self._landing = self._position, self._landing, None
+        url, token = landing or (address, server.token)
+        left = self._shared.chunk if self._size is None else self._size - start
+        span = f"bytes={start}-{start + min(left, self._shared.chunk) - 1}"
         headers = {**headers_with(token), "Range": span, "Accept-Encoding": "identity"}
-        self._setup.budget.take(count)
-        try:
-            with opened("GET", url, headers, self._setup.patience, redirected=redirected) as answer:
-                surplus = part.position - self._adopt(answer)
-                for pieces in _batches(url, answer, surplus):
-                    came = part.append(pieces)
-                    self._setup.move(came)
-                    self._setup.budget.give(min(came, count))
-                    count -= min(came, count)
-                self._landing = _landing(answer, url, token)
-        finally:
-            self._setup.budget.give(count)
+        patience, behind = self._shared.patience, landing is not None
+        with opened("GET", url, headers, patience, redirected=behind) as answer:
+            self._adopt(answer)
+            pieces: list[bytes] = []
+            try:
+                for piece in answer.iter_raw() if answer.status_code != 416 else ():
+                    pieces.append(piece)
+                    if len(pieces) == _BATCH:
+                        self._append(pieces)
+            finally:
+                self._append(pieces)
+        if self._position == start and not self._is_whole():
+            raise BusyError("not one byte came")
+        self._shared.failing.discard(server)
+        self._landing = _landing(answer, url, token)
 
-    def _adopt(self, response: Any) -> int:
-        """Compare what the server says of the file with what is known; returns the first byte."""
+    def _adopt(self, response: Any) -> None:
+        """Compare what the server says of the file with what is known."""
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding != "identity":
             raise TransferError(f"{response.url}: came encoded as {encoding[:40]!r}")
-        file, where = self._file, self._part.target
-        start, size = _span(response, self._part.position)
-        stated = _stated_sha256(response)
-        if file.size not in (None, size):
-            raise CorruptFileError(f"{where}: expected {file.size} bytes, the server has {size}")
-        if None not in (file.sha256, stated) and file.sha256 != stated:
-            raise CorruptFileError(
-                f"{where}: expected the SHA-256 {file.sha256}, the server states {stated}"
-            )
+        size, stated = _size(response, self._position), _stated_sha256(response)
+        if self._file.size not in (None, size):
+            said = f"expected {self._file.size} bytes, the server has {size}"
+            raise CorruptFileError(f"{self._target}: {said}")
+        if None not in (self._file.sha256, stated) and self._file.sha256 != stated:
+            said = f"expected the SHA-256 {self._file.sha256}, the server states {stated}"
+            raise CorruptFileError(f"{self._target}: {said}")
         identity = (size, stated or response.headers.get("ETag"))
-        if file.sha256 is None and self._identity not in (None, identity):
-            self._identity = identity
+        if self._file.sha256 is None and self._identity not in (None, identity):
             raise WrongContentError("it changed on the server while it was downloaded")
         if self._size is None:
-            self._setup.move(expected=size)
+            self._shared.move(expected=size)
         self._identity, self._size, self._stated = identity, size, stated or self._stated
-        return start
+        if response.status_code == 200 and self._position:
+            self._restart()  # it knows no ranges, and sends all of it
+
+    def _append(self, pieces: list[bytes]) -> None:
+        data = b"".join(pieces)
+        left = memoryview(data)
+        with self._shared.writing(self._path):
+            while left:
+                end = self._position + len(data) - len(left)
+                left = left[os.pwrite(self._part.fileno(), left, end) :]
+        pieces.clear()
+        self._digest.update(data)
+        self._position += len(data)
+        self._shared.move(len(data))
+
+    def _restart(self) -> None:
+        """Throw away what is here."""
+        with self._shared.writing(self._path):
+            self._part.truncate(0)
+        self._shared.move(-self._position)
+        self._position, self._digest = 0, hashlib.sha256()
+
+    def _is_whole(self) -> bool:
+        """Whether as many bytes are here as there should be; raises if more are."""
+        if self._size is not None and self._position > self._size:
+            raise WrongContentError(f"expected {self._size} bytes, got more")
+        return self._position == self._size
 
     def _finished(self) -> RemoteFile:
         """Check the complete file and give it its name."""
-        sha256, file = self._part.sha256, self._file
+        sha256, file = self._digest.hexdigest(), self._file
         expected = file.sha256 or self._stated
         if expected not in (None, sha256):
             raise WrongContentError(f"expected the SHA-256 {expected}, got {sha256}")
-        hash_from = file.hash_from
-        if file.sha256 is None:
-            hash_from = "first use" if self._stated is None else "server"
-        self._part.finish()
-        return replace(file, size=self._part.position, sha256=sha256, hash_from=hash_from)
+        with self._shared.writing(self._path):
+            self._path.replace(self._target)
+        new: HashFrom = "first use" if self._stated is None else "server"
+        hash_from = new if file.sha256 is None else file.hash_from
+        return replace(file, size=self._position, sha256=sha256, hash_from=hash_from)
 
 
-class WrongContentError(Exception):
-    """The bytes that came are not those of the file, and nobody knows which of them are wrong."""
-
-
-def _batches(url: str, response: Any, surplus: int) -> Iterator[list[bytes]]:
-    """Lists of pieces of the body as it comes, without so many bytes at its start."""
-    pieces: list[bytes] = []
-    try:
-        with network_errors(url):
-            for piece in response.iter_raw():
-                fresh = piece[surplus:] if surplus else piece
-                surplus -= len(piece) - len(fresh)
-                pieces.append(fresh)
-                if len(pieces) == _BATCH:
-                    yield pieces
-                    pieces = []
-    except BusyError:
-        yield pieces
-        raise
-    yield pieces
-
-
-def _span(response: Any, position: int) -> tuple[int, int]:
-    """The first byte that the body holds, and how many the whole file has.
+def _size(response: Any, position: int) -> int:
+    """How many bytes the whole file has.
 
     Raises:
         BusyError: the headers contradict the request or each other.
@@ -309,17 +285,17 @@ def _span(response: Any, position: int) -> tuple[int, int]:
         length = response.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()) or len(length) > 18:
             raise TransferError(f"{response.url}: the server does not state the size of the file")
-        return 0, int(length)
+        return int(length)
     text = response.headers.get("Content-Range", "")
-    match = _CONTENT_RANGE.fullmatch(text)
-    if match is None:
-        raise BusyError(f"status {response.status_code} without a valid Content-Range")
-    size = int(match[3])
-    if response.status_code == 416 and size <= position:
-        return position, size
-    if match[1] is None or int(match[1]) != position or int(match[2]) >= size:
-        raise BusyError(f"asked for bytes from {position} on, got {text!r}")
-    return position, size
+    if match := _CONTENT_RANGE.fullmatch(text):
+        first, last, size = (int(number or -1) for number in match.groups())
+        if first == position and last < size:
+            return size
+        if response.status_code == 416 and size <= position:
+            return size
+    raise BusyError(
+        f"status {response.status_code}: asked for bytes from {position} on, got {text!r}"
+    )
 
 
 def _stated_sha256(response: Any) -> str | None:
