@@ -12,6 +12,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
+from baselines.bench.making import make_agent
 from baselines.bench.playing import check_film, film, play
 from baselines.bench.presets import preset_settings
 from baselines.bench.report import STORE, collect_groups, make_table
@@ -20,7 +21,6 @@ from baselines.bench.result import make_result
 from baselines.bench.run_folder import RunFolder
 from baselines.bench.settings import MACHINE, Machine, Preset, RunSettings
 from baselines.bench.sweep import Job, State, run_jobs
-from baselines.bench.training import make_agent
 from baselines.errors import CheckpointError, InvalidSettingError
 from baselines.train_command import run_path
 from vd4rl_data.paths import data_dir

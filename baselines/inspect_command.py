@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final
 import torch
 import tyro
 
+from baselines.bench.making import make_agent
 from baselines.bench.phases import PhaseContext
 from baselines.bench.run_folder import RunFolder
 from baselines.bench.settings import Machine, RunSettings
-from baselines.bench.training import make_agent
 from baselines.dreamer.batches import Chunk, ChunkBatches
 from baselines.dreamer.inspection import (
     Inspectable,

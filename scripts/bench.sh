@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh dev
 python="${VD4RL_VENV:-.venv}/bin/python"
-for name in loader batches render collect looks download train_policy train updates resume export leaderboard; do
+for name in loader batches render collect looks download train_policy train updates resume beside export leaderboard; do
   echo "== benchmarks/$name.py"
   "$python" "benchmarks/$name.py" "$@"
 done

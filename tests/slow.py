@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 SLOW: Final[dict[str, tuple[str, ...]]] = {
+    "baselines/test_beside.py": (
+        "test_a_process_that_dies_while_it_plays",
+        "test_all_is_as_if_played_in_place",
+        "test_what_a_kill_left_unplayed_is_played",
+    ),
     "baselines/test_failures.py": ("test_kill_and_go_on",),
     "baselines/test_quiet.py": ("test_a_training_run_on_a_cpu_prints_no_warning",),
     "baselines/test_sweep.py": (

@@ -1,12 +1,46 @@
-"""What a checkpoint must fit before a run goes on with it."""
+"""Reading a checkpoint, and what it must fit before a run goes on with it."""
 
 from __future__ import annotations
 
+import pickle
+import zipfile
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final, cast
+
+import torch
 
 from baselines.bench.phases import TRAINING, Schedule
-from baselines.errors import InvalidSettingError
+from baselines.errors import CheckpointError, InvalidSettingError
+
+_UNREADABLE: Final = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError)
+
+
+def read_checkpoint(
+    path: Path, algorithm: str, advice: str = "delete it to start this run anew"
+) -> dict[str, Any]:
+    """What :meth:`RunFolder.save_checkpoint` wrote, on the CPU.
+
+    Args:
+        path: of the file.
+        algorithm: that it must be of.
+        advice: what to do if it is damaged.
+
+    Raises:
+        CheckpointError: it is damaged, or of another algorithm.
+    """
+    try:
+        state: Any = torch.load(path, weights_only=True, map_location="cpu")
+    except _UNREADABLE as error:
+        raise CheckpointError(
+            f"{path} cannot be read: it is damaged, or no checkpoint; {advice}"
+        ) from error
+    made_by = state.get("algorithm") if isinstance(state, dict) else None
+    if made_by != algorithm:
+        raise CheckpointError(
+            f"{path}: expected a checkpoint of {algorithm!r}, this is one of {made_by!r}"
+        )
+    return cast("dict[str, Any]", state)
 
 
 def phases_of(saved: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from baselines.bench.algorithm import Agent
+from baselines.bench.guards import exact_denormals
 from baselines.bench.policy import PixelPolicy
+from baselines.bench.settings import Machine, RunSettings
 from baselines.errors import InvalidSettingError
 from vd4rl_data.arguments import check_absent
 from vd4rl_data.envs.registration import find_env_specs
@@ -60,6 +62,26 @@ def play(
         progress=progress,
         evaluation=evaluation,
     )
+
+
+def play_run(
+    agent: Agent, device: torch.device, settings: RunSettings, machine: Machine
+) -> Evaluation:
+    """Evaluate a run's agent as its protocol says, within :func:`~baselines.bench.guards.numerics`.
+
+    Raises:
+        WorkerError: an environment's process died.
+    """
+    with exact_denormals():
+        return play(
+            agent,
+            device,
+            settings.dataset,
+            episodes=settings.protocol.evaluation_episodes,
+            seed=settings.seed,
+            frame_stack=settings.hyperparameters.frame_stack,
+            workers=machine.evaluation_workers(),
+        )
 
 
 def check_film(path: Path) -> None:

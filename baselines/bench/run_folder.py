@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-import pickle
-import zipfile
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Final, cast
 import numpy as np
 import torch
 
+from baselines.bench.checkpoint import read_checkpoint
 from baselines.bench.settings import Protocol, RunSettings
 from baselines.errors import CheckpointError, InvalidSettingError
 from vd4rl_data.errors import InvalidResultError
@@ -25,12 +27,12 @@ from vd4rl_data.storage.atomic import atomic_path, write_text
 _SETTINGS: Final = "settings.json"
 _FACTS: Final = "facts.json"
 _CHECKPOINT: Final = "checkpoint.pt"
+_SNAPSHOTS: Final = "pending"
 _CURVE: Final = "curve.json"
 _EVALUATION_SUFFIX: Final = ".npz"
 _FAILURE: Final = "failure.txt"
 _SUCCESSES: Final = ("successes", "final_successes")
 _EXTENSIBLE: Final = ("hyperparameters.steps",)
-_UNREADABLE: Final = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,21 +183,7 @@ class RunFolder:
             CheckpointError: it is damaged, or of another algorithm.
         """
         path = self.path / _CHECKPOINT
-        if not path.is_file():
-            return None
-        try:
-            state: Any = torch.load(path, weights_only=True, map_location="cpu")
-        except _UNREADABLE as error:
-            raise CheckpointError(
-                f"{path} cannot be read: it is damaged, or no checkpoint; delete it to start this "
-                "run anew"
-            ) from error
-        made_by = state.get("algorithm") if isinstance(state, dict) else None
-        if made_by != algorithm:
-            raise CheckpointError(
-                f"{path}: expected a checkpoint of {algorithm!r}, this is one of {made_by!r}"
-            )
-        return cast("dict[str, Any]", state)
+        return read_checkpoint(path, algorithm) if path.is_file() else None
 
     def checkpoint_mark(self) -> tuple[int, int] | None:
         """Changes with every checkpoint: whoever read one sees whether it is still the last."""
@@ -204,6 +192,39 @@ class RunFolder:
             return None
         found = path.stat()
         return found.st_mtime_ns, found.st_ino
+
+    def snapshot_path(self, step: int) -> Path:
+        """The checkpoint of a gradient step whose evaluation is not in the curve yet."""
+        return self.path / _SNAPSHOTS / f"{step}.pt"
+
+    def keep_snapshot(self, record: Mapping[str, Any]) -> None:
+        """Keep the checkpoint as it is now, under its record's ``step``; it takes no room and no
+        time where the file system has hard links.
+        """
+        path = self.snapshot_path(record["step"])
+        path.parent.mkdir(exist_ok=True)
+        with atomic_path(path) as temporary:
+            temporary.unlink(missing_ok=True)
+            try:
+                os.link(self.path / _CHECKPOINT, temporary)
+            except OSError:
+                shutil.copyfile(self.path / _CHECKPOINT, temporary)
+        write_text(path.with_suffix(".json"), json.dumps(dict(record)) + "\n")
+
+    def drop_snapshot(self, step: int) -> None:
+        """Remove a snapshot, if it is there."""
+        path = self.snapshot_path(step)
+        for each in (path.with_suffix(".json"), path):
+            each.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others are there, or none ever was
+            path.parent.rmdir()
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Records of the snapshots, by step."""
+        paths = (self.path / _SNAPSHOTS).glob("*.json")
+        whole = [path for path in paths if path.with_suffix(".pt").is_file()]
+        records = [json.loads(path.read_text(encoding="utf-8")) for path in whole]
+        return sorted(records, key=lambda record: record["step"])
 
     def curve(self) -> list[dict[str, Any]]:
         """One record per evaluation: ``step``, ``mean_return``, ``returns``."""

@@ -90,6 +90,10 @@ class Machine:
     """Threads of torch on the CPU; its own default if not given."""
     workers: int | None = None
     """Processes that play evaluation episodes; one per core by default, at most 10."""
+    evaluate_beside: Literal["auto", "always", "never"] = "auto"
+    """Play evaluations in a process of their own while training goes on, with the same returns.
+    auto: where cores are free for it: on a CPU if --threads are at most half of them, with a GPU
+    if there are two."""
     storage: Storage = "auto"
     """device keeps all frames in its memory, stream sends each batch; auto sees what fits."""
     cuda_graph: bool = True
@@ -132,9 +136,33 @@ class Machine:
             raise DeviceNotFoundError(f"device: expected cpu or cuda, got {self.device!r}")
         return device
 
+    def free_cores(self) -> int:
+        """Cores that training leaves, at least 1 and at most as many as can be of use."""
+        taken = 1 if self.torch_device().type == "cuda" else self.threads or _cores()
+        return max(1, min(_MOST_WORKERS, _cores() - taken))
+
+    def evaluates_beside(self) -> bool:
+        """Whether evaluations have a process of their own.
+
+        Raises:
+            DeviceNotFoundError: the device is not here, or torch does not know it.
+        """
+        if self.evaluate_beside != "auto":
+            return self.evaluate_beside == "always"
+        if self.torch_device().type == "cuda":
+            return _cores() >= 2
+        return self.threads is not None and 2 * self.threads <= _cores()
+
     def evaluation_workers(self) -> int:
         """How many processes play episodes."""
         return self.workers or min(_MOST_WORKERS, os.cpu_count() or 1)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 MACHINE: Final = Machine()

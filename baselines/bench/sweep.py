@@ -6,6 +6,7 @@ that another process holds is left to it. Nothing else has to survive.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -96,6 +97,8 @@ def run_jobs(
             was started.
         DeviceNotFoundError, MissingDependencyError: the machine has not what was asked for.
     """
+    if parallel > 1 and machine.evaluate_beside == "auto":  # other runs take the cores
+        machine = dataclasses.replace(machine, evaluate_beside="never")
     check_jobs(jobs, machine, root=root, source=source)
     ended: dict[State, list[Job]] = {"done": [], "failed": [], "busy": []}
     waiting = [job for job in jobs if not job.is_done()]

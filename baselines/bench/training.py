@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from baselines.bench.algorithm import Agent, Spaces
 from baselines.bench.checkpoint import batches_of, check_phases, phases_of
 from baselines.bench.checks import SEEDING, check_data, check_run
-from baselines.bench.evaluating import Evaluations
+from baselines.bench.evaluating import Evaluations, Moment
 from baselines.bench.guards import memory_errors, numerics
+from baselines.bench.making import make_agent
 from baselines.bench.metrics import MetricsLog
 from baselines.bench.phases import PhaseContext, Schedule
 from baselines.bench.provenance import data_facts, session_facts
-from baselines.bench.registry import get_algorithm
 from baselines.bench.result import make_result
 from baselines.bench.run_folder import RunFolder
 from baselines.bench.settings import MACHINE, Machine, RunSettings
@@ -29,7 +28,6 @@ from vd4rl_data import seeding
 from vd4rl_data.dataset import Dataset, load_dataset
 from vd4rl_data.errors import DatasetLockedError
 from vd4rl_data.seeding import Purpose
-from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage.atomic import write_lock
 
 Progress = Callable[[int, str], None]
@@ -144,6 +142,7 @@ class Trainer:
             error.add_note(self.whereabouts())
             raise
         finally:
+            self._evaluations.close()
             self._log.close()
 
     def run(self, progress: Progress | None = None) -> None:
@@ -151,8 +150,9 @@ class Trainer:
         report: Progress = progress or (lambda _, __: None)
         steps, protocol = self._hyper.steps, self._settings.protocol
         report(self.step, self._words())
+        self._evaluations.go_on()
         if self._evaluations.is_due(self.step):
-            self._evaluate(report)
+            self._evaluate(report, saved=False)
         started = time.perf_counter()
         while self.step < steps:
             self._advance()
@@ -161,16 +161,19 @@ class Trainer:
                 self._seconds, started = self._clock(started)
                 values["seconds"] = round(self._seconds, 3)
                 self._log.train(self.step, values, self._phase_name())
+                self._log_returns()
                 report(self.step, self._words())
             if self._evaluations.is_due(self.step):
                 self._seconds, started = self._clock(started)
                 self._save()
-                self._evaluate(report)
+                self._evaluate(report, saved=True)
                 started = time.perf_counter()
             elif time.monotonic() - self._saved_at >= self._machine.checkpoint_seconds:
                 self._seconds, started = self._clock(started)
                 self._save()
                 started = time.perf_counter()
+        self._evaluations.wait()
+        self._log_returns()
 
     def whereabouts(self) -> str:
         """Where the run can go on from, in words."""
@@ -225,12 +228,18 @@ class Trainer:
         )
         self._saved_step, self._saved_at = self.step, time.monotonic()
 
-    def _evaluate(self, report: Progress) -> None:
+    def _evaluate(self, report: Progress, *, saved: bool) -> None:
         report(self.step, self._words("evaluating"))
         taken = (self._stepper.environment_steps or 0) if self._schedule.plays else None
-        mean = self._evaluations.evaluate(self.agent, self._device, self.step, self._seconds, taken)
-        self._log.evaluation(self.step, {"mean_return": mean})
+        moment = Moment(self.step, self._seconds, taken)
+        self._evaluations.evaluate(self.agent, self._device, moment, saved=saved)
+        self._log_returns()
         report(self.step, self._words())
+
+    def _log_returns(self) -> None:
+        """Show the evaluations that have ended since the last time."""
+        for step, mean in self._evaluations.ended():
+            self._log.evaluation(step, {"mean_return": mean})
 
     def _words(self, doing: str = "") -> str:
         """The phase, where there are several, and what is going on or the last return."""
@@ -281,13 +290,3 @@ def _batch_generator(seed: int, number: int) -> np.random.Generator:
     if number == 0:
         return seeding.generator(Purpose.AGENT_BATCHES, seed)
     return seeding.member_of(seeding.stream(Purpose.AGENT_BATCHES, seed), number)
-
-
-def make_agent(settings: RunSettings, dataset: DatasetSpec, device: torch.device) -> Agent:
-    """An agent with the initial weights that the run's seed means."""
-    frame_stack = settings.hyperparameters.frame_stack
-    proprioception = sum(size for _, size in dataset.task.state_layout)
-    spaces = Spaces(3 * frame_stack, dataset.size, dataset.task.action_size, proprioception)
-    generator = torch.Generator().manual_seed(seeding.word(Purpose.AGENT_WEIGHTS, settings.seed))
-    algorithm = get_algorithm(settings.algorithm)
-    return algorithm.agent(settings.hyperparameters, spaces, device, generator)

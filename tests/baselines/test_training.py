@@ -204,7 +204,7 @@ def test_half_a_line_of_metrics_is_dropped(run: Any, tmp_path: Path) -> None:
 def test_simulators_keep_denormals_and_training_does_not(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from baselines.bench import evaluating
+    from baselines.bench import playing
     from baselines.drq.agent import DrqAgent
 
     kept: list[tuple[str, bool]] = []
@@ -217,7 +217,7 @@ def test_simulators_keep_denormals_and_training_does_not(
 
         return noted
 
-    monkeypatch.setattr(evaluating, "play", note("play", evaluating.play))
+    monkeypatch.setattr(playing, "play", note("play", playing.play))
     monkeypatch.setattr(DrqAgent, "draw", note("draw", DrqAgent.draw))
     run("a", hyper={"steps": 2})
     assert set(kept) == {("play", True), ("draw", not torch.set_flush_denormal(False))}
