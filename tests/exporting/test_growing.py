@@ -16,7 +16,11 @@ from vd4rl_data.exporting.hdf5 import Group, Room, hdf5_file
 from vd4rl_data.formats import file_sha256
 
 ROOMS = {"large": Room((5, 300, 3), "<f4"), "small": Room((2,), "|b1"), "one": Room((), "<i8")}
-GROUPS = [Group("", {"first": Room((3,), "|u1")}, {"id": 7}), Group("a/b", ROOMS), Group("c", {})]
+GROUPS = [
+    Group("", {"first": Room((3,), "|u1")}, {"id": 7}, {"words": ["one", "two"]}),
+    Group("a/b", ROOMS),
+    Group("c", {}),
+]
 FIRST = np.arange(3, dtype=np.uint8)
 ARRAYS: dict[str, Any] = {
     "large": np.arange(4500, dtype=np.float32).reshape(5, 300, 3),
@@ -75,7 +79,9 @@ def test_what_is_said_to_be_final_is_final(tmp_path: Path) -> None:
     assert hashes.sha256(path) == file_sha256(path)
     with h5py.File(path) as file:
         assert file.attrs["id"] == 7
-        assert sorted(file) == ["a", "c", "first"]
+        assert sorted(file) == ["a", "c", "first", "words"]
+        words: Any = file["words"]
+        assert words.asstr()[()].tolist() == ["one", "two"]
         for name, values in ARRAYS.items():
             np.testing.assert_array_equal(file["a/b"][name][()], values, strict=True)
         np.testing.assert_array_equal(file["first"][()], FIRST, strict=True)

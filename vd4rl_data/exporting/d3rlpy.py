@@ -68,9 +68,8 @@ def _group(about: About) -> Group:
         rooms[f"rewards_{number}"] = Room((rows, 1), "<f4")
         rooms[f"terminated_{number}"] = Room((), "|b1")
     columns = ["observations", "actions", "rewards", "terminated"]
-    return Group(
-        "", rooms, {"columns": columns, "num_episodes": len(about.lengths), "version": _VERSION}
-    )
+    values = {"columns": columns, "num_episodes": len(about.lengths), "version": _VERSION}
+    return Group("", rooms, values=values)
 
 
 def _channels_first(

@@ -43,11 +43,13 @@ class Group:
         name: ``""`` for the root, ``a/b`` for one in another.
         rooms: its arrays, by name.
         attributes: by name.
+        values: further arrays, and texts, that are known already.
     """
 
     name: str
     rooms: Mapping[str, Room]
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 Put = Callable[[str, Mapping[str, Any]], None]
@@ -99,6 +101,8 @@ def _made(path: Path, groups: Iterable[Group]) -> dict[str, tuple[int, Room]]:
                     for name, room in group.rooms.items():
                         offset = create(place.id, name, room)
                         places[f"{group.name}/{name}"] = (offset, room)
+                    for name, value in group.values.items():
+                        place[name] = value
                     for name, value in group.attributes.items():
                         place.attrs[name] = value
             finally:
