@@ -20,11 +20,14 @@ from vd4rl_data import processor
 from vd4rl_data.errors import SlowPrecisionWarning
 from vd4rl_data.formats import Format, Sandbox
 from vd4rl_data.importing import conversion
+from vd4rl_data.paths import ROBEL_WHEEL, robel_wheel
 from vd4rl_data.registry import DATASETS
 
 Bfloat16Told: TypeAlias = Callable[[str], AbstractContextManager[dict[str, Any]]]
 ROOT = Path(__file__).parents[1]
 _ORDER = dict.fromkeys(DATASETS)
+# The wheel stays where it is: each test's data folder is empty, and has none.
+os.environ[ROBEL_WHEEL] = str(robel_wheel())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
