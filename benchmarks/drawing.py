@@ -36,17 +36,17 @@ from vd4rl_data.spec import Drawing, TaskSpec
 SIZE = 64
 REPEATS = 3
 FRONTIER = tuple(
-    Drawing(size, *rounds, reflections=False, grid=grid)
-    for size, rounds, grid in (
-        (2048, (28, 16), 0.0),
-        (1024, (28, 16), 0.0),
-        (1024, (16, 8), 0.0),
-        (512, (16, 8), 0.0),
-        (1024, (16, 8), 0.003),
-        (1024, (16, 8), 0.004),
-        (1024, (16, 8), 0.006),
-        (512, (16, 8), 0.006),
-        (512, (12, 6), 0.008),
+    Drawing(size, *rounds, reflections=False, mesh_faces=faces)
+    for size, rounds, faces in (
+        (2048, (28, 16), 0),
+        (1024, (28, 16), 0),
+        (1024, (12, 4), 0),
+        (1024, (28, 16), 800),
+        (1024, (12, 4), 2000),
+        (1024, (12, 4), 800),
+        (1024, (12, 4), 400),
+        (896, (12, 4), 800),
+        (768, (12, 2), 400),
     )
 )
 

@@ -28,8 +28,7 @@ class FreeCamera:
     """A camera at a position of its own.
 
     Attributes:
-        lookat: the point that it looks at, in meters.
-        distance: distance from that point, in meters.
+        lookat, distance: the point that it looks at, and how far it is from there, in meters.
         azimuth, elevation: direction that it looks in, in degrees.
     """
 
@@ -57,6 +56,7 @@ class Drawing:
         shadow_size: height and width of a shadow map, in pixels, if the model's are larger.
         slices, stacks: edges of round shapes, around and along, if the model has more.
         reflections: whether surfaces mirror; grid: edge of a cell whose vertices become one, in m.
+        mesh_faces: most faces of a mesh, by collapsing its edges; 0 if there is no such limit.
     """
 
     shadow_size: int
@@ -64,11 +64,14 @@ class Drawing:
     stacks: int = 16
     reflections: bool = True
     grid: float = 0.0
+    mesh_faces: int = 0
 
     def __str__(self) -> str:
         shapes = f"shadow maps of {self.shadow_size}, round shapes of {self.slices} x {self.stacks}"
         mirrors = f"{'with' if self.reflections else 'without'} reflections"
-        return f"{shapes}, {mirrors}, vertices on a grid of {1000 * self.grid:g} mm"
+        grid = f", vertices on a grid of {1000 * self.grid:g} mm" if self.grid else ""
+        meshes = f", meshes of {self.mesh_faces} faces" if self.mesh_faces else ""
+        return f"{shapes}, {mirrors}{grid}{meshes}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,7 @@ class Edit:
 
     Attributes:
         element: kind of the element, e.g. ``geom``.
-        name: name of the element.
-        attribute: name of the attribute, e.g. ``size``.
+        name, attribute: names of the element and of its attribute, e.g. ``size``.
         value: the numbers that replace the model's.
     """
 
@@ -93,8 +95,7 @@ class Body:
     """A changed robot: what is edited in the simulator's model.
 
     Attributes:
-        name: a word of the id grammar.
-        edits: the edits, applied in order.
+        name, edits: a word of the id grammar; the edits, applied in order.
     """
 
     name: str
@@ -136,8 +137,7 @@ class TaskSpec:
             ``module:class``.
         settings: the simulator's settings for this task; a frozen dataclass of the simulator's.
         camera: the camera that observes the task.
-        action_repeat: environment steps per time step.
-        horizon: environment steps per episode.
+        action_repeat, horizon: environment steps per time step, and per episode.
         action_size: dimensions of the action, each in [-1, 1].
         reward_range: the smallest and the largest reward of an environment step.
         graded: whether rewards are graded, so that two episodes never have the same return by

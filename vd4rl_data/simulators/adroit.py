@@ -11,13 +11,12 @@ from functools import cache
 from typing import Any, ClassVar, Final
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64
 
-from vd4rl_data.simulators.draw import Canvases
-from vd4rl_data.simulators.drawing import simplify
 from vd4rl_data.simulators.gl import load_mujoco
-from vd4rl_data.simulators.protocol import EnvironmentStep, View
+from vd4rl_data.simulators.protocol import EnvironmentStep
 from vd4rl_data.simulators.robotics import robotics_module
+from vd4rl_data.simulators.wrapped import WrappedSimulator, check_seed, joined, place, write
 from vd4rl_data.spec import TaskSpec
 
 _MODULE: Final = "gymnasium_robotics.envs.adroit_hand.adroit_pen"
@@ -49,7 +48,7 @@ class AdroitPenSettings:
         return "gymnasium-robotics: AdroitHandPen-v1"
 
 
-class AdroitPenSimulator:
+class AdroitPenSimulator(WrappedSimulator):
     """The hand turns the pen; an action is the target of each joint, within the joint's range."""
 
     Settings: ClassVar[type[Any]] = AdroitPenSettings
@@ -61,14 +60,12 @@ class AdroitPenSimulator:
         Raises:
             ValueError: the goal does not have two angles.
         """
-        self._task = task
+        super().__init__(task)
         self._settings: AdroitPenSettings = task.settings
         if len(self._settings.goal) not in (0, 2):
             raise ValueError(
                 f"task {task.name!r}: goal: expected two angles, or none, got {self._settings.goal}"
             )
-        self._env: Any = None
-        self._canvases = Canvases()
 
     def reset(self, seed: int | None) -> None:
         """Start an episode.
@@ -77,8 +74,7 @@ class AdroitPenSimulator:
             MissingDependencyError: gymnasium-robotics is not installed.
             ValueError: the seed is negative, or the row disagrees with the environment.
         """
-        if seed is not None and seed < 0:
-            raise ValueError(f"seed: expected a non-negative integer, got {seed}")
+        check_seed(seed)
         env = self._load()
         env.reset(seed=seed)
         if self._settings.goal:
@@ -90,13 +86,8 @@ class AdroitPenSimulator:
         """Take one environment step of 10 ms."""
         env = self._env
         _, reward, _, _, info = env.step(control)
-        self._place()
+        place(env.model, env.data)
         return EnvironmentStep(reward=float(reward), success=bool(info["success"]))
-
-    @property
-    def control_timestep(self) -> float:
-        """Seconds between two environment steps. Builds the simulator."""
-        return float(self._load().dt)
 
     @property
     def state(self) -> Float32[np.ndarray, " P"]:
@@ -111,8 +102,7 @@ class AdroitPenSimulator:
     @property
     def physics_state(self) -> Float64[np.ndarray, " S"]:
         """float64 (S,): qpos, qvel and the goal's quaternion, a copy."""
-        data = self._load().data
-        return np.concatenate([data.qpos, data.qvel, self._goal])
+        return joined(self._parts())
 
     def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
         """Set the simulation to a recorded state.
@@ -120,66 +110,23 @@ class AdroitPenSimulator:
         Raises:
             ValueError: the state has the wrong number of entries for this model.
         """
-        env = self._load()
-        parts = (env.data.qpos, env.data.qvel, self._goal)
-        sizes = [part.size for part in parts]
-        if np.shape(physics_state) != (sum(sizes),):
-            raise ValueError(
-                f"physics state: expected shape {(sum(sizes),)}, got {np.shape(physics_state)}"
-            )
-        found = np.split(physics_state, np.cumsum(sizes)[:-1])
-        for part, values in zip(parts, found, strict=True):
-            part[:] = values
-        self._place()
+        write(physics_state, self._parts())
+        place(self._env.model, self._env.data)
 
-    @property
-    def model(self) -> Any:
-        """``mujoco.MjModel``. Builds the simulator."""
-        return self._load().model
-
-    @property
-    def data(self) -> Any:
-        """``mujoco.MjData`` of the current state. Builds the simulator."""
-        return self._load().data
-
-    def draw(self, view: View) -> UInt8[np.ndarray, "size size 3"]:
-        """Draw the current state; raises the same errors as :meth:`Canvases.draw`."""
-        env = self._load()
-        return self._canvases.draw(env.model, env.data, view)
-
-    def close(self) -> None:
-        """Free the environment and its OpenGL context."""
-        self._canvases.release()
-        self._env = None
+    def _parts(self) -> tuple[Any, ...]:
+        """Views of everything that a physics state holds."""
+        data = self._load().data
+        return data.qpos, data.qvel, self._goal
 
     @property
     def _goal(self) -> Any:
         """The goal's quaternion in the model, to be read and written."""
         return self._env.model.body_quat[self._env.target_obj_body_id]
 
-    def _place(self) -> None:
-        """Where everything is after the last step, which leaves where it was before its last part.
-
-        The next step does not depend on it.
-        """
-        mujoco, env = load_mujoco(), self._env
-        mujoco.mj_kinematics(env.model, env.data)
-        mujoco.mj_comPos(env.model, env.data)
-        mujoco.mj_camlight(env.model, env.data)
-
-    def _load(self) -> Any:
-        if self._env is None:
-            env = robotics_module(_MODULE, what="the pen", extra="hands").AdroitHandPenEnv()
-            if env.action_space.shape != (self._task.action_size,):
-                raise ValueError(
-                    f"task {self._task.name!r}: the row says {self._task.action_size} action"
-                    f" dimensions, the environment says {env.action_space.shape}"
-                )
-            simplify(env.model, self._task.drawing)
-            self._canvases.adopt(env.model)
-            self._env = env
-            env.reset(seed=0)  # the lengths that its observation is divided by
-        return self._env
+    def _build(self) -> Any:
+        env = robotics_module(_MODULE, what="the pen", extra="hands").AdroitHandPenEnv()
+        env.reset(seed=0)  # the lengths that its observation is divided by
+        return env
 
 
 @cache

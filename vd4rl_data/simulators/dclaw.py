@@ -19,6 +19,7 @@ from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.drawing import simplify
 from vd4rl_data.simulators.gl import load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, View
+from vd4rl_data.simulators.wrapped import check_actions, check_seed, joined, place, write
 from vd4rl_data.spec import TaskSpec
 
 STATE_LAYOUT: Final = (
@@ -94,8 +95,7 @@ class DClawSimulator:
             MissingRobotError: the wheel with the model is not there.
             ValueError: the seed is negative, or the row disagrees with the model.
         """
-        if seed is not None and seed < 0:
-            raise ValueError(f"seed: expected a non-negative integer, got {seed}")
+        check_seed(seed)
         mujoco, model, data = load_mujoco(), self.model, self._built()
         if self._random is None or seed is not None:
             self._random = np_random(seed)[0]
@@ -135,7 +135,7 @@ class DClawSimulator:
     def physics_state(self) -> Float64[np.ndarray, " S"]:
         """float64 (S,): qpos and qvel, a copy."""
         data = self._built()
-        return np.concatenate([data.qpos, data.qvel])
+        return joined((data.qpos, data.qvel))
 
     def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
         """Set the simulation to a recorded state.
@@ -143,24 +143,15 @@ class DClawSimulator:
         Raises:
             ValueError: the state has the wrong number of entries for this model.
         """
-        model, data = self.model, self._built()
-        expected = (model.nq + model.nv,)
-        if np.shape(physics_state) != expected:
-            raise ValueError(
-                f"physics state: expected shape {expected}, got {np.shape(physics_state)}"
-            )
-        data.qpos[:], data.qvel[:] = np.split(physics_state, [model.nq])
+        data = self._built()
+        write(physics_state, (data.qpos, data.qvel))
 
     @property
     def model(self) -> Any:
         """``mujoco.MjModel``. Builds the simulator."""
         if self._model is None:
             model = load_claw()
-            if model.nu != self._task.action_size:
-                raise ValueError(
-                    f"task {self._task.name!r}: the row says {self._task.action_size} action"
-                    f" dimensions, the model says {model.nu}"
-                )
+            check_actions(self._task, (model.nu,))
             model.jnt_limited[model.joint(_VALVE).id] = 0
             model.site_rgba[model.site(_MARK).id, 3] = 0.0  # of other tasks' goals
             simplify(model, self._task.drawing)
@@ -171,11 +162,7 @@ class DClawSimulator:
     @property
     def data(self) -> Any:
         """``mujoco.MjData`` of the current state, where everything is, too."""
-        mujoco, model = load_mujoco(), self.model
-        # What a step leaves is where things were before its last part; the next does not need it.
-        mujoco.mj_kinematics(model, self._data)
-        mujoco.mj_comPos(model, self._data)
-        mujoco.mj_camlight(model, self._data)
+        place(self.model, self._data)
         return self._data
 
     def draw(self, view: View) -> UInt8[np.ndarray, "size size 3"]:

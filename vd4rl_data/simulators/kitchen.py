@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64
 
-from vd4rl_data.simulators.draw import Canvases
-from vd4rl_data.simulators.drawing import simplify
-from vd4rl_data.simulators.gl import load_mujoco
-from vd4rl_data.simulators.protocol import EnvironmentStep, View
+from vd4rl_data.simulators.protocol import EnvironmentStep
 from vd4rl_data.simulators.robotics import robotics_module
+from vd4rl_data.simulators.wrapped import WrappedSimulator, check_seed, joined, write
 from vd4rl_data.spec import TaskSpec
 
 _MODULE: Final = "gymnasium_robotics.envs.franka_kitchen.kitchen_env"
@@ -54,7 +52,7 @@ class KitchenSettings:
         return f"gymnasium-robotics: FrankaKitchen-v1, {', '.join(self.elements)}"
 
 
-class KitchenSimulator:
+class KitchenSimulator(WrappedSimulator):
     """The kitchen; an action is the speed of each joint, in units of 2 rad/s."""
 
     Settings: ClassVar[type[Any]] = KitchenSettings
@@ -62,10 +60,8 @@ class KitchenSimulator:
 
     def __init__(self, task: TaskSpec) -> None:
         """Remember the task; see :class:`~vd4rl_data.simulators.protocol.Simulator`."""
-        self._task = task
+        super().__init__(task)
         self._settings: KitchenSettings = task.settings
-        self._env: Any = None
-        self._canvases = Canvases()
 
     def reset(self, seed: int | None) -> None:
         """Start an episode.
@@ -74,8 +70,7 @@ class KitchenSimulator:
             MissingDependencyError: gymnasium-robotics is not installed.
             ValueError: the seed is negative, or an element is not known.
         """
-        if seed is not None and seed < 0:
-            raise ValueError(f"seed: expected a non-negative integer, got {seed}")
+        check_seed(seed)
         self._load().reset(seed=seed)
 
     def step(self, control: Float64[np.ndarray, " A"]) -> EnvironmentStep:
@@ -87,11 +82,6 @@ class KitchenSimulator:
             success=len(done) == len(self._settings.elements),
             completed={element: element in done for element in self._settings.elements},
         )
-
-    @property
-    def control_timestep(self) -> float:
-        """Seconds between two environment steps. Builds the simulator."""
-        return float(self._load().robot_env.dt)
 
     @property
     def state(self) -> Float32[np.ndarray, " P"]:
@@ -107,7 +97,7 @@ class KitchenSimulator:
     def physics_state(self) -> Float64[np.ndarray, " S"]:
         """float64 (S,): qpos and qvel, a copy."""
         data = self._load().data
-        return np.concatenate([data.qpos, data.qvel])
+        return joined((data.qpos, data.qvel))
 
     def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
         """Set the simulation to a recorded state.
@@ -115,65 +105,26 @@ class KitchenSimulator:
         Raises:
             ValueError: the state has the wrong number of entries for this model.
         """
-        env = self._load()
-        model, data = env.model, env.data
-        expected = (model.nq + model.nv,)
-        if np.shape(physics_state) != expected:
+        data = self._load().data
+        write(physics_state, (data.qpos, data.qvel))
+
+    def _build(self) -> Any:
+        module = kitchen_module()
+        unknown = set(self._settings.elements) - set(module.OBS_ELEMENT_GOALS)
+        if unknown:
             raise ValueError(
-                f"physics state: expected shape {expected}, got {np.shape(physics_state)}"
+                f"task {self._task.name!r}: elements: expected some of"
+                f" {', '.join(sorted(module.OBS_ELEMENT_GOALS))}, got"
+                f" {', '.join(sorted(unknown))}"
             )
-        data.qpos[:], data.qvel[:] = np.split(physics_state, [model.nq])
-
-    @property
-    def model(self) -> Any:
-        """``mujoco.MjModel``. Builds the simulator."""
-        return self._load().model
-
-    @property
-    def data(self) -> Any:
-        """``mujoco.MjData`` of the current state, where everything is, too."""
-        mujoco, env = load_mujoco(), self._load()
-        # What a step leaves is where things were before its last hundredth; this does not touch
-        # what the next step starts from.
-        mujoco.mj_kinematics(env.model, env.data)
-        mujoco.mj_comPos(env.model, env.data)
-        mujoco.mj_camlight(env.model, env.data)
-        return env.data
-
-    def draw(self, view: View) -> UInt8[np.ndarray, "size size 3"]:
-        """Draw the current state; raises the same errors as :meth:`Canvases.draw`."""
-        return self._canvases.draw(self.model, self.data, view)
-
-    def close(self) -> None:
-        """Free the environment and its OpenGL context."""
-        self._canvases.release()
-        self._env = None
-
-    def _load(self) -> Any:
-        if self._env is None:
-            module = kitchen_module()
-            unknown = set(self._settings.elements) - set(module.OBS_ELEMENT_GOALS)
-            if unknown:
-                raise ValueError(
-                    f"task {self._task.name!r}: elements: expected some of"
-                    f" {', '.join(sorted(module.OBS_ELEMENT_GOALS))}, got"
-                    f" {', '.join(sorted(unknown))}"
-                )
-            env = module.KitchenEnv(
-                tasks_to_complete=list(self._settings.elements),
-                terminate_on_tasks_completed=False,
-                remove_task_when_completed=False,
-                robot_noise_ratio=self._settings.robot_noise,
-            )
-            if env.action_space.shape != (self._task.action_size,):
-                raise ValueError(
-                    f"task {self._task.name!r}: the row says {self._task.action_size} action"
-                    f" dimensions, the environment says {env.action_space.shape}"
-                )
-            simplify(env.model, self._task.drawing)
-            self._canvases.adopt(env.model)
-            self._env = env
-        return self._env
+        env = module.KitchenEnv(
+            tasks_to_complete=list(self._settings.elements),
+            terminate_on_tasks_completed=False,
+            remove_task_when_completed=False,
+            robot_noise_ratio=self._settings.robot_noise,
+        )
+        env.dt = env.robot_env.dt  # the name that it has elsewhere
+        return env
 
 
 @cache

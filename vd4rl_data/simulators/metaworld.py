@@ -18,13 +18,12 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 from gymnasium.utils.seeding import np_random
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64
 
 from vd4rl_data.errors import MissingDependencyError
-from vd4rl_data.simulators.draw import Canvases
-from vd4rl_data.simulators.drawing import simplify
 from vd4rl_data.simulators.gl import load_mujoco
-from vd4rl_data.simulators.protocol import EnvironmentStep, View
+from vd4rl_data.simulators.protocol import EnvironmentStep
+from vd4rl_data.simulators.wrapped import WrappedSimulator, check_seed, joined, write
 from vd4rl_data.spec import TaskSpec
 
 _NO_LIMIT: Final = 1 << 62
@@ -91,7 +90,7 @@ class MetaWorldSettings:
         return f"MetaWorld: {self.environment}"
 
 
-class MetaWorldSimulator:
+class MetaWorldSimulator(WrappedSimulator):
     """The Sawyer arm at its table; an action is the hand's motion (3) and the gripper's force."""
 
     Settings: ClassVar[type[Any]] = MetaWorldSettings
@@ -103,7 +102,7 @@ class MetaWorldSimulator:
         Raises:
             ValueError: the environment or the reward of the settings is not known.
         """
-        self._task = task
+        super().__init__(task)
         self._settings: MetaWorldSettings = task.settings
         if self._settings.environment not in _LAYOUTS:
             raise ValueError(
@@ -117,8 +116,6 @@ class MetaWorldSimulator:
             )
         self._layout = _LAYOUTS[self._settings.environment]
         self._random: np.random.Generator | None = None
-        self._env: Any = None
-        self._canvases = Canvases()
 
     def reset(self, seed: int | None) -> None:
         """Start an episode.
@@ -127,8 +124,7 @@ class MetaWorldSimulator:
             MissingDependencyError: metaworld is not installed.
             ValueError: the seed is negative, or the row disagrees with the environment.
         """
-        if seed is not None and seed < 0:
-            raise ValueError(f"seed: expected a non-negative integer, got {seed}")
+        check_seed(seed)
         env, settings = self._load(), self._settings
         random = self._random
         if random is None or seed is not None:
@@ -152,11 +148,6 @@ class MetaWorldSimulator:
         )
 
     @property
-    def control_timestep(self) -> float:
-        """Seconds between two environment steps. Builds the simulator."""
-        return float(self._load().dt)
-
-    @property
     def state(self) -> Float32[np.ndarray, " P"]:
         """float32 (P,): :data:`STATE_LAYOUT`."""
         env = self._env
@@ -171,7 +162,7 @@ class MetaWorldSimulator:
     @property
     def physics_state(self) -> Float64[np.ndarray, " S"]:
         """float64 (S,): qpos, qvel, mocap position and rotation, the goal, and the layout."""
-        return np.concatenate([np.ravel(part) for part in self._parts()])
+        return joined(self._parts())
 
     def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
         """Set the simulation to a recorded state.
@@ -182,37 +173,8 @@ class MetaWorldSimulator:
         env = self._load()
         if env._target_pos is None:
             self.reset(0)  # the constant parts of a layout
-        parts = self._parts()
-        size = sum(part.size for part in parts)
-        if np.shape(physics_state) != (size,):
-            raise ValueError(
-                f"physics state: expected shape {(size,)}, got {np.shape(physics_state)}"
-            )
-        start = 0
-        for part in parts:
-            part[...] = np.reshape(physics_state[start : start + part.size], part.shape)
-            start += part.size
+        write(physics_state, self._parts())
         load_mujoco().mj_forward(env.model, env.data)
-
-    @property
-    def model(self) -> Any:
-        """``mujoco.MjModel``. Builds the simulator."""
-        return self._load().model
-
-    @property
-    def data(self) -> Any:
-        """``mujoco.MjData`` of the current state. Builds the simulator."""
-        return self._load().data
-
-    def draw(self, view: View) -> UInt8[np.ndarray, "size size 3"]:
-        """Draw the current state; raises the same errors as :meth:`Canvases.draw`."""
-        env = self._load()
-        return self._canvases.draw(env.model, env.data, view)
-
-    def close(self) -> None:
-        """Free the environment and its OpenGL context."""
-        self._canvases.release()
-        self._env = None
 
     def _parts(self) -> list[Any]:
         """Views of everything that a physics state holds."""
@@ -230,28 +192,19 @@ class MetaWorldSimulator:
             *sites,
         ]
 
-    def _load(self) -> Any:
-        if self._env is None:
-            env = _environments()[self._settings.environment]()
-            if env.action_space.shape != (self._task.action_size,):
-                raise ValueError(
-                    f"task {self._task.name!r}: the row says {self._task.action_size} action"
-                    f" dimensions, the environment says {env.action_space.shape}"
-                )
-            env._set_task_called = True
-            env._partially_observable = False
-            env.__dict__.pop("sawyer_observation_space", None)  # computed again, with the goal
-            env.max_path_length = _NO_LIMIT
-            env._freeze_rand_vec = bool(self._settings.frozen_layout)
-            env.seeded_rand_vec = True
-            if self._settings.frozen_layout:
-                env._last_rand_vec = np.array(self._settings.frozen_layout)
-            for marker in () if self._settings.goal_marker else self._layout.markers:
-                env.model.site_rgba[env.model.site(marker).id, 3] = 0.0
-            simplify(env.model, self._task.drawing)
-            self._canvases.adopt(env.model)
-            self._env = env
-        return self._env
+    def _build(self) -> Any:
+        env = _environments()[self._settings.environment]()
+        env._set_task_called = True
+        env._partially_observable = False
+        env.__dict__.pop("sawyer_observation_space", None)  # computed again, with the goal
+        env.max_path_length = _NO_LIMIT
+        env._freeze_rand_vec = bool(self._settings.frozen_layout)
+        env.seeded_rand_vec = True
+        if self._settings.frozen_layout:
+            env._last_rand_vec = np.array(self._settings.frozen_layout)
+        for marker in () if self._settings.goal_marker else self._layout.markers:
+            env.model.site_rgba[env.model.site(marker).id, 3] = 0.0
+        return env
 
 
 @cache
