@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,11 +36,13 @@ from baselines.dreamer.batches import Chunk, EmbeddedBatches
 from baselines.dreamer.cells import Cell
 from baselines.dreamer.conservative import ConservativeBatches, Curriculum, Order, Rule
 from baselines.dreamer.descent import gradients_of
+from baselines.dreamer.latents import Gaussian, Latent
 from baselines.dreamer.losses import image_log_prob
 from baselines.dreamer.masks import Masked, MaskedDecoders
 from baselines.dreamer.networks import Decoder, centered, check_frame_size
 from baselines.dreamer.noise import ModelNoise, draw_model_noise
 from baselines.dreamer.rssm import EnsembleRSSM, State
+from baselines.dreamer.settings import AgentSettings
 from vd4rl_data.spec import DatasetSpec
 
 ONLY_WEIGHT: Final[dict[str, float]] = {"hopper_hop": 2.0}
@@ -68,6 +70,11 @@ class SemopoSettings(OfflineDv2Settings):
     """Share of the model's steps after which conservative sampling has all of them. In [P] it is
     one more in each epoch; with 200 trajectories, as most of its datasets have, that is one more in
     each hundred of 25,000 steps, [C]'s pace."""
+    latents: Literal["categorical", "gaussian"] = "categorical"
+    """Kind of latent states, of both models. [P]: Gaussian, with --dimensions 32 --hidden 1024;
+    [C]: one-hot variables."""
+    dimensions: int = 32
+    """Of a Gaussian latent state. [P]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,12 @@ class Semopo(OfflineDv2):
     ) -> None:
         self._separation = settings
         super().__init__(settings, spaces, device, generator)
+
+    def make_latent(self, settings: AgentSettings) -> Latent:
+        """The kind of latent states, of both models."""
+        if self._separation.latents == "gaussian":
+            return Gaussian(self._separation.dimensions)
+        return super().make_latent(settings)
 
     def add_world(
         self, cell: type[Cell], head: tuple[int, int], activation: type[nn.Module] = nn.ELU

@@ -19,7 +19,7 @@ from baselines.dreamer.actors import StochasticActor
 from baselines.dreamer.agent import Metrics
 from baselines.dreamer.batches import Chunk
 from baselines.dreamer.cells import LayerNormCell
-from baselines.dreamer.latents import Categorical
+from baselines.dreamer.latents import Categorical, Latent
 from baselines.dreamer.losses import balanced_divergence
 from baselines.dreamer.noise import ModelNoise
 from baselines.dreamer.rssm import State
@@ -46,14 +46,17 @@ class DiscreteAgent(WorldAgent):
         """Raises:
         InvalidSettingError: frames are stacked, or of a size that cannot be encoded.
         """
-        latent = Categorical(settings.variables, settings.classes)
-        super().__init__(settings, latent, spaces, device, generator)
+        super().__init__(settings, self.make_latent(settings), spaces, device, generator)
         self._settings, head = settings, (settings.layers, settings.units)
         self.add_world(LayerNormCell, head)
         self.actor = StochasticActor(self.model.features, spaces.action_size, *head)
         self.add("actor", self.actor)
         self.add_model_descents()
         self.add_descent("actor", ("actor",), settings.agent_learning_rate, settings.weight_decay)
+
+    def make_latent(self, settings: AgentSettings) -> Latent:
+        """The kind of latent states."""
+        return Categorical(settings.variables, settings.classes)
 
     def add_model_descents(self) -> None:
         """Make the optimizers of the model."""

@@ -20,7 +20,7 @@ from baselines.dreamer.conservative import ConservativeBatches, Curriculum  # no
 from baselines.dreamer.losses import balanced_divergence, image_log_prob  # noqa: E402
 from baselines.dreamer.rssm import EnsembleRSSM  # noqa: E402
 from baselines.errors import InvalidSettingError  # noqa: E402
-from tests.baselines.conftest import inputs_of, parameters  # noqa: E402
+from tests.baselines.conftest import inputs_of, moved_by, parameters  # noqa: E402
 from vd4rl_data.frames import FrameArray  # noqa: E402
 from vd4rl_data.registry import get_dataset_spec  # noqa: E402
 from vd4rl_data.sampling import Columns  # noqa: E402
@@ -280,6 +280,7 @@ CHANGES: dict[str, Any] = {
     "sampling": "uniform",
     "episode_order": "collected",
     "full_at": 0.3,
+    "latents": "gaussian",
 }
 
 
@@ -300,11 +301,24 @@ def test_every_hyperparameter_is_read(make_agent: Any) -> None:
     base = outcome()
     for name, value in CHANGES.items():
         assert outcome(**{name: value}) != base, name
+    assert outcome(latents="gaussian", dimensions=3) != outcome(latents="gaussian", dimensions=4)
     ours, theirs = (
         {field.name for field in dataclasses.fields(each)}
         for each in (SemopoSettings, offline_dv2.OfflineDv2Settings)
     )
-    assert ours - theirs == set(CHANGES)
+    assert ours - theirs == {*CHANGES, "dimensions"}
+
+
+def test_gaussian_latents_as_the_paper_has_them(make_agent: Any) -> None:
+    """The penalty is then how far the members' means lie from their mean; both phases learn."""
+    agent = make_agent(NAME, latents="gaussian", dimensions=3, members=4)
+    outputs = torch.randn((4, 5, 6), generator=torch.Generator().manual_seed(0))
+    means = outputs[..., :3]
+    expected = (means - means.mean(0)).norm(dim=-1).mean(0)
+    torch.testing.assert_close(agent.penalize(outputs), expected)
+    for number, moved in enumerate(({"model", "exogenous_model"}, {"actor", "critic"})):
+        update, (given,) = agent.phases()[number].update, inputs_of(agent, number, 1)
+        assert moved <= moved_by(update, agent, given)
 
 
 @pytest.mark.parametrize(("name", "value"), [("exogenous_weight", -0.1), ("full_at", 1.1)])

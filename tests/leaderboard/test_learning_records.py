@@ -30,6 +30,7 @@ TOY = "offline_dv2-disc_push-random"
 BOTH, OFFLINE, ONLINE = (
     f"{name}-disc_push-random" for name in ("moto", "moto_offline", "moto_online")
 )
+OFF_POLICY = ("lompo-disc_push-random", "combo-disc_push-random")
 CLONED = "bc-walker_walk-medium_expert"
 VALUED = "drq_bc-walker_walk-medium_expert"
 
@@ -47,9 +48,9 @@ def disc() -> Iterator[None]:
 
 
 def _returns(result: RunResult) -> tuple[float, ...]:
+    """Of all seeds."""
     (evaluation,) = result.evaluations
-    (run,) = evaluation.runs
-    return run.returns
+    return tuple(each for run in evaluation.runs for each in run.returns)
 
 
 def _mean(name: str) -> float:
@@ -67,7 +68,7 @@ def test_its_label_says_what_departs_from_the_paper(path: Path) -> None:
     result = read_result(path)
     label = result.algorithm.label or ""
     for name in {"steps", "batch_size", "learning_rate", "precision"} & set(result.hyperparameters):
-        if name == "precision" and result.algorithm.name in ("Offline DV2", "MOTO"):
+        if name == "precision" and result.hyperparameters[name] == "tf32":
             continue  # the preset's
         assert f"{name}={result.hyperparameters[name]}" in label
 
@@ -117,13 +118,23 @@ def test_pre_training_saves_most_of_what_learning_online_takes() -> None:
     assert run.online_curve[-1].mean_return > run.online_curve[0].mean_return
 
 
-def test_a_policy_learned_in_a_model_is_far_better_than_its_data() -> None:
-    """Random actions get 11 on the toy; its page says what the model knows."""
-    assert _mean(TOY) >= 40
-    figures = json.loads((DOCS / "learning" / f"{TOY}.figures").read_text())
+@pytest.mark.parametrize(("name", "least"), [(TOY, 40), *zip(OFF_POLICY, (38, 40), strict=True)])
+def test_a_policy_learned_in_a_model_is_far_better_than_its_data(name: str, least: float) -> None:
+    """Random actions get 11 on the toy, an expert 47."""
+    assert _mean(name) >= least
+
+
+@pytest.mark.parametrize("name", [TOY, OFF_POLICY[0]])
+def test_what_a_model_knows_and_what_it_is_unsure_of(name: str) -> None:
+    """What Offline DV2's model foresees best is an expert that rests; LOMPO's penalty, which is of
+    the state that was drawn, rises from the data to the expert's and to noise.
+    """
+    figures = json.loads((DOCS / "learning" / f"{name}.figures").read_text())
     random, expert, noise = (figures[name] for name in figures)
     assert random["reward_r2"] > 0.7
-    assert expert["mean_penalty"] < random["mean_penalty"] < 0.8 * noise["mean_penalty"]
+    assert random["mean_penalty"] < 0.85 * noise["mean_penalty"]
+    assert expert["mean_penalty"] < 0.9 * noise["mean_penalty"]
+    assert (expert["mean_penalty"] > random["mean_penalty"]) == (name != TOY)
     text = (DOCS / "world_models.md").read_text()
     for each in (random, expert, noise):
         assert f"{each['mean_penalty']:.3f}" in text
