@@ -9,7 +9,8 @@ import torch
 
 from collection.errors import RunFolderError
 from collection.policy_files import policy_contents
-from collection.sac.kept import ACTOR, CRITICS, KEPT
+from collection.sac.kept import ACTOR, CRITICS, KEPT, STATISTICS
+from collection.sac.normalization import StateStatistics
 from collection.sac.run_folder import RunFolder
 from collection.sac.weights import layers_of, new_learner
 from collection.selection import training_record, write_files
@@ -44,12 +45,16 @@ def keep(run: RunFolder, out: Path, *, replace: bool = False) -> tuple[Path, ...
     task = get_task_spec(settings.task)
     learner = new_learner(settings, actor.state_size, task.action_size, torch.device("cpu"))
     learner.load_state_dict(state["learner"])
-    critics = [layer_bytes(critic) for critic in layers_of(learner.critics)]
+    networks, statistics = layers_of(learner.critics), state.get(STATISTICS)
+    if statistics is not None:
+        networks = [StateStatistics.from_plain(statistics).folded(layers) for layers in networks]
+    critics = [layer_bytes(critic) for critic in networks]
     kept = {
         **{name: last[name] for name in ("environment_steps", "time_steps", "updates", "episodes")},
         "evaluation_mean": last["evaluation_mean"],
         "temperature": float(learner.log_alpha.exp()),
         "critics": [hashlib.sha256(content).hexdigest() for content in critics],
+        **({} if statistics is None else {STATISTICS: statistics}),
     }
     contents = {out / name: content for name, content in zip(CRITICS, critics, strict=True)}
     contents |= policy_contents(

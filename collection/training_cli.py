@@ -77,8 +77,23 @@ class Train:
     """Environment step from which the learning rate falls, reaching zero at the last step."""
     environments: Count = 1
     """Number of simulations that are stepped together."""
+    hidden: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="N ...")] = None
+    """Widths of the hidden layers of actor and critics: 256 256 256, or the kept ones."""
+    batch_size: Count = 256
+    """Number of transitions per update."""
+    critic_layer_norm: bool = False
+    """Normalize in the critics' hidden layers. A kept run is gone on with as it was."""
+    normalize_states: bool = False
+    """Let the networks see states with mean 0 and deviation 1. A kept run is gone on with as it
+    was."""
     where: tyro.conf.OmitArgPrefixes[EngineOptions] = HERE
     """Where it runs."""
+    reward_scale: OptionalNumber = None
+    """What rewards are multiplied with for the critics: 1, or as in the kept run. Choose a larger
+    one if rewards are far below 0.01 for long."""
+    reward_power: OptionalNumber = None
+    """Exponent of the rewards' size that the critics learn from: 1, or as in the kept run. One
+    below 1 helps where rewards are tiny until the task is nearly solved."""
     no_progress: bool = False
     """Draw no progress bar."""
 
@@ -103,6 +118,7 @@ class Train:
             updates_per_step=self.updates_per_step,
             learning_rate=self.learning_rate,
             environments=self.environments,
+            batch_size=self.batch_size,
             actor_starts=self.actor_starts,
             initial_policy=None if start is None else start.sha256,
             anneal_from=self.anneal_from,
@@ -146,11 +162,16 @@ class Train:
         return read_kept(self.take_up)
 
     def _beginning(self, start: Start | None) -> dict[str, Any]:
-        """The settings of the run's first steps that were given, or that follow from the start."""
+        """The settings that follow from the start, unless they were given."""
         given = {
             "initial_temperature": self.initial_temperature,
             "random_steps": self.random_steps,
             "learning_starts": self.learning_starts,
+            "hidden": self.hidden,
+            "critic_layer_norm": self.critic_layer_norm or None,
+            "normalize_states": self.normalize_states or None,
+            "reward_scale": self.reward_scale,
+            "reward_power": self.reward_power,
         }
         usual = {}
         if isinstance(start, KeptTraining):
@@ -158,6 +179,11 @@ class Train:
                 "initial_temperature": start.temperature,
                 "random_steps": 0,
                 "learning_starts": _REFILL,
+                "hidden": start.hidden,
+                "critic_layer_norm": start.critic_layer_norm,
+                "normalize_states": start.statistics is not None,
+                "reward_scale": start.reward_scale,
+                "reward_power": start.reward_power,
             }
         return usual | {name: value for name, value in given.items() if value is not None}
 

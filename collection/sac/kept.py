@@ -6,7 +6,8 @@
 
 A run's own folder holds its whole replay; these files can be committed. The run that takes them
 up makes the rest anew: the actor plays until the replay is filled, the critics' targets start as
-copies of the critics, and Adam's averages start at zero.
+copies of the critics, and Adam's averages start at zero. If the run normalized states, these
+networks nevertheless take them as they are, and the JSON has the statistics to undo that.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from typing import Any, Final
 from collection.actor import Layers
 from collection.errors import PolicyFileError
 from collection.policy_files import PolicyFile, read_policy
+from collection.sac.normalization import StateStatistics
 from collection.weight_files import SUFFIX, read_layers
 
 KEPT: Final = "kept"
 """The ``tier`` of a kept actor: it was kept to go on from, and chosen by no rule."""
+
+STATISTICS: Final = "state_statistics"
+"""Where a kept actor's JSON has the statistics that its run normalized states with."""
 
 ACTOR: Final = f"actor{SUFFIX}"
 CRITICS: Final = (f"critic_1{SUFFIX}", f"critic_2{SUFFIX}")
@@ -37,12 +42,34 @@ class KeptTraining:
         critics: the two critics.
         temperature: weight of the entropy.
         episodes: number of training episodes so far; those of the next run have other numbers.
+        statistics: of the states that it normalized with; ``None`` if it did not.
     """
 
     policy: PolicyFile
     critics: tuple[Layers, ...]
     temperature: float
     episodes: int
+    statistics: StateStatistics | None = None
+
+    @property
+    def critic_layer_norm(self) -> bool:
+        """Whether the critics' hidden layers are normalized."""
+        return bool(self.policy.training["settings"].get("critic_layer_norm", False))
+
+    @property
+    def reward_scale(self) -> float:
+        """What the critics' rewards are multiplied with."""
+        return float(self.policy.training["settings"].get("reward_scale", 1.0))
+
+    @property
+    def reward_power(self) -> float:
+        """Exponent of the rewards' size that the critics learned from."""
+        return float(self.policy.training["settings"].get("reward_power", 1.0))
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Widths of the hidden layers."""
+        return tuple(len(bias) for bias in self.policy.actor.biases[:-1])
 
     @property
     def sha256(self) -> str:
@@ -73,13 +100,15 @@ def read_kept(folder: Path) -> KeptTraining:
         hashes = [str(value) for value in found["critics"]]
         temperature, episodes = float(found["temperature"]), int(found["episodes"])
         named = list(zip(CRITICS, hashes, strict=True))
+        given = found.get(STATISTICS)
+        statistics = None if given is None else StateStatistics.from_plain(given)
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyFileError(
             f"{policy.path}: a policy, but not one that `python -m collection keep` wrote:"
             f" {error!r}; take its folder, or start from the policy alone (--start-from)"
         ) from error
     critics = tuple(_read_critic(folder / name, digest) for name, digest in named)
-    return KeptTraining(policy, critics, temperature, episodes)
+    return KeptTraining(policy, critics, temperature, episodes, statistics)
 
 
 def _read_critic(path: Path, expected: str) -> Layers:

@@ -45,6 +45,16 @@ class TrainSettings:
             faster only on devices with instructions for it.
         evaluation_episodes: deterministic episodes at each checkpoint.
         checkpoint_steps: environment steps between checkpoints (V-D4RL, appendix B.1).
+        critic_layer_norm: whether the critics' hidden layers are normalized before they are
+            rectified: their values then stay in bounds, and more updates per time step pay.
+        normalize_states: whether networks see states with mean 0 and deviation 1, by running
+            statistics of all states so far; actors that are written take states as they are.
+        reward_scale: what rewards are multiplied with for the critics; the temperature counts in
+            scaled rewards. Steps of Adam move values by about 0.01 whatever the rewards are, so
+            much smaller rewards drown.
+        reward_power: exponent of the rewards' size that the critics learn from, their sign kept.
+            Below 1 it raises small rewards: dm_control's humanoid is paid 1e-14 where it lies, 1e-8
+            where it sits and 1 where it walks. Returns are always reported of the task's rewards.
         initial_policy: SHA-256 of the policy file whose actor the run starts from, or of the kept
             training that it takes up; ``None`` starts from random weights.
         anneal_from: environment step from which the learning rate falls linearly to zero at
@@ -70,6 +80,10 @@ class TrainSettings:
     precision: Precision = "float32"
     evaluation_episodes: int = 5
     checkpoint_steps: int = 10_000
+    critic_layer_norm: bool = False
+    normalize_states: bool = False
+    reward_scale: float = 1.0
+    reward_power: float = 1.0
     initial_policy: str | None = None
     anneal_from: int | None = None
     recipe_version: int = COLLECTION_RECIPE
@@ -88,9 +102,10 @@ class TrainSettings:
         self._check("learning_starts", self.learning_starts >= 1, "at least 1")
         self._check("hidden", all(width >= 1 for width in self.hidden), "widths of at least 1")
         self._check("hidden", len(self.hidden) >= 1, "at least one layer")
-        for name in ("learning_rate", "updates_per_step", "initial_temperature"):
+        positive = ("learning_rate", "updates_per_step", "initial_temperature", "reward_scale")
+        for name in positive:
             self._check(name, 0 < getattr(self, name) < float("inf"), "above 0")
-        for name in ("discount_factor", "tau"):
+        for name in ("discount_factor", "tau", "reward_power"):
             self._check(name, 0 < getattr(self, name) <= 1, "in (0, 1]")
         known = 1 <= self.recipe_version <= COLLECTION_RECIPE
         self._check("recipe_version", known, f"1 to {COLLECTION_RECIPE}")

@@ -17,8 +17,9 @@ from collection.actor import Actor
 from collection.errors import InvalidSettingError
 from collection.sac.capture import CapturedUpdate
 from collection.sac.evaluation import Evaluator
-from collection.sac.kept import KeptTraining, Start
+from collection.sac.kept import STATISTICS, KeptTraining, Start
 from collection.sac.memory import ReplayMemory
+from collection.sac.normalization import StateStatistics
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.simulations import FinishedEpisode, Simulations
@@ -119,6 +120,7 @@ class Trainer:
         self._recent: list[FinishedEpisode] = []
         self._seconds = 0.0
         self._apply: Callable[[Batch, Tensor], None] | None = None
+        self._statistics: StateStatistics | None = None
         keys = (settings.seed, settings.task)
         self._streams = {
             purpose: seeding.generator(purpose, *keys)
@@ -161,6 +163,9 @@ class Trainer:
             )
         if start is not None:
             load(self._learner, start)
+        if settings.normalize_states:
+            kept = start.statistics if isinstance(start, KeptTraining) else None
+            self._statistics = kept or StateStatistics.none(self._simulations.states.shape[1])
 
     @property
     def environment_steps(self) -> int:
@@ -199,6 +204,8 @@ class Trainer:
         self._memory.add(
             steps.states, steps.actions, steps.rewards, steps.next_states, steps.terminated
         )
+        if self._statistics is not None:
+            self._statistics = self._statistics.added(steps.states)
         self._recent += steps.finished
         self._time_steps += len(steps.states)
         if self._time_steps < self._settings.learning_starts:
@@ -223,6 +230,9 @@ class Trainer:
         rate = self._settings.learning_rate_at(self.environment_steps)
         waits = self._time_steps < self._settings.actor_starts
         self._learner.set_learning_rates(rate, 0.0 if waits else rate)
+        if self._statistics is not None:
+            known = self._statistics
+            self._learner.set_statistics(*map(torch.from_numpy, (known.mean, known.deviation)))
         if self._apply is None:
             on_cuda = self._device.type == "cuda"
             learner = self._learner
@@ -237,10 +247,11 @@ class Trainer:
     def _actor(self) -> Actor:
         """The current policy; on a CPU its arrays share the learner's memory."""
         layers = self._learner.actor.layers
-        return Actor(
+        actor = Actor(
             tuple(layer.weight[0].cpu().numpy() for layer in layers),
             tuple(layer.bias[0, 0].cpu().numpy() for layer in layers),
         )
+        return actor if self._statistics is None else self._statistics.folded(actor)
 
     def _is_due(self) -> bool:
         last = self._curve[-1]["environment_steps"] if self._curve else 0
@@ -292,6 +303,7 @@ class Trainer:
             "episodes": self._episodes,
             "owed": self._owed,
             "seconds": self._seconds,
+            **({} if self._statistics is None else {STATISTICS: self._statistics.plain()}),
         }
 
     def _restore(self, saved: Any) -> None:
@@ -302,5 +314,7 @@ class Trainer:
         self._time_steps, self._updates = saved["time_steps"], saved["updates"]
         self._episodes, self._owed = saved["episodes"], saved["owed"]
         self._seconds, self._curve = saved["seconds"], list(saved["curve"])
+        if STATISTICS in saved:
+            self._statistics = StateStatistics.from_plain(saved[STATISTICS])
         steps = [record["environment_steps"] for record in self._curve]
         self._memory.restore(list(self._folder.episodes(steps)), self._settings.environments)

@@ -6,6 +6,7 @@ compares the two. Only the way it is computed differs, see :mod:`collection.sac.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from collection.actor import Actor
-from collection.sac.mlp import StackedMLP
+from collection.sac.mlp import Pass, StackedMLP
 
 LOG_STD_RANGE: Final = Actor.LOG_STD_RANGE
 EPSILON: Final = 1e-6
@@ -47,6 +48,11 @@ class Hyperparameters:
         tau: weight of the online critics in the moving average of their targets, at each update.
         target_entropy: entropy that the temperature aims at, in nats.
         low_precision: whether hidden layers multiply in bfloat16.
+        critic_layer_norm: whether the critics' hidden layers are normalized.
+        normalize_states: whether networks see states with mean 0 and deviation 1, by
+            :meth:`SACLearner.set_statistics`.
+        reward_scale: what rewards are multiplied with.
+        reward_power: exponent of the rewards' size, before they are multiplied.
     """
 
     learning_rate: float
@@ -54,6 +60,10 @@ class Hyperparameters:
     tau: float
     target_entropy: float
     low_precision: bool = False
+    critic_layer_norm: bool = False
+    normalize_states: bool = False
+    reward_scale: float = 1.0
+    reward_power: float = 1.0
 
 
 class SACLearner:
@@ -74,8 +84,13 @@ class SACLearner:
         self.actor = StackedMLP(
             1, (state_size, *hidden, 2 * action_size), device, low_precision=low
         )
-        self.critics = StackedMLP(2, (inputs, *hidden, 1), device, low_precision=low)
-        self.targets = StackedMLP(2, (inputs, *hidden, 1), device, low_precision=low)
+        norm = hyperparameters.critic_layer_norm
+        self.critics, self.targets = (
+            StackedMLP(2, (inputs, *hidden, 1), device, low_precision=low, layer_norm=norm)
+            for _ in range(2)
+        )
+        self._mean = torch.zeros(state_size, device=device)
+        self._deviation = torch.ones(state_size, device=device)
         self.log_alpha = torch.zeros(1, device=device)
         self._alpha_gradient = torch.zeros(1, device=device)
         groups = (
@@ -99,15 +114,16 @@ class SACLearner:
         """
         size = len(batch.states)
         alpha = self.log_alpha.exp()
+        batch = self._normalized(batch)
         both = self.actor.forward(torch.cat((batch.states, batch.next_states))[None])
-        head = _Head(both[-1][0], noise, self.action_size)
+        head = _Head(both.output[0], noise, self.action_size)
         here, there = head.log_prob[:size], head.log_prob[size:]
         self._update_temperature(here)
         with_next = torch.cat((batch.next_states, head.actions[size:]), 1)[None]
-        next_value = self.targets.forward(with_next)[-1].amin(0)
-        backup = batch.rewards + batch.bootstraps * self.hyperparameters.discount_factor * (
-            next_value - alpha * there
-        )
+        next_value = self.targets.forward(with_next).output.amin(0)
+        backup = self._shaped(
+            batch.rewards
+        ) + batch.bootstraps * self.hyperparameters.discount_factor * (next_value - alpha * there)
         self._update_critics(torch.cat((batch.states, batch.actions), 1)[None], backup)
         self._update_actor(batch.states, both, head, alpha)
         self.targets.parameters.lerp_(self.critics.parameters, self.hyperparameters.tau)
@@ -122,6 +138,11 @@ class SACLearner:
                     group["lr"].fill_(value)  # in place: a captured graph reads it there
                 else:
                     group["lr"] = value
+
+    def set_statistics(self, mean: Tensor, deviation: Tensor) -> None:
+        """Set mean and deviation of the states, (P,), that later updates normalize with."""
+        self._mean.copy_(mean)
+        self._deviation.copy_(deviation)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next update depends on, except batch and noise."""
@@ -162,6 +183,20 @@ class SACLearner:
         """The networks by name."""
         return {"actor": self.actor, "critics": self.critics, "targets": self.targets}
 
+    def _normalized(self, batch: Batch) -> Batch:
+        if not self.hyperparameters.normalize_states:
+            return batch
+        here, there = (
+            (states - self._mean) / self._deviation for states in (batch.states, batch.next_states)
+        )
+        return dataclasses.replace(batch, states=here, next_states=there)
+
+    def _shaped(self, rewards: Tensor) -> Tensor:
+        scale, power = self.hyperparameters.reward_scale, self.hyperparameters.reward_power
+        if power != 1:
+            rewards = rewards.sign() * rewards.abs().pow(power)
+        return rewards * scale
+
     def _update_temperature(self, log_prob: Tensor) -> None:
         surplus = (log_prob + self.hyperparameters.target_entropy).mean()
         self.losses[0] = -(self.log_alpha[0] * surplus)
@@ -169,27 +204,26 @@ class SACLearner:
         self.optimizers[2].step()
 
     def _update_critics(self, inputs: Tensor, backup: Tensor) -> None:
-        activations = self.critics.forward(inputs)
-        error = activations[-1] - backup  # (2, B, 1)
+        made = self.critics.forward(inputs)
+        error = made.output - backup  # (2, B, 1)
         self.losses[1] = 0.5 * error.square().mean(1).sum()
-        self.critics.backward(activations, error / error.shape[1], weights=True, inputs=False)
+        self.critics.backward(made, error / error.shape[1], weights=True, inputs=False)
         self.optimizers[1].step()
         self.critics.refresh()
 
-    def _update_actor(self, states: Tensor, both: list[Tensor], head: _Head, alpha: Tensor) -> None:
+    def _update_actor(self, states: Tensor, both: Pass, head: _Head, alpha: Tensor) -> None:
         size = len(states)
         actions = head.actions[:size]
-        activations = self.critics.forward(torch.cat((states, actions), 1)[None])
-        values = activations[-1]  # (2, B, 1)
+        made = self.critics.forward(torch.cat((states, actions), 1)[None])
+        values = made.output  # (2, B, 1)
         self.losses[2] = (alpha * head.log_prob[:size] - values.amin(0)).mean()
         least = (values == values.amin(0)).float()
         toward = -least / (least.sum(0) * size)
-        by_inputs = self.critics.backward(activations, toward, weights=False, inputs=True)
+        by_inputs = self.critics.backward(made, toward, weights=False, inputs=True)
         assert by_inputs is not None
         by_actions = by_inputs.sum(0)[:, states.shape[1] :]
         gradient = head.backward(by_actions, alpha / size, size)
-        first = [activation[:, :size] for activation in both]
-        self.actor.backward(first, gradient[None], weights=True, inputs=False)
+        self.actor.backward(both.first(size), gradient[None], weights=True, inputs=False)
         self.optimizers[0].step()
         self.actor.refresh()
 

@@ -29,6 +29,10 @@ def new_learner(
         tau=settings.tau,
         target_entropy=-float(action_size),
         low_precision=settings.precision == "bfloat16",
+        critic_layer_norm=settings.critic_layer_norm,
+        normalize_states=settings.normalize_states,
+        reward_scale=settings.reward_scale,
+        reward_power=settings.reward_power,
     )
     return SACLearner(state_size, action_size, settings.hidden, hyperparameters, device)
 
@@ -48,11 +52,16 @@ def load(learner: SACLearner, start: Start) -> None:
     """Copy a policy, or a kept actor and its critics, into a learner, to start training from it.
 
     Raises:
-        InvalidSettingError: the layers have other sizes.
+        InvalidSettingError: the layers have other sizes, or are normalized where the learner's are
+            not, or the other way round.
     """
+    _check_normalization(learner.hyperparameters, start)
     if isinstance(start, KeptTraining):
-        _load(learner.actor, [start.policy.actor])
-        _load(learner.critics, start.critics)
+        given = [start.policy.actor], start.critics
+        if start.statistics is not None:
+            given = [[start.statistics.unfolded(layers) for layers in part] for part in given]
+        _load(learner.actor, given[0])
+        _load(learner.critics, given[1])
         learner.targets.parameters.copy_(learner.critics.parameters)
         learner.targets.refresh()
     else:
@@ -68,6 +77,23 @@ def layers_of(network: StackedMLP) -> list[Layers]:
         )
         for group in range(network.groups)
     ]
+
+
+def _check_normalization(wanted: Hyperparameters, start: Start) -> None:
+    kept = isinstance(start, KeptTraining)
+    found = {
+        "normalize_states": kept and start.statistics is not None,
+        "critic_layer_norm": start.critic_layer_norm if kept else wanted.critic_layer_norm,
+        "reward_scale": start.reward_scale if kept else wanted.reward_scale,
+        "reward_power": start.reward_power if kept else wanted.reward_power,
+    }
+    for name, value in found.items():
+        given = getattr(wanted, name)
+        if value != given:
+            raise InvalidSettingError(
+                f"{name}: the run to start from has {value}, got {given}; start with the same"
+                " setting, or from random weights"
+            )
 
 
 def _load(network: StackedMLP, layers: Sequence[Layers]) -> None:

@@ -76,6 +76,10 @@ def test_same_seed_same_checkpoints(training: Any, environments: int) -> None:
         {"environments": 2},
         {"precision": "bfloat16"},
         {"anneal_from": 200},
+        {"critic_layer_norm": True},
+        {"normalize_states": True},
+        {"reward_scale": 2.0},
+        {"reward_power": 0.5},
     ],
     ids=lambda change: next(iter(change)),
 )

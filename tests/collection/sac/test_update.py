@@ -22,6 +22,7 @@ from collection.sac.weights import initialize
 P, A, B = 5, 2, 32
 HIDDEN = (16, 24, 16)
 RATE, GAMMA, TAU = 1e-3, 0.97, 0.02
+SCALE, POWER = 3.0, 0.5
 
 
 class _Task(gym.Env):  # pyright: ignore[reportMissingTypeArgument]
@@ -29,14 +30,29 @@ class _Task(gym.Env):  # pyright: ignore[reportMissingTypeArgument]
     action_space = gym.spaces.Box(-1.0, 1.0, (A,), np.float32)
 
 
-def _learner(*, low_precision: bool = False) -> SACLearner:
-    settings = Hyperparameters(RATE, GAMMA, TAU, -float(A), low_precision)
+def _settings(*, low_precision: bool, normalize: bool) -> Hyperparameters:
+    """``normalize``: with everything that brings inputs, layers and rewards to another scale."""
+    return Hyperparameters(
+        RATE,
+        GAMMA,
+        TAU,
+        -float(A),
+        low_precision=low_precision,
+        critic_layer_norm=normalize,
+        normalize_states=normalize,
+        reward_scale=SCALE if normalize else 1.0,
+        reward_power=POWER if normalize else 1.0,
+    )
+
+
+def _learner(*, low_precision: bool = False, normalize: bool = False) -> SACLearner:
+    settings = _settings(low_precision=low_precision, normalize=normalize)
     learner = SACLearner(P, A, HIDDEN, settings, torch.device("cpu"))
     initialize(learner, 3)
     return learner
 
 
-def _reference(learner: SACLearner) -> SAC:
+def _reference(learner: SACLearner, *, layer_norm: bool = False) -> SAC:
     model = SAC(
         "MlpPolicy",
         _Task(),
@@ -54,7 +70,18 @@ def _reference(learner: SACLearner) -> SAC:
             for linear, layer in zip(_linears(critic), ours.layers, strict=True):
                 linear.weight.data.copy_(layer.weight[group])
                 linear.bias.data.copy_(layer.bias[group, 0])
+            if layer_norm:
+                _normalize(critic)
     return model
+
+
+def _normalize(critic: torch.nn.Module) -> None:
+    """Put a layer normalization between each hidden layer and its rectifier."""
+    assert isinstance(critic, torch.nn.Sequential)
+    places = [place for place, part in enumerate(critic) if isinstance(part, torch.nn.ReLU)]
+    assert len(places) == len(HIDDEN)
+    for place, width in reversed(list(zip(places, HIDDEN, strict=True))):
+        critic.insert(place, torch.nn.LayerNorm(width, elementwise_affine=False))
 
 
 def _actor_linears(model: SAC) -> list[torch.nn.Linear]:
@@ -95,27 +122,43 @@ class _Replay:
         )
 
 
-def test_same_as_stable_baselines3(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty updates with the same batches and noise: the same weights, targets, temperature."""
+@pytest.mark.parametrize("normalize", [False, True])
+def test_same_as_stable_baselines3(monkeypatch: pytest.MonkeyPatch, normalize: bool) -> None:
+    """Twenty updates with the same batches and noise: the same weights, targets, temperature.
+
+    With normalization, of critics with torch's layers for it, and batches of normalized states and
+    scaled roots of rewards.
+    """
     generator = torch.Generator().manual_seed(0)
     updates = 20
     batches = [_batch(generator) for _ in range(updates)]
     noises = [torch.randn((2 * B, A), generator=generator) for _ in range(updates)]
-    learner = _learner()
-    model = _reference(learner)
+    learner = _learner(normalize=normalize)
+    model = _reference(learner, layer_norm=normalize)
+    mean, deviation = torch.linspace(-1, 1, P), torch.linspace(0.5, 3, P)
+    if normalize:
+        learner.set_statistics(mean, deviation)
     halves = iter(itertools.chain.from_iterable((n[:B], n[B:]) for n in noises))
 
     def rsample(self: torch.distributions.Normal, shape: object = ()) -> torch.Tensor:
         return self.loc + self.scale * next(halves)
 
     monkeypatch.setattr(torch.distributions.Normal, "rsample", rsample)
-    model.replay_buffer = _Replay(batches)  # pyright: ignore[reportAttributeAccessIssue]
+    seen = [_normal(batch, mean, deviation) for batch in batches] if normalize else batches
+    model.replay_buffer = _Replay(seen)  # pyright: ignore[reportAttributeAccessIssue]
     start = learner.actor.parameters.clone()
     model.train(updates, B)
     for batch, noise in zip(batches, noises, strict=True):
         learner.update(batch, noise)
     assert (learner.actor.parameters - start).abs().max() > RATE
     _compare(learner, model)
+
+
+def _normal(batch: Batch, mean: torch.Tensor, deviation: torch.Tensor) -> Batch:
+    states, following = ((s - mean) / deviation for s in (batch.states, batch.next_states))
+    assert (batch.rewards < 0).any()
+    rewards = torch.copysign(batch.rewards.abs().sqrt() * SCALE, batch.rewards)
+    return dataclasses.replace(batch, states=states, next_states=following, rewards=rewards)
 
 
 def _compare(learner: SACLearner, model: SAC) -> None:
@@ -203,10 +246,11 @@ def test_preparing_the_optimizers_changes_nothing() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("low_precision", [False, True])
-def test_a_captured_update_is_the_update(low_precision: bool) -> None:
+def test_a_captured_update_is_the_update(low_precision: bool, normalize: bool) -> None:
     device = torch.device("cuda")
-    settings = Hyperparameters(RATE, GAMMA, TAU, -float(A), low_precision)
+    settings = _settings(low_precision=low_precision, normalize=normalize)
     learners = [SACLearner(P, A, HIDDEN, settings, device) for _ in range(2)]
     generator = torch.Generator().manual_seed(0)
     for learner in learners:

@@ -1,0 +1,183 @@
+"""Normalized states and critics: the same learning, whatever the scale of the states."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from collection.actor import Actor, Layers
+from collection.errors import InvalidSettingError
+from collection.keeping import keep
+from collection.policy_files import read_policy
+from collection.sac.kept import read_kept
+from collection.sac.mlp import StackedMLP
+from collection.sac.normalization import StateStatistics
+from collection.sac.run_folder import RunFolder
+
+P, A = 5, 2
+ALL = {
+    "critic_layer_norm": True,
+    "normalize_states": True,
+    "reward_scale": 2.0,
+    "reward_power": 0.5,
+}
+
+
+def _states(count: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(count, P)) * [1e-3, 1, 30, 0, 2] + [0, 5, -100, 7, 0]).astype("f4")
+
+
+def _network(inputs: int, outputs: int, kind: type[Layers] = Layers) -> Layers:
+    rng = np.random.default_rng(1)
+    sizes = (inputs, 16, 24, outputs)
+    shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
+    weights = tuple(rng.normal(size=shape).astype("f4") for shape in shapes)
+    return kind(weights, tuple(rng.normal(size=out).astype("f4") for out, _ in shapes))
+
+
+def _stacked(layers: Layers, *, layer_norm: bool) -> StackedMLP:
+    sizes = (layers.weights[0].shape[1], *map(len, layers.biases))
+    network = StackedMLP(1, sizes, torch.device("cpu"), low_precision=False, layer_norm=layer_norm)
+    for layer, weight, bias in zip(network.layers, layers.weights, layers.biases, strict=True):
+        layer.weight[0], layer.bias[0, 0] = torch.from_numpy(weight), torch.from_numpy(bias)
+    return network
+
+
+@pytest.mark.parametrize("sizes", [(100,), (1, 1, 98), (40, 60), (1,) * 100])
+def test_statistics_are_those_of_all_states(sizes: tuple[int, ...]) -> None:
+    states, found, row = _states(100), StateStatistics.none(P), 0
+    for size in sizes:
+        found = found.added(states[row : row + size])
+        row += size
+    np.testing.assert_allclose(found.mean, states.mean(0, dtype=np.float64), rtol=1e-9)
+    spread = np.sqrt(states.var(0, dtype=np.float64) + 1e-4)
+    np.testing.assert_allclose(found.deviation, spread, rtol=1e-9)
+    again = StateStatistics.from_plain(json.loads(json.dumps(found.plain())))
+    np.testing.assert_array_equal(again.mean, found.mean)
+    np.testing.assert_array_equal(again.deviation, found.deviation)
+    assert again.count == 100
+
+
+def test_before_two_states_nothing_is_scaled() -> None:
+    for found in (StateStatistics.none(P), StateStatistics.none(P).added(_states(1))):
+        np.testing.assert_array_equal(found.deviation, np.ones(P))
+
+
+@pytest.mark.parametrize("layer_norm", [False, True])
+@pytest.mark.parametrize("actions", [0, A])
+def test_a_folded_network_takes_states_as_they_are(actions: int, layer_norm: bool) -> None:
+    """Actors and critics; a critic's actions are not touched."""
+    states = _states(200)
+    known = StateStatistics.none(P).added(states)
+    others = np.random.default_rng(2).uniform(-1, 1, (200, actions)).astype("f4")
+    normal = ((states - known.mean) / known.deviation).astype("f4")
+    network = _network(P + actions, 3)
+
+    def output(layers: Layers, given: Any) -> torch.Tensor:
+        inputs = torch.from_numpy(np.concatenate((given, others), 1))[None]
+        return _stacked(layers, layer_norm=layer_norm).forward(inputs).output
+
+    folded = known.folded(network)
+    expected = output(network, normal)
+    torch.testing.assert_close(output(folded, states), expected, rtol=1e-3, atol=1e-2)
+    assert not torch.allclose(output(network, states), expected, rtol=1e-2, atol=1.0)
+    back = known.unfolded(folded)
+    torch.testing.assert_close(output(back, normal), expected, rtol=1e-3, atol=1e-2)
+    assert isinstance(known.folded(_network(P, 2 * A, Actor)), Actor)
+
+
+@pytest.mark.parametrize("environments", [1, 2])
+def test_stopped_and_gone_on_with(training: Any, environments: int) -> None:
+    def stop(steps: int, last_return: float) -> None:
+        if steps >= 660:
+            raise KeyboardInterrupt
+
+    changes = {"environments": environments, **ALL}
+    whole = training("whole", **changes)
+    with pytest.raises(KeyboardInterrupt):
+        training("stopped", progress=stop, **changes)
+    again = training("stopped", **changes)
+    for step in (600, 800, 1200):
+        assert again.actor_path(step).read_bytes() == whole.actor_path(step).read_bytes()
+
+
+def test_checkpoints_act_on_states_as_they_are(training: Any) -> None:
+    """A checkpoint's file gives the actions that the learner's network gives for normal states."""
+    run = training("run", steps=600, **ALL)
+    state = run.load_state()
+    assert state is not None
+    known = StateStatistics.from_plain(state["state_statistics"])
+    seen = [item.trajectory.recorded()[1][:-1] for item in run.episodes([200, 400, 600])]
+    states = np.concatenate(seen)
+    assert known.count == len(states)
+    np.testing.assert_allclose(known.mean, states.mean(0, dtype=np.float64), rtol=1e-6)
+    actor = run.actor(600)
+    network = StackedMLP(
+        1,
+        (actor.state_size, *map(len, actor.biases)),
+        torch.device("cpu"),
+        low_precision=False,
+    )
+    network.parameters.copy_(state["learner"]["actor"])
+    normal = torch.from_numpy(((states - known.mean) / known.deviation).astype("f4"))
+    means = network.forward(normal[None]).output[0, :, : actor.action_size].tanh()
+    np.testing.assert_allclose(actor.mode(states), means.numpy(), rtol=1e-3, atol=1e-3)
+
+
+def _take_up(training: Any, folder: Any, name: str, **changes: Any) -> RunFolder:
+    found = read_kept(folder)
+    usual = {
+        "start": found,
+        "initial_policy": found.sha256,
+        "initial_temperature": found.temperature,
+        "random_steps": 0,
+    }
+    return training(name, **{**usual, **changes})
+
+
+def test_a_kept_run_is_taken_up_as_it_was(training: Any, tmp_path: Any) -> None:
+    run = training("run", steps=600, **ALL)
+    keep(run, tmp_path / "kept")
+    found = read_kept(tmp_path / "kept")
+    assert found.critic_layer_norm
+    assert found.statistics is not None
+    later = _take_up(training, tmp_path / "kept", "later", steps=200, learning_starts=999, **ALL)
+    before, after = run.load_state(), later.load_state()
+    assert before is not None
+    assert after is not None
+    for name in ("actor", "critics"):
+        torch.testing.assert_close(before["learner"][name], after["learner"][name])
+    known = StateStatistics.from_plain(after["state_statistics"])
+    assert known.count == found.statistics.count + later.curve()[-1]["time_steps"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "given"),
+    [
+        ("critic_layer_norm", True, False),
+        ("critic_layer_norm", False, True),
+        ("normalize_states", True, False),
+        ("normalize_states", False, True),
+        ("reward_scale", 2.0, 1.0),
+        ("reward_power", 0.5, 1.0),
+    ],
+)
+def test_a_kept_run_of_another_kind_is_refused(
+    training: Any, tmp_path: Any, name: str, kept: Any, given: Any
+) -> None:
+    keep(training("run", steps=600, **{**ALL, name: kept}), tmp_path / "kept")
+    with pytest.raises(InvalidSettingError, match=f"{name}: .* from has {kept}, got {given}"):
+        _take_up(training, tmp_path / "kept", "later", **{**ALL, name: given})
+
+
+def test_an_actor_alone_has_no_statistics(training: Any, tmp_path: Any) -> None:
+    keep(training("run", steps=600, **ALL), tmp_path / "kept")
+    policy = read_policy(tmp_path / "kept" / "actor.safetensors")
+    with pytest.raises(InvalidSettingError, match="normalize_states: the run to start from"):
+        training("later", start=policy, initial_policy=policy.sha256, normalize_states=True)
+    training("plain", start=policy, initial_policy=policy.sha256, steps=200)
