@@ -25,7 +25,7 @@ _NOT_NEGATIVE: Final = (
     "exogenous_weight",
     "cloning_weight",
 )
-_COUNTS_FROM_ZERO: Final = ("offline_steps",)
+_COUNTS_FROM_ZERO: Final = ("offline_steps", "proprioception")
 
 
 def check_settings(settings: Any) -> None:

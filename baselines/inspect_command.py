@@ -87,7 +87,10 @@ class Inspect:
         data = chunks[settings.dataset]
         seed = seeding.word(Purpose.INSPECTED_NOISE, self.seed)
         generator = torch.Generator(data.frames.device).manual_seed(seed)
-        shown = Chunk(*(each[:_SHOWN] for each in (data.frames, data.actions, data.rewards)))
+        shown = Chunk(
+            *(each[:_SHOWN] for each in (data.frames, data.actions, data.rewards)),
+            states=None if data.states is None else data.states[:_SHOWN],
+        )
         drawn = {
             "reconstructions.png": reconstructions(agent, shown, generator),
             "open_loop.png": open_loop(agent, shown, self.seen, generator),
@@ -144,7 +147,9 @@ class Inspect:
             device=Machine(device=self.device).torch_device(),
             storage="stream",
         )
-        return next(ChunkBatches(context, self.sequences, settings.hyperparameters.length))
+        hyper = settings.hyperparameters
+        felt = getattr(hyper, "proprioception", 0) > 0
+        return next(ChunkBatches(context, self.sequences, hyper.length, proprioception=felt))
 
 
 def _summary(values: Values) -> dict[str, float]:

@@ -5,6 +5,8 @@ Phase one, the world model, with one Gaussian prior p_m of K drawn at each time 
     e_t = enc(x_t),  h_t = f(h_{t-1}, z_{t-1}, a_{t-1}),  z_t ~ q(z | h_t, e_t),  s_t = (z_t, h_t)
     L = KL(q ‖ p_{m_t}(z | h_t)) - E[log p(x_t | s_t)] - E[log p(r_t | s_t)]
 
+Where proprioception y_t is seen, e_t = (enc(x_t), y_t), and L has - E[log p(y_t | s_t)], too.
+
 Phase two, actor and critics on a replay of latent transitions (s, a, r~, s'), half of them the
 data's with r~ = r, half imagined from the data's states, with a = π(s) + noise and
 
@@ -23,6 +25,7 @@ data is encoded anew, and more is imagined with the policy as it is then.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -35,13 +38,18 @@ from baselines.dreamer.cells import GRUCell
 from baselines.dreamer.imagination import DreamNoise
 from baselines.dreamer.latents import Gaussian
 from baselines.dreamer.lompo_settings import LompoSettings, combo_preset, preset
+from baselines.dreamer.losses import scalar_log_prob
 from baselines.dreamer.networks import Perceptron, check_frame_size, initialize
 from baselines.dreamer.noise import ModelNoise
 from baselines.dreamer.penalties import log_prob_deviation
 from baselines.dreamer.replay import LatentReplay, LatentTransitions, ReplaySizes
 from baselines.dreamer.rssm import State
 from baselines.dreamer.world import WORLD, WorldAgent
+from baselines.errors import InvalidSettingError
 from baselines.optimization import Average
+
+_STATE_LAYERS: Final = 3
+"""Hidden layers of what predicts proprioception. [C]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class Lompo(WorldAgent):
         latent = Gaussian(settings.dimensions, shared=settings.shared_noise)
         super().__init__(settings, latent, spaces, device, generator)
         actions, units, self.settings = spaces.action_size, settings.units, settings
+        self.seen_states = seen_states(settings, spaces)
         self.add_world(GRUCell, (settings.reward_layers, units), nn.ReLU)
         features = self.model.features
         self.actor = Perceptron(features, actions, settings.actor_layers, units)
@@ -87,7 +96,12 @@ class Lompo(WorldAgent):
             for target in self.slow_critics:
                 initialize(own, generator)
                 target.load_state_dict(own.state_dict())
-        self.add_descent("model", WORLD, settings.model_learning_rate)
+        world: tuple[str, ...] = WORLD
+        if self.seen_states:
+            self.felt = Perceptron(features, self.seen_states, _STATE_LAYERS, units)
+            self.add("felt", self.felt)
+            world, self.model_metrics = (*WORLD, "felt"), (*self.model_metrics, "state_loss")
+        self.add_descent("model", world, settings.model_learning_rate)
         for name in ("critics", "actor"):
             self.add_descent(name, (name,), settings.agent_learning_rate)
 
@@ -110,7 +124,7 @@ class Lompo(WorldAgent):
         """Batches of the second phase, in which the model stays as it is."""
         settings = self.settings
         sizes = ReplaySizes(settings.agent_batch_size, *self.shape, settings.initial_fill)
-        self._replay = LatentReplay(context, self, sizes)
+        self._replay = LatentReplay(context, self, sizes, proprioception=self.seen_states > 0)
         return self._replay
 
     def refresh(self, _: int) -> None:
@@ -119,13 +133,18 @@ class Lompo(WorldAgent):
 
     def model_loss(self, batch: Chunk, noise: ModelNoise) -> tuple[Tensor, Metrics]:
         """L of the model, and its parts: no balance, no free nats, real actions before a chunk."""
-        embeddings = self.encoder(batch.frames)
+        embeddings = self.embed(batch.frames, batch.states)
         states, posterior = self.model.observe(embeddings, self.led(batch), noise.latents)
         prior = self.model.priors(states.h, noise.members)
         divergence = self.latent.divergence(posterior, prior).mean()
         image, reward = self.image_loss(states, batch), self.reward_loss(states, batch)
+        loss = divergence + image + reward
         parts = {"divergence": divergence, "image_loss": image, "reward_loss": reward}
-        return divergence + image + reward, {name: each.detach() for name, each in parts.items()}
+        if batch.states is not None:
+            expected, seen = self.felt(states.features), batch.states[..., : self.seen_states]
+            parts["state_loss"] = -scalar_log_prob(expected, seen).sum(-1).mean()
+            loss = loss + parts["state_loss"]
+        return loss, {name: each.detach() for name, each in parts.items()}
 
     @torch.no_grad()
     def infer(self, chunk: Chunk, generator: torch.Generator) -> Tensor:
@@ -236,6 +255,20 @@ class Lompo(WorldAgent):
         """The penalty at states (..., ...)."""
         (found,) = states
         return {"model": self.penalize(self.model.prior(found.h), found.z)}
+
+
+def seen_states(settings: LompoSettings, spaces: Spaces) -> int:
+    """P, numbers of proprioception that the model sees.
+
+    Raises:
+        InvalidSettingError: the task has fewer.
+    """
+    if settings.proprioception > spaces.state_size:
+        raise InvalidSettingError(
+            f"proprioception: expected 0 to {spaces.state_size}, which is how many numbers the "
+            f"task's state has (state_layout), got {settings.proprioception}"
+        )
+    return settings.proprioception
 
 
 ALGORITHM = Algorithm(

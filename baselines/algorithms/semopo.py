@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +93,7 @@ class SeparatedNoise(ModelNoise):
 class Semopo(OfflineDv2):
     """Two world models, and a policy in the one that actions move."""
 
-    model_metrics: ClassVar[tuple[str, ...]] = (
+    model_metrics = (
         *OfflineDv2.model_metrics,
         "exogenous_divergence",
         "exogenous_image_loss",

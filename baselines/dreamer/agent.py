@@ -101,26 +101,33 @@ class DreamerAgent:
 
 
 class RecurrentPolicy:
-    """Acts on a latent state that it carries on, lane by lane."""
+    """Acts on a latent state that it carries on, lane by lane.
+
+    Attributes:
+        wants_state: whether it is called with proprioception, too.
+    """
 
     def __init__(
         self,
-        encode: Function,
+        encode: Callable[[Tensor, Tensor | None], Tensor],
         model: EnsembleRSSM,
         act: Function,
         *,
         draw: bool,
         seed: int | None = None,
+        wants_state: bool = False,
     ) -> None:
         """Args:
-        encode: uint8 (B, 3, S, S) → (B, E).
+        encode: uint8 (B, 3, S, S), and proprioception (B, P) or ``None`` → (B, E).
         model: of the world.
         act: features (B, F) → actions (B, A).
         draw: whether latent states are drawn; else their mode is taken. The draws of the t-th time
             step are the same in every episode, so an episode's actions do not depend on which
             others are played beside it.
         seed: of the draws; by default that of every evaluation of every agent.
+        wants_state: whether it sees proprioception.
         """
+        self.wants_state = wants_state
         self._encode, self._model, self._act = encode, model, act
         self._noise = _fixed_noise(model.latent, model.inward.weight.device, seed) if draw else None
         self._state, self._action, self._step = model.initial(0), torch.empty(0), torch.empty(0)
@@ -132,7 +139,7 @@ class RecurrentPolicy:
             self._begin(view.first)
         self._step = torch.where(view.first, 0, self._step)
         noise = None if self._noise is None else self._noise[self._step % _NOISE_STEPS]
-        embedding = self._encode(view.observations)
+        embedding = self._encode(view.observations, view.state)
         self._state = self._model.filtered(self._state, self._action, embedding, view.first, noise)
         self._action = self._act(self._state.features)
         self._step = self._step + 1

@@ -18,6 +18,9 @@ from vd4rl_data.pytorch import TensorSequences, TorchSequences
 from vd4rl_data.pytorch.feeds import sampled_rows
 from vd4rl_data.sampling import SequenceSampler
 
+Encode = Callable[[Tensor, Tensor | None], Tensor]
+"""Frames, and states where they are seen → embeddings."""
+
 _FRAMES_AT_ONCE: Final = 256
 """Frames that are encoded at once, when all of a dataset are."""
 
@@ -32,12 +35,15 @@ class Chunk:
         rewards: float32 (B, T), likewise.
         reached: float32 (B,), one where the sequence is of an episode that reaches the goal, else
             zero; ``None`` unless asked for.
+        states: float32 (B, T, P), of the task, at each frame; ``None`` unless asked for, and
+            where it is embedded with the frames.
     """
 
     frames: Tensor
     actions: Tensor
     rewards: Tensor
     reached: Tensor | None = None
+    states: Tensor | None = None
 
 
 def chunk_rows(is_first: Tensor, length: int) -> Tensor:
@@ -55,7 +61,13 @@ def chunk_rows(is_first: Tensor, length: int) -> Tensor:
     return torch.arange(length, device=is_first.device) + (~is_first[:, :1]).long()
 
 
-def chunk_of(frames: Tensor, actions: Tensor, rewards: Tensor, is_first: Tensor) -> Chunk:
+def chunk_of(
+    frames: Tensor,
+    actions: Tensor,
+    rewards: Tensor,
+    is_first: Tensor,
+    states: Tensor | None = None,
+) -> Chunk:
     """Windows of T transitions as a chunk of T rows.
 
     Args:
@@ -63,11 +75,13 @@ def chunk_of(frames: Tensor, actions: Tensor, rewards: Tensor, is_first: Tensor)
         actions: (B, T, A); row t follows upon frame t.
         rewards: (B, T), likewise.
         is_first: bool (B, T + 1).
+        states: (B, T + 1, P), at each frame.
     """
     rows = chunk_rows(is_first, actions.shape[1])
     batch = torch.arange(len(rows), device=rows.device)[:, None]
     led = [torch.cat((torch.zeros_like(each[:, :1]), each), 1) for each in (actions, rewards)]
-    return Chunk(frames[batch, rows], *(each[batch, rows] for each in led))
+    seen = None if states is None else states[batch, rows]
+    return Chunk(frames[batch, rows], *(each[batch, rows] for each in led), states=seen)
 
 
 def forgotten(actions: Tensor) -> Tensor:
@@ -79,18 +93,26 @@ class ChunkBatches:
     """Chunks with frames, drawn uniformly."""
 
     def __init__(
-        self, context: PhaseContext, batch_size: int, length: int, goal: float | None = None
+        self,
+        context: PhaseContext,
+        batch_size: int,
+        length: int,
+        goal: float | None = None,
+        *,
+        proprioception: bool = False,
     ) -> None:
         """Args:
         context: of the phase.
         batch_size: B.
         length: T.
         goal: reward of a time step at which an episode has reached the goal; ``None``: nobody asks.
+        proprioception: whether chunks have states, too; not together with a goal.
 
         Raises:
-            ValueError: no episode has so many transitions.
+            ValueError: no episode has so many transitions, or the data hold no states.
         """
-        marked = goal is not None
+        marked = self._marked = goal is not None
+        assert not (marked and proprioception), "marks take the place of states"
         windows = TorchSequences(
             Marked(context.dataset, goal) if marked else context.dataset,
             batch_size,
@@ -98,7 +120,7 @@ class ChunkBatches:
             context.generator,
             device=context.device,
             storage=context.storage,
-            state=marked,
+            state=marked or proprioception,
             layout="BLCHW",
             reuse_buffers=context.device.type == "cpu",
         )
@@ -107,10 +129,10 @@ class ChunkBatches:
     def __next__(self) -> Chunk:
         """The next batch."""
         windows: TensorSequences = next(self._sampled)
-        chunk = chunk_of(windows.observations, windows.actions, windows.rewards, windows.is_first)
-        if windows.states is None:
-            return chunk
-        return replace(chunk, reached=windows.states[:, 0, 0].clone())
+        told = windows.observations, windows.actions, windows.rewards, windows.is_first
+        if windows.states is None or not self._marked:
+            return chunk_of(*told, windows.states)
+        return replace(chunk_of(*told), reached=windows.states[:, 0, 0].clone())
 
     def state(self) -> Mapping[str, Any]:
         """Where they are."""
@@ -128,19 +150,25 @@ class EmbeddedBatches:
         context: PhaseContext,
         batch_size: int,
         length: int,
-        encode: Callable[[Tensor], Tensor],
+        encode: Encode,
+        *,
+        proprioception: bool = False,
     ) -> None:
         """Args:
         context: of the phase.
         batch_size: B.
         length: T.
-        encode: uint8 (N, 3, S, S) → float32 (N, E).
+        encode: uint8 (N, 3, S, S), and float32 (N, P) or ``None`` → float32 (N, E).
+        proprioception: whether it gets states.
 
         Raises:
-            ValueError: no episode has so many transitions.
+            ValueError: no episode has so many transitions, or the data hold no states.
             CheckpointError: the saved state is of other data.
         """
-        self._sampler = SequenceSampler(context.dataset, batch_size, length, context.generator)
+        self._sampler = SequenceSampler(
+            context.dataset, batch_size, length, context.generator, state=proprioception
+        )
+        self._proprioception = proprioception
         self._device, self._taken, self._whole = context.device, 0, None
         if context.state is not None:
             self._taken = int(context.state["taken"])
@@ -189,14 +217,18 @@ class EmbeddedBatches:
             frames, *(torch.from_numpy(each).to(self._device) for each in (actions, rewards))
         )
 
-    def _encode(self, encode: Callable[[Tensor], Tensor]) -> tuple[np.ndarray, Tensor]:
+    def _encode(self, encode: Encode) -> tuple[np.ndarray, Tensor]:
         """The place of each row among those that can be asked for, and their embeddings."""
         columns, rows = self._sampler.columns, sampled_rows(self._sampler)
         places = np.zeros(len(columns.frames), np.int64)
         places[rows] = np.arange(len(rows))
         parts: list[Tensor] = []
         for start in range(0, len(rows), _FRAMES_AT_ONCE):
-            frames = columns.frames[rows[start : start + _FRAMES_AT_ONCE]]
-            pixels = torch.from_numpy(frames).to(self._device).permute(0, 3, 1, 2)
-            parts.append(encode(pixels))
+            chosen = rows[start : start + _FRAMES_AT_ONCE]
+            pixels = torch.from_numpy(columns.frames[chosen]).to(self._device).permute(0, 3, 1, 2)
+            states = None
+            if self._proprioception:
+                assert columns.states is not None
+                states = torch.from_numpy(columns.states[chosen]).to(self._device)
+            parts.append(encode(pixels, states))
         return places, torch.cat(parts)

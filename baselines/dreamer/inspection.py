@@ -61,11 +61,14 @@ def open_loop(
     agent: Inspectable, chunk: Chunk, seen: int, generator: torch.Generator
 ) -> list[Strip]:
     """Each sequence above what is expected of it from its first ``seen`` frames and all actions."""
-    start = replace(chunk, frames=chunk.frames[:, :seen], actions=chunk.actions[:, :seen])
-    states, actions = agent.observe_frames(start, generator), chunk.actions[:, seen:]
+    states = None if chunk.states is None else chunk.states[:, :seen]
+    start = replace(
+        chunk, frames=chunk.frames[:, :seen], actions=chunk.actions[:, :seen], states=states
+    )
+    observed, actions = agent.observe_frames(start, generator), chunk.actions[:, seen:]
     expected = tuple(
         _expected(model, state, actions, generator)
-        for model, state in zip(agent.models, states, strict=True)
+        for model, state in zip(agent.models, observed, strict=True)
     )
     return _strips(chunk, agent.pictures(expected))
 

@@ -69,9 +69,18 @@ class LompoSettings(WorldSettings):
     shared_noise: bool = False
     """Whether all sequences of a batch, and all states that a future starts from, draw their latent
     states with the same noise, as in [C]. [P] does not say."""
+    proprioception: int = 0
+    """Numbers of the task's state, the first ones, that the model sees beside each frame, and
+    predicts. [P]: the robot's joints, of D'Claw and the pen; [C] has an option, but neither its
+    encoder nor a term of the loss."""
     drawn_latents: bool = True
     """Whether an evaluation draws latent states ([C]) or takes their mode."""
 
+
+_FELT: Final = {"dclaw_screw": 18, "adroit_pen": 24}
+"""Tasks whose observations have proprioception ([P], section 5 and appendix A): positions and
+velocities of the claw's nine joints, positions of the hand's; what else the state tells is not the
+robot's."""
 
 _SMOKE: Final[dict[str, Any]] = {
     "steps": 20,
@@ -103,7 +112,7 @@ def preset(name: str, dataset: DatasetSpec) -> LompoSettings:
         },
         "smoke": _SMOKE,
     }
-    return LompoSettings(**own[name])
+    return LompoSettings(proprioception=_FELT.get(dataset.id.task, 0), **own[name])
 
 
 def combo_preset(name: str, dataset: DatasetSpec) -> LompoSettings:

@@ -33,8 +33,8 @@ class LatentTransitions:
 class Dreamer(Protocol):
     """What fills a replay."""
 
-    def encode(self, frames: Tensor) -> Tensor:
-        """Embeddings (N, E) of frames uint8 (N, 3, S, S)."""
+    def encode(self, frames: Tensor, states: Tensor | None = None) -> Tensor:
+        """Embeddings (N, E) of frames uint8 (N, 3, S, S), and of states (N, P) if asked for."""
         ...
 
     def infer(self, chunk: Chunk, generator: torch.Generator) -> Tensor:
@@ -69,16 +69,36 @@ class LatentReplay:
     The latter are as many as the data's at most; then new ones take the place of the oldest.
     """
 
-    def __init__(self, context: PhaseContext, dreamer: Dreamer, sizes: ReplaySizes) -> None:
+    def __init__(
+        self,
+        context: PhaseContext,
+        dreamer: Dreamer,
+        sizes: ReplaySizes,
+        *,
+        proprioception: bool = False,
+    ) -> None:
         """Encode the data and imagine, or go on where an earlier process was.
 
+        Args:
+            context: of the phase.
+            dreamer: whose states these are.
+            sizes: see there.
+            proprioception: whether it sees the data's states.
+
         Raises:
-            ValueError: no episode has so many transitions as a chunk has rows.
+            ValueError: no episode has so many transitions as a chunk has rows, or the data hold no
+                states.
             CheckpointError: the saved state is of other data.
         """
         saved, self._dreamer, self._sizes = context.state, dreamer, sizes
         chunks = replace(context, state=None if saved is None else saved["chunks"])
-        self._chunks = EmbeddedBatches(chunks, sizes.batch_size, sizes.length, dreamer.encode)
+        self._chunks = EmbeddedBatches(
+            chunks,
+            sizes.batch_size,
+            sizes.length,
+            dreamer.encode,
+            proprioception=proprioception,
+        )
         self._episodes = self._chunks.episodes()
         self._generator = torch.Generator(context.device)
         self._real = self._ring = None

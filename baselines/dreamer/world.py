@@ -36,7 +36,7 @@ class WorldAgent(DreamerAgent, ABC):
 
     forgets: ClassVar[bool]
     """Whether what led to the first frame of a chunk is unknown to the model."""
-    model_metrics: ClassVar[tuple[str, ...]] = (
+    model_metrics: tuple[str, ...] = (
         "model_loss",
         "divergence",
         "image_loss",
@@ -44,6 +44,8 @@ class WorldAgent(DreamerAgent, ABC):
         "gradient_norm",
     )
     """Of a step of the model."""
+    seen_states: int = 0
+    """P, numbers of the task's state, the first ones, that the model sees beside each frame."""
 
     def __init__(
         self,
@@ -92,7 +94,8 @@ class WorldAgent(DreamerAgent, ABC):
         """An encoder, and the ensemble that sees through it; neither initialized."""
         settings = self._world
         encoder = Encoder(self.spaces.size, settings.depth, activation)
-        sizes = Sizes(actions, encoder.size, settings.recurrent, settings.hidden, settings.members)
+        embedding = encoder.size + self.seen_states
+        sizes = Sizes(actions, embedding, settings.recurrent, settings.hidden, settings.members)
         return encoder, EnsembleRSSM(self.latent, sizes, cell)
 
     def add_descent(
@@ -119,7 +122,7 @@ class WorldAgent(DreamerAgent, ABC):
 
     def frames(self, context: PhaseContext) -> ChunkBatches:
         """Batches of the model's phase."""
-        return ChunkBatches(context, *self.shape)
+        return ChunkBatches(context, *self.shape, proprioception=self.seen_states > 0)
 
     def draw_model(self, _: int, generator: torch.Generator) -> ModelNoise:
         """The noise of a step of the model."""
@@ -152,15 +155,28 @@ class WorldAgent(DreamerAgent, ABC):
         """-E[log p(r_t | s_t)]."""
         return -scalar_log_prob(self.expected_rewards(states), batch.rewards).mean()
 
+    def embed(self, frames: Tensor, states: Tensor | None) -> Tensor:
+        """Embeddings (..., E) of frames uint8 (..., 3, S, S).
+
+        Where the task's states (..., ≥ P) are given, what is seen of them stands behind.
+        """
+        seen = self.encoder(frames)
+        if states is None:
+            return seen
+        return torch.cat((seen, states[..., : self.seen_states].to(seen.dtype)), -1)
+
     @torch.no_grad()
-    def encode(self, frames: Tensor) -> Tensor:
-        """Embeddings (N, E) of frames uint8 (N, 3, S, S)."""
+    def encode(self, frames: Tensor, states: Tensor | None = None) -> Tensor:
+        """The same without gradients: float32 (N, E)."""
         with self.autocast():
-            return self.encoder(frames).float()
+            return self.embed(frames, states).float()
 
     def recurrent_policy(self, *, draw: bool) -> RecurrentPolicy:
         """The policy's mode, on a latent state of its own, which is drawn or the mode."""
-        return RecurrentPolicy(self.encode, self.model, self.act, draw=draw)
+        wants_state = self.seen_states > 0
+        return RecurrentPolicy(
+            self.encode, self.model, self.act, draw=draw, wants_state=wants_state
+        )
 
     @property
     def models(self) -> tuple[EnsembleRSSM, ...]:
@@ -170,7 +186,8 @@ class WorldAgent(DreamerAgent, ABC):
     def observe_frames(self, chunk: Chunk, generator: torch.Generator) -> tuple[State, ...]:
         """Posterior states (B, T, ...) of frames, of each model."""
         noise = self.latent.noise(chunk.actions.shape[:2], generator)
-        return (self.model.observe(self.encode(chunk.frames), self.led(chunk), noise)[0],)
+        embeddings = self.encode(chunk.frames, chunk.states)
+        return (self.model.observe(embeddings, self.led(chunk), noise)[0],)
 
     def pictures(self, states: tuple[State, ...]) -> dict[str, Tensor]:
         """What states look like."""

@@ -24,7 +24,7 @@ from vd4rl_data.pytorch import TensorTransitions  # noqa: E402
 from vd4rl_data.sampling import Columns  # noqa: E402
 from vd4rl_data.spec import DatasetSpec  # noqa: E402
 
-A, B, SIZE = 2, 6, 16
+A, B, SIZE, STATE = 2, 6, 16, 3
 SPACES = Spaces(channels=9, size=SIZE, action_size=A)
 SMALL = {"steps": 10, "batch_size": B, "feature_dim": 8, "hidden_dim": 16}
 SMALL_MODEL = {
@@ -101,7 +101,7 @@ def make_agent() -> MakeAgent:
     def make(name: str, *, seed: int = 0, device: str = "cpu", **changes: Any) -> Any:
         algorithm = ALGORITHMS[name]
         settings = dataclasses.replace(small_settings(name), **changes)
-        spaces = Spaces(3, 64, A) if name in MODEL_BASED else SPACES
+        spaces = Spaces(3, 64, A, STATE) if name in MODEL_BASED else SPACES
         generator = torch.Generator().manual_seed(seed)
         return algorithm.agent(settings, spaces, torch.device(device), generator)
 
@@ -137,6 +137,7 @@ def noise_columns(size: int, seed: int) -> Columns:
         rewards=rng.uniform(0, 1, 16).astype(np.float32),
         discounts=np.ones(16, np.float32),
         terminals=np.zeros(16, np.bool_),
+        states=rng.normal(0, 1, (16, STATE)).astype(np.float32),
     )
 
 

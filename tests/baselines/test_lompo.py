@@ -11,13 +11,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from baselines.algorithms.lompo import seen_states  # noqa: E402
+from baselines.bench.algorithm import Spaces  # noqa: E402
 from baselines.bench.metrics import read_metrics  # noqa: E402
 from baselines.bench.phases import PhaseContext  # noqa: E402
 from baselines.bench.policy import View  # noqa: E402
 from baselines.bench.registry import ALGORITHMS  # noqa: E402
 from baselines.bench.settings import Protocol  # noqa: E402
 from baselines.dreamer.lompo_settings import combo_preset, preset  # noqa: E402
+from baselines.errors import InvalidSettingError  # noqa: E402
 from tests.baselines.conftest import (  # noqa: E402
+    STATE,
     inputs_of,
     moved_by,
     noise_columns,
@@ -155,6 +159,78 @@ def _drawn(replay: Any) -> Any:
     return next(replay).features
 
 
+FELT = {"proprioception": 2}  # of three numbers
+
+
+def test_proprioception_is_seen_and_predicted(make_agent: Any) -> None:
+    """By the posterior as it is, and by a head of its own, summed over its numbers."""
+    agent = make_agent("lompo", **FELT)
+    ((batch, noise),) = inputs_of(agent, 0, 1)
+    assert batch.states.shape == (2, 3, STATE)
+    with torch.no_grad():
+        seen = batch.states[..., :2]
+        embeddings = torch.cat((agent.encoder(batch.frames), seen), -1)
+        states, q = agent.model.observe(embeddings, batch.actions, noise.latents)
+        p = agent.model.priors(states.h, noise.members)
+        missed = agent.felt(states.features) - seen
+        felt = (0.5 * missed.square() + 0.5 * math.log(2 * math.pi)).sum(-1).mean()
+        image, reward = agent.image_loss(states, batch), agent.reward_loss(states, batch)
+        whole = agent.latent.divergence(q, p).mean() + image + reward + felt
+    phase = agent.phases()[0]
+    metrics = phase.update(batch, noise)
+    torch.testing.assert_close(metrics["state_loss"], felt)
+    torch.testing.assert_close(metrics["model_loss"], whole)
+    assert set(phase.metrics) == set(metrics)
+    moved = moved_by(phase.update, agent, (batch, noise))
+    assert moved == {"encoder", "model", "decoder", "reward", "felt"}
+
+
+def test_the_replay_and_the_policy_see_proprioception(make_agent: Any) -> None:
+    agent = make_agent("lompo", **FELT)
+    ((seen, _),) = inputs_of(agent, 0, 1)
+    expected = agent.encode(seen.frames.flatten(0, 1), seen.states.flatten(0, 1))
+    replay = replay_of(agent)
+    found = replay._chunks._embeddings
+    assert all(bool((each - found).abs().amax(1).min() < 1e-5) for each in expected)
+    assert len(next(replay).rewards) == 6
+    policy, other = agent.policy(), agent.policy()
+    assert policy.wants_state
+    assert not make_agent("lompo").policy().wants_state
+    frames, first = seen.frames[:, 0], torch.ones(2, dtype=torch.bool)
+    actions = policy(View(frames, first, seen.states[:, 0]))
+    for number in range(STATE):
+        states = seen.states[:, 0].clone()
+        states[:, number] += 1.0
+        assert torch.equal(actions, other(View(frames, first, states))) == (number == 2)
+
+
+def test_proprioception_that_is_not_there(run: Any) -> None:
+    """The toy's task names some, its file holds none; other tasks name none."""
+    with pytest.raises(ValueError, match="state"):
+        run("a", algorithm="lompo", hyper=FELT)
+    with pytest.raises(InvalidSettingError, match=r"proprioception: expected 0 to 1.*got 2"):
+        seen_states(dataclasses.replace(small_settings("lompo"), **FELT), Spaces(3, 64, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("task", "felt"),
+    [("dclaw_screw", 18), ("adroit_pen", 24), ("door_open", 0), ("walker_walk", 0)],
+)
+def test_presets_see_what_the_papers_observations_have(task: str, felt: int) -> None:
+    """The robot's joints, and nothing of what it holds or of the goal."""
+    size = 64 if task == "walker_walk" else 128
+    spec = get_dataset_spec(f"LOMPO/{task}-expert-{size}px-v0")
+    for name in ("paper", "official_code", "smoke"):
+        assert preset(name, spec).proprioception == combo_preset(name, spec).proprioception == felt
+    seen, left = list[str](), felt
+    for name, size in spec.task.state_layout if felt else ():
+        if left > 0:
+            seen.append(name)
+            left -= size
+    assert left == 0
+    assert set(seen) <= {"claw_position", "claw_velocity", "hand"}
+
+
 def test_presets() -> None:
     random, expert = (
         get_dataset_spec(f"VD4RL/walker_walk-{behavior}-64px-v0")
@@ -224,13 +300,11 @@ def test_every_hyperparameter_is_read(run: Any) -> None:
     for name, value in CHANGES.items():
         assert metrics(name, **{name: value}) != base, name
     fields = {field.name for field in dataclasses.fields(small_settings("combo"))}
-    assert fields == {*CHANGES, "steps", "frame_stack", "drawn_latents"}
+    assert fields == {*CHANGES, "steps", "frame_stack", "drawn_latents", "proprioception"}
 
 
 def test_numbers_of_parameters() -> None:
     """Full-size networks for six action dimensions, on no device."""
-    from baselines.bench.algorithm import Spaces
-
     with torch.device("meta"):
         spec = get_dataset_spec("VD4RL/walker_walk-expert-64px-v0")
         settings, spaces = preset("paper", spec), Spaces(3, 64, 6)
