@@ -4,8 +4,9 @@
 
 Behavioral cloning on the bundled sample with real evaluations: in place, and beside training.
 Of the training process it tells the processor time that evaluations took, calls of the bench and
-waiting included, as a share of the processor time of all else (the target is 3 %); and, where a
-core was free, the same of the clock. The last evaluation, which ends a run, is left out.
+waiting included, each and as a share of the processor time of all else (the target is 3 %); and the
+same by the clock, which counts where a core is free. The last evaluation, which ends a run, is left
+out.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from baselines.bench import training
 from baselines.bench.evaluating import Evaluations, Moment
 from baselines.bench.settings import Machine, Protocol, RunSettings
 from vd4rl_data.processor import find_processor
-from vd4rl_data.registry import get_dataset_spec
 
 DATASET = "VD4RL/walker_walk-random-sample-64px-v0"
 Where = Literal["never", "always"]
@@ -74,14 +74,13 @@ def clock() -> Generator[None]:
         Clocked.spent[place] += end - begin
 
 
-def shares(where: Where, arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
-    """What evaluations took, as shares of all else."""
-    hyper = ALGORITHM.preset("smoke", get_dataset_spec(DATASET))
+def measure(where: Where, arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """What evaluations took of the training process, each and as shares of all else."""
     settings = RunSettings(
         algorithm="bc",
-        dataset=DATASET,
+        dataset=arguments.dataset,
         preset="smoke",
-        hyperparameters=type(hyper)(steps=arguments.steps, batch_size=64),
+        hyperparameters=ALGORITHM.settings(steps=arguments.steps, batch_size=64),
         protocol=Protocol(
             evaluate_every=arguments.every, evaluation_episodes=arguments.episodes, log_every=20
         ),
@@ -89,13 +88,14 @@ def shares(where: Where, arguments: argparse.Namespace, folder: Path) -> dict[st
     machine = Machine(device="cpu", threads=1, workers=1, tensorboard=False, evaluate_beside=where)
     Clocked.spent[:] = 0.0, 0.0
     begun = now()
-    training.train(settings, folder, machine)
-    names = "processor_time", "clock"
+    training.train(settings, folder, machine, root=arguments.data_dir)
     whole = [end - begin for end, begin in zip(Clocked.ended_at, begun, strict=True)]
-    return {
-        name: spent / (all_of_it - spent)
-        for name, spent, all_of_it in zip(names, Clocked.spent, whole, strict=True)
-    }
+    count = (arguments.steps - 1) // arguments.every
+    found: dict[str, float] = {}
+    for name, spent, passed in zip(("processor", "clock"), Clocked.spent, whole, strict=True):
+        found[f"{name}_seconds_each"] = spent / count
+        found[f"{name}_share"] = spent / (passed - spent)
+    return found
 
 
 def main() -> None:
@@ -103,6 +103,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=240)
     parser.add_argument("--every", type=int, default=60)
     parser.add_argument("--episodes", type=int, default=2)
+    parser.add_argument("--dataset", default=DATASET, help="in whose environment is played")
+    parser.add_argument("--data-dir", type=Path, help="where it lies")
     parser.add_argument("--quick", action="store_true", help="checks that it runs, not how fast")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -112,18 +114,19 @@ def main() -> None:
     places: dict[str, Where] = {"in_place": "never", "beside": "always"}
     with tempfile.TemporaryDirectory() as folder:
         found = {
-            name: shares(where, arguments, Path(folder, name)) for name, where in places.items()
+            name: measure(where, arguments, Path(folder, name)) for name, where in places.items()
         }
     record = {
         "processor": find_processor().record(),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        **{name: getattr(arguments, name) for name in ("steps", "every", "episodes")},
-        "shares": found,
+        **{name: getattr(arguments, name) for name in ("dataset", "steps", "every", "episodes")},
+        "found": found,
     }
     for name, each in found.items():
         print(
-            f"{name:9} evaluations took {each['processor_time']:.1%} of the training process's "
-            f"processor time, {each['clock']:.1%} of its time by the clock"
+            f"{name:9} an evaluation took {each['processor_seconds_each']:.3f} s of the training "
+            f"process's processor time, {each['processor_share']:.1%} of all else; by the clock "
+            f"{each['clock_seconds_each']:.3f} s, {each['clock_share']:.1%}"
         )
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -22,6 +22,8 @@ pytestmark = [
 ]
 
 STEPS = 5
+IN_PLACE = Machine(device="cuda", workers=1, tensorboard=False, evaluate_beside="never")
+"""Processes that play would not know the toy."""
 UNCOMPARED = {"seconds", "phase"}
 
 
@@ -123,7 +125,7 @@ def test_compiled_networks_are_the_networks(make_agent: Any, name: str, number: 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_runs_with_and_without_graph_and_resident_frames_agree(run: Any, name: str) -> None:
     machines = [
-        Machine(device="cuda", workers=1, tensorboard=False, storage=storage, cuda_graph=graph)
+        dataclasses.replace(IN_PLACE, storage=storage, cuda_graph=graph)
         for storage, graph in (("device", True), ("stream", True), ("device", False))
     ]
     losses = [
@@ -143,7 +145,7 @@ def test_stopped_and_gone_on_with(run: Any, storage: Any) -> None:
         if step >= 6:
             raise KeyboardInterrupt
 
-    machine = Machine(device="cuda", workers=1, tensorboard=False, storage=storage)
+    machine = dataclasses.replace(IN_PLACE, storage=storage)
     with pytest.raises(KeyboardInterrupt):
         run("stopped", progress=stop, machine=machine)
     again = read_metrics(run("stopped", machine=machine))
