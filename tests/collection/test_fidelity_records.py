@@ -55,9 +55,10 @@ def test_statistics_follow_from_the_episodes(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
 def test_records_name_their_recipe(path: Path) -> None:
     recipe = json.loads(path.read_text())["recipe"]
-    assert recipe.get("recipe_version") == (None if "replay_sha256" in recipe else 2)
+    rolled = recipe.get("rollout", recipe)  # of states, apart from how they are drawn
+    assert rolled.get("recipe_version") == (None if "replay_sha256" in rolled else 2)
     assert recipe["command"].startswith("python -m collection ")
-    assert ("--seed" in recipe["command"]) == ("seed" in recipe)
+    assert ("--seed" in recipe["command"]) == ("seed" in rolled)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -18,11 +18,10 @@ from collection.recipes import find_recipe
 from collection.sac.kept import read_kept
 from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
-from vd4rl_data.suites.policies import TRAINING_RUNS, TrainingRun
+from vd4rl_data.suites.policies import TIERS, TRAINING_RUNS, TrainingRun
 from vd4rl_data.ways import ways_to_get
 
 _PREFIX = "python -m collection "
-_MEDIUM = "VD4RL/humanoid_walk-medium-64px-v0"
 
 
 def _makers(spec: DatasetSpec) -> Iterator[bool]:
@@ -67,7 +66,12 @@ def test_what_is_said_to_be_kept_can_be_taken_up(run: TrainingRun, repository: P
     assert all(path.stat().st_size <= 1 << 20 for path in (repository / run.kept).iterdir())
     curves = curves_before(run.task, kept.description)
     assert sum(curve[-1]["environment_steps"] for curve in curves) == run.kept_steps
-    (way,) = (w for w in ways_to_get(get_dataset_spec(_MEDIUM)) if w.kind == "train")
+    spec = next(
+        spec
+        for spec in DATASETS.values()
+        if spec.task.name == run.task and spec.behavior in TIERS and not spec.parts
+    )
+    (way,) = (w for w in ways_to_get(spec) if w.kind == "train")
     left = run.steps - run.kept_steps
     assert any(f"--steps {left:_} --take-up {run.kept}" in line for line in way.commands)
     assert way.hours == pytest.approx(run.hours * left / run.steps)
