@@ -128,25 +128,6 @@ def test_repairs_are_reported_and_recorded(run: Run, tmp_path: Path) -> None:
     assert [file["name"] for file in provenance.sources] == [path.name for path in paths]
 
 
-def test_damaged_and_wrong_files(run: Run, either: Path, tmp_path: Path) -> None:
-    finished = run(
-        "import", either, "--id", "VD4RL/humanoid_walk-random-64px-v0", "--out", tmp_path
-    )
-    assert finished.status == 2
-    assert "action" in finished.err
-    victim = sorted(either.iterdir())[0]
-    victim.write_bytes(victim.read_bytes()[:-40])
-    finished = run("import", either, "--id", ID, "--out", tmp_path)
-    assert finished.status == 2
-    assert victim.name in finished.err
-
-
-def test_export_does_not_mix(run: Run, dataset: Path, folder: Path) -> None:
-    finished = run("export", ID, "--format", "vd4rl-npz", "--out", folder, "--source", "local")
-    assert finished.status == 2
-    assert "expected a folder without data files" in finished.err
-
-
 def test_export_takes_complete_data_unless_told(run: Run, dataset: Path, tmp_path: Path) -> None:
     arguments = ("export", ID, "--format", "vd4rl-hdf5", "--out", tmp_path / "new")
     finished = run(*arguments)

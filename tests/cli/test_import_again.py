@@ -16,7 +16,7 @@ from vd4rl_data.importing import STAGES, import_folder, parts_folder
 from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.storage import PartStore, verify_dataset
 from vd4rl_data.storage.atomic import write_lock
-from vd4rl_data.storage.naming import flat_path, sidecar_path
+from vd4rl_data.storage.naming import flat_path
 
 
 @pytest.fixture(scope="module", params=OFFICIAL_FORMATS)
@@ -125,19 +125,6 @@ def test_parts_that_are_there_are_not_written_again(
     assert written == ([0, 1, 2, 1, 3] if several_per_file else [0, 0, 0, 0, 0])
 
 
-def test_files_that_are_parts_are_not_read_again(
-    either: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec = get_dataset_spec(ID)
-    with monkeypatch.context() as patch:
-        patch.setattr("vd4rl_data.importing.conversion.write_dataset", lambda *_, **__: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            import_folder(either, spec, tmp_path)
-    monkeypatch.setattr(Sandbox, "read", lambda *_: 1 / 0)
-    imported = import_folder(either, spec, tmp_path)
-    assert verify_dataset(imported.path).ok
-
-
 def test_an_interrupted_command_says_how_to_go_on(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,21 +179,6 @@ def test_parts_stay_good_whatever_becomes_of_the_other_files_and_of_names(
     assert _contents(tmp_path / "VD4RL") == _contents(tmp_path / "straight" / "VD4RL")
 
 
-def test_parts_of_other_work_are_not_touched(run: Run, folder: Path, data_dir: Path) -> None:
-    path = import_folder(folder, get_dataset_spec(ID)).path
-    other = PartStore(parts_folder(path), {"command": "something else"})
-    other.write(0, make_episodes(get_dataset_spec(ID))[0])
-    finished = run("import", folder, "--id", ID)
-    assert finished.status == 0
-    assert "(was there already)" in finished.out
-    assert other.has(0)
-    path.unlink()
-    finished = run("import", folder, "--id", ID)
-    assert finished.status == 2
-    assert "something else" in finished.err
-    assert other.has(0)
-
-
 @pytest.mark.parametrize("other", ["regenerated", "imported"])
 def test_another_file_is_not_replaced(run: Run, folder: Path, data_dir: Path, other: str) -> None:
     if other == "regenerated":
@@ -231,11 +203,3 @@ def test_two_imports_at_once(folder: Path, tmp_path: Path) -> None:
     for held in (path, parts_folder(path)):
         with write_lock(held), pytest.raises(DatasetLockedError, match="another process"):
             import_folder(folder, get_dataset_spec(ID), tmp_path)
-
-
-def test_sidecar_and_parts_lie_where_they_should(folder: Path, tmp_path: Path) -> None:
-    imported = import_folder(folder, get_dataset_spec(ID), tmp_path)
-    assert sorted(_contents(tmp_path / "VD4RL")) == [
-        imported.path.name,
-        sidecar_path(imported.path).name,
-    ]

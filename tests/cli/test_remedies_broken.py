@@ -64,8 +64,7 @@ def _read_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("place", [0, 1, 3])
+@pytest.mark.parametrize(("damage", "place"), [*zip(DAMAGES, (0, 1, 3, 3), strict=True)])
 def test_the_same_command_goes_on_with_the_mended_file(
     damage: str,
     place: int,

@@ -28,7 +28,7 @@ def test_without_a_sidecar(run: Run, dataset: Path) -> None:
     dataset.with_name(f"{dataset.stem}.manifest.json").unlink()
     finished = run("verify", dataset)
     assert finished.status == 0
-    assert "no sidecar, so not the file hashes" in finished.out
+    assert "not the file hashes, as there is no sidecar" in finished.out
 
 
 def test_one_altered_pixel(run: Run, dataset: Path) -> None:

@@ -187,7 +187,7 @@ def test_splits_of_a_buffer_are_training(stored: Path) -> None:
     )
     held_out = dataset.transitions(4, split="validation").num_starts
     assert mixture.transitions(4, split="validation").num_starts == held_out
-    with pytest.raises(NoEpisodesError, match="for training alone"):
+    with pytest.raises(NoEpisodesError, match="are for training"):
         buffer.transitions(4, split="validation")
     with pytest.raises(ValueError, match="split: expected one of all, train, validation, got 'x'"):
         buffer.transitions(4, split="x")

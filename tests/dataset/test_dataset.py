@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +21,6 @@ from vd4rl_data.dataset import (
 from vd4rl_data.dataset.layouts import dataset_arrays
 from vd4rl_data.frames import FrameArray
 from vd4rl_data.storage import open_dataset
-from vd4rl_data.storage.naming import flat_path
 
 _MANY = 41
 
@@ -204,14 +200,6 @@ def test_a_single_episode_is_for_training(many: Path) -> None:
             list(single.episodes("validation"))
 
 
-def test_splits_of_composites_are_those_of_the_parts(parts: tuple[Path, Path]) -> None:
-    dataset = load_dataset(tiny.MEDIUM_EXPERT.name)
-    medium, expert = (manifest.validation_episodes for manifest in dataset.manifests)
-    expected = [*medium, *(2 + number for number in expert)]
-    assert dataset.episode_numbers("validation").tolist() == expected
-    assert len(expected) == 2
-
-
 def _same_dataset(a: Dataset, b: Dataset) -> bool:
     return (a.spec, a.paths, a.manifests, a.episode_numbers().tolist()) == (
         b.spec,
@@ -266,27 +254,6 @@ def test_a_dataset_opened_by_a_relative_path_survives_a_change_of_folder(
     assert tiny.same(copy[0], tiny.episodes_of()[0])
 
 
-def test_a_pickled_dataset_opens_in_a_fresh_process(stored: Path, tmp_path: Path) -> None:
-    place = tmp_path / "dataset.pickle"
-    place.write_bytes(pickle.dumps(load_dataset(tiny.SPEC.name, max_episodes=2)))
-    code = (
-        "import pickle, sys; dataset = pickle.load(open(sys.argv[1], 'rb'));"
-        "print(dataset.episode_numbers().tolist(), dataset.returns.tolist())"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore::ResourceWarning", "-c", code, str(place)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(processes.ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    dataset = load_dataset(tiny.SPEC.name, max_episodes=2)
-    expected = f"{dataset.episode_numbers().tolist()} {dataset.returns.tolist()}"
-    assert finished.stdout.strip() == expected
-
-
 @pytest.mark.parametrize("spec", [tiny.SPEC, tiny.MEDIUM_EXPERT], ids=["one file", "composite"])
 def test_samplers_draw_from_the_chosen_episodes_alone(
     spec: Any, stored: Path, parts: tuple[Path, Path]
@@ -301,18 +268,3 @@ def test_samplers_draw_from_the_chosen_episodes_alone(
     ]
     assert len(drawn) == 3 * dataset.num_transitions
     assert set(drawn) == allowed
-
-
-def test_one_seed_repeats_and_two_differ(many: Path) -> None:
-    dataset = _dataset(many)
-
-    def first(seed: int) -> bytes:
-        batch = next(iter(dataset.transitions(16, rng=seed)))
-        return np.asarray(batch.actions).tobytes() + np.asarray(batch.observations).tobytes()
-
-    assert first(0) == first(0)
-    assert first(0) != first(1)
-
-
-def test_files_of_the_data_folder_are_named_by_their_id(data_dir: Path) -> None:
-    assert flat_path(data_dir, tiny.SPEC.name) == (data_dir / "Tiny" / "dot_move-random-4px-v0.h5")

@@ -163,13 +163,6 @@ def test_loading_and_sampling_write_nothing_anywhere(
     assert _state(data_dir, tmp_path) == before
 
 
-def test_loading_makes_no_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VD4RL_DATA_DIR", str(tmp_path / "not" / "there"))
-    with pytest.raises(DatasetNotFoundError):
-        load_dataset(tiny.SPEC.name)
-    assert not (tmp_path / "not").exists()
-
-
 def test_a_bundled_dataset_is_found_in_the_package_last(
     stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,7 +148,7 @@ def test_a_random_dataset_that_is_missing_can_be_made_or_imported(
     assert lines[1].startswith(f"It could not be fetched: {name}: conglu/vd4rl cannot be asked")
     assert "HF_HUB_OFFLINE" in lines[1]
     assert lines[2:] == [
-        "Fetch the authors' public files (200 of 200 episodes) again, when that is mended:",
+        "Fetch the authors' public files (200 of 200 episodes) again, once that is fixed:",
         f"    vd4rl download {name}",
         "Make it again from nothing:",
         f"    cd {repository}",

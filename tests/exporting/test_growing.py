@@ -51,7 +51,7 @@ def test_what_is_said_to_be_there_must_be(tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(b"abc")
     with GrowingHashes() as hashes:
         hashes.final(tmp_path / "short", 5)
-        with pytest.raises(OSError, match="short: expected 5 bytes, 2 of them are not there"):
+        with pytest.raises(OSError, match="short: expected 5 bytes, 2 of them are missing"):
             hashes.sha256(tmp_path / "short")
 
 
@@ -95,7 +95,11 @@ def test_what_is_said_to_be_final_is_final(tmp_path: Path) -> None:
         ({"large": ARRAYS["large"][:4]}, ValueError, "expected 18,000 bytes, got 14,400"),
         ({"large": iter([ARRAYS["large"]] * 2)}, ValueError, "got 36,000"),
         ({"other": FIRST}, KeyError, "a/b/other"),
-        ({"large": ARRAYS["large"]}, ValueError, "x.h5.part: expected /first, it was not put"),
+        (
+            {"large": ARRAYS["large"]},
+            ValueError,
+            "x.h5.part: expected /first, which was never written",
+        ),
     ],
 )
 def test_only_what_there_is_room_for(

@@ -77,7 +77,7 @@ def read_all(path: Path, spec: DatasetSpec, limits: SandboxLimits | None = None)
         ("nothing", r"nothing\.hdf5: .*TypeError: evil: read: expected a ReadEpisode"),
         ("garbage", r"garbage\.hdf5: .* sent a header of 18446744073709551615 bytes"),
         ("absurd", r"absurd\.hdf5: .* sent an unreadable header: an array of 1000000000000 bytes"),
-        ("piece", r"piece\.hdf5: .* sent a piece that is none"),
+        ("piece", r"piece\.hdf5: .* sent something that is no piece"),
     ],
 )
 def test_a_death_is_an_error_that_names_the_file(

@@ -14,8 +14,13 @@ from tests.publish.conftest import REPO_ID
 from tests.publish.fake_hub import FakeHub
 from tests.storage import tiny
 from vd4rl_data.cli import main
-from vd4rl_data.download.published import acquire_published
-from vd4rl_data.errors import CorruptFileError, DatasetNotFoundError, PublishError
+from vd4rl_data.dataset import load_dataset
+from vd4rl_data.errors import (
+    CorruptFileError,
+    DatasetNotFoundError,
+    PublishError,
+    RemoteFileNotFoundError,
+)
 from vd4rl_data.publish import find_datasets, publish
 from vd4rl_data.storage import PartStore, pack
 
@@ -34,9 +39,12 @@ def test_there_and_back(
     put(tmp_path / "served", REPO_ID, done.commit.revision, hub.content(REPO_ID))
     with serving(tmp_path / "served") as url:
         monkeypatch.setenv("HF_ENDPOINT", url)
-        loaded = acquire_published(done.commit.source, NAME, tmp_path / "root", progress=False)
-    assert loaded.read_bytes() == flat.read_bytes()
-    assert done.commit.revision in loaded.parts
+        loaded = load_dataset(NAME, source=str(done.commit.source))
+        with pytest.raises(RemoteFileNotFoundError, match="revision/main"):  # it lists nothing
+            load_dataset(NAME, source=f"hf://{REPO_ID}")
+    assert loaded.paths[0].read_bytes() == flat.read_bytes()
+    assert done.commit.revision in loaded.paths[0].parts
+    assert load_dataset(NAME, source=str(done.commit.source)).paths == loaded.paths
 
 
 def test_dry_run_shows_all_and_sends_nothing(hub: FakeHub, flat: Path, tmp_path: Path) -> None:
@@ -63,11 +71,6 @@ def test_prepared_folder_is_used_as_it_is(flat: Path, tmp_path: Path, tree: Tree
     assert tree(folder) == before
     moved = publish([folder], "lab/other", folder=tmp_path / "other", dry_run=True)
     assert moved.prepared.datasets == first.prepared.datasets
-
-
-def test_bad_name_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(PublishError, match="USER/NAME"):
-        publish([tmp_path / "missing.h5"], "pixels")
 
 
 def test_find_in_folders(flat: Path, tmp_path: Path) -> None:
@@ -137,7 +140,7 @@ def test_says_what_was_replaced(hub: FakeHub, flat: Path, tmp_path: Path) -> Non
     with pytest.raises(PublishError, match="with replace=True:"):
         publish([flat], REPO_ID, folder=tmp_path / "other")
     second = publish([flat], REPO_ID, folder=tmp_path / "other", replace=True)
-    assert f"Replaced: {NAME}; still to be had from {first.commit.source}" in str(second)
+    assert f"Replaced: {NAME}; still available from {first.commit.source}" in str(second)
     assert f"{tmp_path / 'other'} (0.1 MB) is no longer needed" in str(second)
 
 

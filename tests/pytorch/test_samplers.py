@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import pickle
 import subprocess
 import sys
 from typing import Any
@@ -122,14 +121,6 @@ def test_kept_cpu_tensors_are_not_overwritten(columns: Any) -> None:
     )
 
 
-def test_a_pickled_cpu_sampler_goes_on_alike(columns: Any) -> None:
-    tensors = TorchTransitions(columns, 16, 3, rng=0)
-    next(tensors)
-    copy = pickle.loads(pickle.dumps(tensors))
-    for _ in range(5):
-        assert torch.equal(next(tensors).observations, next(copy).observations)
-
-
 @pytest.mark.parametrize(("spare", "expected"), [(0, "device"), (-1, "stream")])
 def test_auto_storage_leaves_room_and_says_so(
     composite: Any,
@@ -180,14 +171,6 @@ def test_without_torch_the_error_names_the_extra() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert 'pip install "vd4rl-data[torch]"' in result.stdout
-
-
-def test_sampling_with_numpy_does_not_import_torch() -> None:
-    code = "import sys, vd4rl_data.sampling; print('torch' in sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "False"
 
 
 class FakeStream:

@@ -44,14 +44,6 @@ def test_two_workers_make_the_batches_of_one_process(composite: Any, method: str
         assert_equal(batch, wanted)
 
 
-def test_endless_streams_of_workers(composite: Any) -> None:
-    items = IterableTransitions(composite, 16, rng=3, threads=2)
-    loader = iter(DataLoader(items, batch_size=None, num_workers=2, prefetch_factor=2))
-    expected = TorchTransitions(composite, 16, rng=3)
-    for _ in range(10):
-        assert_equal(next(loader), next(expected))
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 def test_sequences_in_workers(dataset: Any, workers: int) -> None:
     options = {"pad": True, "epochs": 1, "split": "train", "layout": "BLCHW"}
@@ -61,11 +53,6 @@ def test_sequences_in_workers(dataset: Any, workers: int) -> None:
     assert len(loaded) == len(expected) > 10
     for batch, wanted in zip(loaded, expected, strict=True):
         assert_equal(batch, wanted)
-
-
-def test_two_seeds_differ(columns: Any) -> None:
-    first, other = (next(iter(IterableTransitions(columns, 16, rng=rng))) for rng in (0, 1))
-    assert not torch.equal(first.actions, other.actions)
 
 
 def test_fresh_entropy_is_the_same_in_all_workers(columns: Any) -> None:

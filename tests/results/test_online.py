@@ -64,8 +64,11 @@ CHANGES: dict[str, tuple[Callable[[Document], Any], str]] = {
         lambda d: points_of(d)[-1].update(success=0.001),
         "ends at success 0.001, but the mean of the final successes",
     ),
-    "some success": (lambda d: points_of(d)[1].pop("success"), "success stands in every point"),
-    "no successes": (lambda d: run_of(d).pop("successes"), "success stands in every point"),
+    "some success": (
+        lambda d: points_of(d)[1].pop("success"),
+        "success must be given in every point",
+    ),
+    "no successes": (lambda d: run_of(d).pop("successes"), "success must be given in every point"),
     "above one": (lambda d: points_of(d)[1].update(success=1.5), "from 0 to 1"),
     "negative": (lambda d: points_of(d)[0].update(environment_steps=-1), "from 0 to"),
     "another offline end": (

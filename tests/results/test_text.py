@@ -7,9 +7,9 @@ import pytest
 from vd4rl_data.results.text import MAX_BYTES, MAX_DEPTH, StrictJsonError, parse_json
 
 HOSTILE = {
-    "duplicate name": (b'{"a": 1, "a": 1}', "stands twice"),
-    "duplicate name, escaped": (b'{"a": 1, "\\u0061": 1}', "stands twice"),
-    "duplicate name, deep": (b'[{"b": {"a": 1, "a": 2}}]', "stands twice"),
+    "duplicate name": (b'{"a": 1, "a": 1}', "appears twice"),
+    "duplicate name, escaped": (b'{"a": 1, "\\u0061": 1}', "appears twice"),
+    "duplicate name, deep": (b'[{"b": {"a": 1, "a": 2}}]', "appears twice"),
     "not a number": (b"[NaN]", "NaN"),
     "infinity": (b"[Infinity]", "Infinity"),
     "minus infinity": (b"[-Infinity]", "Infinity"),

@@ -84,19 +84,19 @@ CHANGES: dict[str, tuple[Document, Callable[[Document], None], str]] = {
     "environment twice": (
         BASE,
         lambda d: d["evaluations"].append(copy.deepcopy(d["evaluations"][0])),
-        "may stand once",
+        "may appear only once",
     ),
     "successes short": (BASE, lambda d: run_of(d).update(successes=[1.0]), "one per return"),
     "lengths alone": (BASE, lambda d: run_of(d).update(lengths=[1, 1, 1, 1]), "come together"),
     "lengths without traces": (
         BASE,
         lambda d: run_of(d).update(lengths=[1, 1, 1, 1], episode_seeds=[1, 2, 3, 4]),
-        "tell nothing",
+        "are of no use",
     ),
     "traces without lengths": (
         BASE,
         put("traces")({"sha256": "0" * 64, "action_size": 6}),
-        "no run says",
+        "no run states",
     ),
     "curve ends elsewhere": (
         BASE,

@@ -12,7 +12,6 @@ import pytest
 from vd4rl_data.dataset import Dataset
 from vd4rl_data.episode import Episode
 from vd4rl_data.registry import get_dataset_spec
-from vd4rl_data.sampling import Columns
 from vd4rl_data.storage import Provenance, open_dataset, write_dataset
 
 pytestmark = pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning")
@@ -67,11 +66,3 @@ def test_a_pickled_sampler_carries_no_pixels(dataset: Dataset, kind: str) -> Non
     assert len(data) < dataset.columns.frames.nbytes / 4
     copy = pickle.loads(data)
     np.testing.assert_array_equal(next(copy).observations, next(sampler).observations)
-
-
-def test_frames_are_mapped(dataset: Dataset) -> None:
-    columns = dataset.columns
-    assert isinstance(columns, Columns)
-    assert "1 memory-mapped" in repr(columns.frames)
-    # A slice is an array of its own: writing into it reaches neither the file nor another slice.
-    assert not np.shares_memory(columns.frames[3:9], columns.frames[0:9])

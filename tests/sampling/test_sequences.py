@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from itertools import chain
 from typing import Any
 
@@ -70,12 +69,6 @@ def start_rows(painted: Any, batch: Any) -> list[int]:
     return [painted.episodes[number].start + low + 256 * high for low, high, number in pixels]
 
 
-def assert_equal_batches(a: Any, b: Any) -> None:
-    assert a.as_dict().keys() == b.as_dict().keys()
-    for name, values in a.as_dict().items():
-        np.testing.assert_array_equal(values, b.as_dict()[name], err_msg=name)
-
-
 @pytest.mark.parametrize("pad", [False, True])
 @pytest.mark.parametrize("length", [1, 3, 50])
 @pytest.mark.parametrize("storage", ["painted", "composite"])
@@ -134,44 +127,6 @@ def test_an_epoch_shows_every_window_once(make_painted: Any, batch_size: int, pa
     epochs = [list(chain(*half)) for half in (batches[:middle], batches[middle:])]
     assert sorted(epochs[0]) == sorted(epochs[1]) == expected
     assert epochs[0] != epochs[1]
-
-
-def test_a_batch_is_shuffled_over_episodes(many_episodes: Any) -> None:
-    batch = next(SequenceSampler(many_episodes.columns, 256, 10, 0))
-    assert len(np.unique(batch.observations[:, 0, 0, 0, 2])) > 35
-
-
-def test_one_seed_repeats_and_two_differ(painted: Any) -> None:
-    def stream(rng: Any) -> list[int]:
-        sampler = SequenceSampler(painted.columns, 16, 5, rng)
-        return [row for _ in range(40) for row in start_rows(painted, next(sampler))]
-
-    assert stream(0) == stream(0) == stream(np.random.default_rng(0))
-    assert stream(0) != stream(1)
-
-
-@pytest.mark.parametrize("options", [{}, {"pad": True}, {"epochs": 2}, {"threads": 2}])
-def test_a_pickled_sampler_goes_on_alike(composite: Any, options: dict[str, Any]) -> None:
-    sampler = SequenceSampler(composite.columns, 16, 5, 0, **options)
-    next(sampler)
-    copy = pickle.loads(pickle.dumps(sampler))
-    for _ in range(30):
-        assert_equal_batches(next(sampler), next(copy))
-
-
-def test_threads_and_reused_buffers_do_not_change_batches(composite: Any) -> None:
-    plain, other = (
-        SequenceSampler(composite.columns, 8, 5, 0, pad=True, **options)
-        for options in ({}, {"threads": 3, "reuse_buffers": True})
-    )
-    for _ in range(5):
-        assert_equal_batches(next(plain), next(other))
-
-
-def test_sample_takes_a_generator_and_leaves_the_stream_alone(painted: Any) -> None:
-    disturbed, plain = (SequenceSampler(painted.columns, 16, 5, 0) for _ in range(2))
-    assert_equal_batches(disturbed.sample(9), disturbed.sample(np.random.default_rng(9)))
-    assert_equal_batches(next(disturbed), next(plain))
 
 
 @pytest.mark.parametrize("pad", [False, True])

@@ -9,26 +9,17 @@ import numpy as np
 import pytest
 
 from tests.sampling.conftest import Painted, paint
-from vd4rl_data.sampling import Group, Pool, SequenceSampler, TransitionQuery, TransitionSampler
-from vd4rl_data.sampling.draws import make_draws
-from vd4rl_data.sampling.stream import PlanStream, Starts
-from vd4rl_data.sampling.windows import Table, WindowIndex
+from vd4rl_data.sampling import SequenceSampler, TransitionSampler
 
 COLUMNS = paint([103], [False]).columns
-INDEX = WindowIndex(COLUMNS.starts, np.arange(1), 1, shorten=False)
-TABLE = Table(INDEX, lambda windows: np.rec.fromarrays([windows.rows], names="row"))
 
 
-def stream(seed: int, **options: Any) -> PlanStream:
-    query = TransitionQuery(4, rng=seed, **options)
-    pool = Pool(COLUMNS, (Group(np.arange(1)),))
-    draws = make_draws(pool, INDEX, query.batch_size)
-    starts = Starts(TABLE, draws, lambda rows: {"row": rows["row"]})
-    return PlanStream(query, starts, alternate=True)
+def stream(seed: int, **options: Any) -> TransitionSampler:
+    return TransitionSampler(COLUMNS, 4, rng=seed, **options)
 
 
-def rows(source: PlanStream, count: int) -> list[list[int]]:
-    return [next(source)["row"].tolist() for _ in range(count)]
+def rows(source: TransitionSampler, count: int) -> list[list[float]]:
+    return [next(source).rewards.tolist() for _ in range(count)]
 
 
 @pytest.mark.parametrize("taken", [0, 1, 31, 32, 33, 100])
@@ -45,14 +36,14 @@ def test_an_endless_stream_goes_on_from_its_state(taken: int) -> None:
 def test_passes_go_on_from_their_state(taken: int, passes: int) -> None:
     first, other = stream(7, epochs=2), stream(8, epochs=2)
     for _ in range(passes):
-        first.begin_pass()
+        iter(first)
     rows(first, taken)
     other.load_state(json.loads(json.dumps(first.state())))
     assert rows(other, 52 - taken) == rows(first, 52 - taken)
     for each in (first, other):
         with pytest.raises(StopIteration):
             next(each)
-        each.begin_pass()
+        iter(each)
     assert rows(other, 5) == rows(first, 5)  # also the passes that follow
 
 
@@ -61,7 +52,7 @@ def test_single_batches_in_between_count_too() -> None:
     rows(first, 3)
     first.sample()
     other.load_state(first.state())
-    assert first.sample()["row"].tolist() == other.sample()["row"].tolist()
+    assert first.sample().rewards.tolist() == other.sample().rewards.tolist()
     assert rows(other, 70) == rows(first, 70)
 
 

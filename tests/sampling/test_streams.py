@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -14,14 +15,28 @@ from tests.sampling.references import (
     reference_starts,
     start_rows,
 )
-from vd4rl_data.sampling import Selection, TransitionSampler
+from vd4rl_data.sampling import Selection, SequenceSampler, TransitionSampler
 
 pytestmark = pytest.mark.filterwarnings("ignore::vd4rl_data.errors.ShortEpisodesWarning")
 
+Make = Callable[..., Any]
 
-def test_a_batch_is_shuffled_over_episodes(many_episodes: Any) -> None:
-    batch = next(TransitionSampler(many_episodes.columns, 256, 3, 3, rng=0))
-    episodes = batch.observations[:, -1, 0, 0, 2]
+
+@pytest.fixture(params=["transitions", "sequences"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Makes a sampler of either kind: ``make(data, batch_size, seed, **options)``."""
+
+    def made(data: Any, batch_size: int, rng: Any = 0, **options: Any) -> Any:
+        if request.param == "transitions":
+            return TransitionSampler(data.columns, batch_size, 3, 2, rng=rng, **options)
+        return SequenceSampler(data.columns, batch_size, 5, rng, **options)
+
+    return made
+
+
+def test_a_batch_is_shuffled_over_episodes(make: Make, many_episodes: Any) -> None:
+    batch = next(make(many_episodes, 256))
+    episodes = batch.observations[:, 2, 0, 0, 2]
     assert len(np.unique(episodes)) == 40  # of 40; one is missed once in 16 batches or so
     assert (np.diff(episodes.astype(int)) < 0).mean() > 0.4  # no order either
     halves = [len(np.unique(half)) for half in np.split(episodes, 2)]
@@ -73,33 +88,31 @@ def _span(episode: Any) -> tuple[int, int]:
     return episode.start, episode.start + len(episode)
 
 
-def test_one_seed_repeats_and_two_differ(painted: Any) -> None:
-    def stream(rng: Any) -> list[int]:
-        sampler = TransitionSampler(painted.columns, 16, 3, rng=rng)
-        return [row for _ in range(40) for row in start_rows(painted, next(sampler))]
+def test_one_seed_repeats_and_two_differ(make: Make, painted: Any) -> None:
+    def stream(rng: Any) -> list[bytes]:
+        sampler = make(painted, 16, rng)
+        return [next(sampler).observations.tobytes() for _ in range(40)]
 
     assert stream(0) == stream(0) == stream(np.random.default_rng(0))
     assert stream(0) != stream(1)
     assert stream(None) != stream(None)
 
 
-def test_composite_frames_give_the_same_batches(painted: Any, composite: Any) -> None:
-    for options in ({}, {"epochs": 1}):
-        samplers = [
-            TransitionSampler(data.columns, 16, 3, 3, rng=5, **options)
-            for data in (painted, composite)
-        ]
-        for _ in range(5):
-            assert_equal_batches(next(samplers[0]), next(samplers[1]))
+@pytest.mark.parametrize("options", [{}, {"epochs": 1}])
+def test_composite_frames_give_the_same_batches(
+    make: Make, painted: Any, composite: Any, options: dict[str, Any]
+) -> None:
+    samplers = [make(data, 16, 5, **options) for data in (painted, composite)]
+    for _ in range(5):
+        assert_equal_batches(next(samplers[0]), next(samplers[1]))
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
 @pytest.mark.parametrize("batch_size", [1, 5, 64])
-def test_threads_do_not_change_batches(composite: Any, batch_size: int, threads: int) -> None:
-    one, many = (
-        TransitionSampler(composite.columns, batch_size, 3, 2, rng=0, threads=count)
-        for count in (1, threads)
-    )
+def test_threads_do_not_change_batches(
+    make: Make, composite: Any, batch_size: int, threads: int
+) -> None:
+    one, many = (make(composite, batch_size, threads=count) for count in (1, threads))
     for _ in range(3):
         assert_equal_batches(next(one), next(many))
 
@@ -123,11 +136,8 @@ def test_memory_of_forgotten_batches_is_used_again(painted: Any) -> None:
     assert len(addresses) <= 2
 
 
-def test_reused_buffers_hold_the_same_batches_in_one_place(painted: Any) -> None:
-    reusing, fresh = (
-        TransitionSampler(painted.columns, 32, 3, rng=0, epochs=1, reuse_buffers=reuse)
-        for reuse in (True, False)
-    )
+def test_reused_buffers_hold_the_same_batches_in_one_place(make: Make, painted: Any) -> None:
+    reusing, fresh = (make(painted, 32, epochs=1, reuse_buffers=reuse) for reuse in (True, False))
     addresses = set()
     for batch, expected in zip(reusing, fresh, strict=True):
         assert_equal_batches(batch, expected)
@@ -135,17 +145,17 @@ def test_reused_buffers_hold_the_same_batches_in_one_place(painted: Any) -> None
     assert len(addresses) == 1
 
 
-def test_sample_takes_a_generator_and_leaves_the_stream_alone(painted: Any) -> None:
-    disturbed, plain = (TransitionSampler(painted.columns, 16, rng=0) for _ in range(2))
+def test_sample_takes_a_generator_and_leaves_the_stream_alone(make: Make, painted: Any) -> None:
+    disturbed, plain = (make(painted, 16) for _ in range(2))
     first = disturbed.sample(np.random.default_rng(9))
     assert_equal_batches(first, disturbed.sample(9))
     assert_equal_batches(next(disturbed), next(plain))
-    assert start_rows(painted, disturbed.sample(9)) != start_rows(painted, disturbed.sample())
+    assert not np.array_equal(first.observations, disturbed.sample().observations)
 
 
 @pytest.mark.parametrize("options", [{}, {"epochs": 2}, {"threads": 2}, {"reuse_buffers": True}])
-def test_a_pickled_sampler_goes_on_alike(painted: Any, options: dict[str, Any]) -> None:
-    sampler = TransitionSampler(painted.columns, 16, 3, 3, rng=0, **options)
+def test_a_pickled_sampler_goes_on_alike(make: Make, painted: Any, options: dict[str, Any]) -> None:
+    sampler = make(painted, 16, **options)
     for _ in range(4):
         next(sampler)
     copy = pickle.loads(pickle.dumps(sampler))

@@ -190,12 +190,6 @@ def test_a_second_writer_is_told_and_harms_nothing(flat: Path, tmp_path: Path) -
     assert verify_dataset(tmp_path / "tiny.h5").problems == ()
 
 
-def test_locks_of_different_files_do_not_meet(tmp_path: Path) -> None:
-    with _held(tmp_path, "a.h5"):
-        tiny.write(tmp_path / "b.h5")
-        tiny.write(tmp_path / "sub" / "a.h5")
-
-
 def test_the_sidecar_of_a_replaced_file_is_never_the_old_one(flat: Path) -> None:
     old = sidecar_path(flat).read_bytes()
     tiny.write(flat, tiny.episodes_of(start=1))

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
 
 from tests.storage import tiny
 from vd4rl_data.dataset import load_dataset
 from vd4rl_data.errors import LocksUnsupportedError, Vd4rlError
 from vd4rl_data.storage import pack, unpack, verify_dataset
-from vd4rl_data.storage.atomic import held_lock, write_lock
+from vd4rl_data.storage.atomic import write_lock
 from vd4rl_data.storage.naming import flat_path
 
 Forbid = Callable[..., None]
@@ -85,11 +84,3 @@ def test_the_remedy_that_the_message_names(
     (shard,) = pack(found.stored[0].path, local)
     assert shard.is_relative_to(local)
     assert tiny.files_of(lockless) == before
-
-
-def test_a_lock_waits_for_its_holder_and_is_free_again(tmp_path: Path) -> None:
-    place = tmp_path / "new" / "lock"
-    with held_lock(place), pytest.raises(filelock.Timeout), held_lock(place, seconds=0.1):
-        pass
-    with held_lock(place):
-        pass

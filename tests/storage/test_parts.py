@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import json
 import signal
@@ -17,7 +16,6 @@ from tests.storage import damage, processes, tiny
 from vd4rl_data.errors import (
     CorruptFileError,
     DatasetFormatError,
-    InvalidEpisodeError,
     NoSpaceError,
 )
 from vd4rl_data.storage import PartStore, atomic, open_dataset, write_dataset
@@ -131,18 +129,6 @@ def test_a_part_whose_numbers_changed_is_refused(key: str, store: PartStore) -> 
     damage.rewrite(store.path(0), change)
     with pytest.raises(CorruptFileError, match="do not match their CRC-32"):
         store.read(0)
-
-
-def test_a_part_is_replaced_atomically(store: PartStore) -> None:
-    store.write(0, tiny.episode_of(5, start=9))
-    assert store.length(0) == 5
-    before = store.path(0).read_bytes()
-    with pytest.raises(InvalidEpisodeError, match=r"^episode 0: rewards: expected finite"):
-        store.write(
-            0, dataclasses.replace(tiny.episode_of(1), rewards=np.array([np.nan], np.float32))
-        )
-    assert store.path(0).read_bytes() == before
-    assert not list(store.folder.glob("*.incomplete"))
 
 
 def test_a_full_disk_leaves_the_parts_that_were_there(

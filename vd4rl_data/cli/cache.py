@@ -60,7 +60,7 @@ def _list(root: Path, *, as_json: bool) -> None:
     total = sum(item.num_bytes for item in items)
     print_lines([f"{root}: {len(items)} entries, {total / 1e6:,.1f} MB"])
     if unknown:
-        print_lines([f"{len(unknown)} others that are not ours, e.g. {unknown[0]}"])
+        print_lines([f"{len(unknown)} other entries, which vd4rl did not make, e.g. {unknown[0]}"])
 
 
 def _cells(item: Item, root: Path) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ def _lock_places(item: Item) -> list[Path]:
 
 def _agreed(total: str) -> bool:
     if not sys.stdin.isatty():
-        raise UsageError("nothing was removed: nobody can be asked here; say --yes")
+        raise UsageError("nothing was removed: there is no terminal to ask on; pass --yes")
     sys.stdout.write(f"Remove {total}? [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -112,7 +112,7 @@ def _footer(missing: Sequence[DownloadPreview], root: Path) -> Iterator[str]:
         if not plan.source.complete:
             yield f"{plan.spec.name}: {plan.source.note}"
     for problem in dict.fromkeys(plan.problem for plan in missing if plan.problem):
-        yield f"Sizes could not be asked for: {problem}"
+        yield f"Some sizes are unknown: {problem}"
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

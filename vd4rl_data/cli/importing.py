@@ -98,23 +98,23 @@ def _how_to_open(spec: DatasetSpec, root: Path, *, complete: bool) -> str:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the files are")
-    parser.add_argument("--id", required=True, help="the dataset that they are")
+    parser.add_argument("--id", required=True, help="id of the dataset that the files hold")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="data folder; default: $VD4RL_DATA_DIR"
     )
     parser.add_argument(
         "--format",
         choices=format_names(),
-        help="how the files hold episodes; default: what their names tell",
+        help="format of the files; default: what their names say",
     )
     parser.add_argument(
-        "--files", default="*", metavar="PATTERN", help="take only files with such names"
+        "--files", default="*", metavar="PATTERN", help="take only files whose names match"
     )
     parser.add_argument(
         "--no-check-hashes",
         dest="check_hashes",
         action="store_false",
-        help="take files that have an official name and another content, too",
+        help="also take files that have an official name but other content",
     )
     parser.add_argument(
         "--skip-broken",

@@ -191,7 +191,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=sorted({found.task for found in ids}))
     parser.add_argument("--behavior", choices=sorted({found.behavior for found in ids}))
     parser.add_argument("--size", type=int, choices=sorted({found.size for found in ids}))
-    parser.add_argument("--how", choices=KINDS, help="only datasets that can be had this way")
+    parser.add_argument("--how", choices=KINDS, help="only datasets that you can get this way")
     parser.add_argument("--json", action="store_true", help="print every field as a JSON array")
 
 

@@ -57,7 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", metavar="PATH", nargs="+", type=Path, help="dataset files, or folders of them"
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="dataset files, or folders that hold some",
     )
     parser.add_argument(
         "--policies",
@@ -70,10 +74,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace",
         action="store_true",
-        help="put these in the place of other datasets or other content that the repository holds",
+        help="replace other datasets, or other content of these, in the repository",
     )
     parser.add_argument(
-        "--mixed-licenses", action="store_true", help="let the datasets have different licenses"
+        "--mixed-licenses", action="store_true", help="accept datasets with different licenses"
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="show every file and the card; upload nothing"

@@ -108,7 +108,9 @@ def _print_result(record: dict[str, Any], *, render_asked: bool) -> None:
     if not record["ok"]:
         print_lines(f"PROBLEM  {problem}" for problem in record["problems"])
         return
-    hashes = "file hashes" if record["has_sidecar"] else "no sidecar, so not the file hashes"
+    hashes = (
+        "file hashes" if record["has_sidecar"] else "not the file hashes, as there is no sidecar"
+    )
     checked = f"content, invariants, {hashes}"
     if render_asked:
         checked += ", rendering" if record["render"] else "; no render fingerprint to compare"

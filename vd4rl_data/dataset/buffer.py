@@ -113,7 +113,7 @@ class ReplayBuffer(Samplable):
         if not self._lengths:
             raise NoEpisodesError("ReplayBuffer: there is no episode yet: add one first")
         if split == "validation":
-            raise NoEpisodesError("ReplayBuffer: split: its episodes are for training alone")
+            raise NoEpisodesError("ReplayBuffer: split: all of its episodes are for training")
         if state and STATE not in self._shapes:
             raise ValueError(
                 "state: the episodes of this buffer have none; add episodes with infos['state'], "

@@ -148,7 +148,7 @@ def not_found_message(
     if failure:
         lines.append(f"It could not be fetched: {failure}")
     for way in ways_to_get(spec):
-        again = " again, when that is mended" if failure and way.kind == "download" else ""
+        again = " again, once that is fixed" if failure and way.kind == "download" else ""
         lines.append(f"{way.title}{again}:")
         lines += [f"    {command}" for command in way.commands]
     return "\n".join(lines)

@@ -168,7 +168,9 @@ class _Acquisition:
         if all(file.sha256 in (None, source["sha256"]) for file, source in pairs):
             return conversion
         with conversion:
-            _LOGGER.warning("%s: made of other bytes; made anew", self._places.parts)
+            _LOGGER.warning(
+                "%s: these parts were made from other bytes; making them again", self._places.parts
+            )
         remove_folder(self._places.folder)
         plan.save(self._places.plan)
         return open_parts()
@@ -217,7 +219,7 @@ class _Acquisition:
         if isinstance(error, CorruptFileError) and places.record.is_file():
             error.add_note(
                 f"{places.record} holds the SHA-256 of an earlier download; without it, what comes "
-                "first is trusted anew."
+                "first is trusted again."
             )
 
 
@@ -253,7 +255,7 @@ class _Feed:
             try:
                 self._add(path, RemoteFile(file.path, size, sha256, file.hash_from))
             except (DatasetFormatError, InvalidEpisodeError) as error:
-                error.add_note(f"{_name(file)} is {path}, of the cache of the Hub's client")
+                error.add_note(f"{_name(file)} is {path}, in the cache of the Hub's client")
                 raise
 
     def _add(self, path: Path, file: RemoteFile) -> None:

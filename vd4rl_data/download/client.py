@@ -73,9 +73,9 @@ class Patience:
     silence: float = 30.0
 
     def delay(self, failures: int) -> float:
-        """The pause after so many failures in a row, a little random: not all come back at once."""
-        dice = random.uniform(0.75, 1.0)  # noqa: S311 - no secret
-        return dice * min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
+        """The pause after a number of failures in a row; a little random, to spread clients."""
+        share = random.uniform(0.75, 1.0)  # noqa: S311 - no secret
+        return share * min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
 
 
 class BusyError(Exception):
@@ -247,7 +247,7 @@ def translated(where: str, error: Exception) -> Vd4rlError | BusyError:
 
 
 def check_status(url: str, response: Any, *, redirected: bool = False) -> None:
-    """Turn a status that is none of success, or of a range that is not there, into an error.
+    """Raise an error for every status but success and 416, a range past the end of the file.
 
     ``redirected``: it comes from behind a redirect, and links that a hub hands out expire.
 
@@ -262,7 +262,7 @@ def check_status(url: str, response: Any, *, redirected: bool = False) -> None:
     if status in _BUSY:
         raise BusyError(said, _pause(response))
     if status in _FORBIDDEN and redirected:
-        raise BusyError(f"behind a redirect, {said}")
+        raise BusyError(f"after a redirect, {said}")
     if status in _ABSENT:
         raise RemoteFileNotFoundError(f"{url} does not exist ({said})")
     if status in _FORBIDDEN:
@@ -270,7 +270,7 @@ def check_status(url: str, response: Any, *, redirected: bool = False) -> None:
             f"{url} does not exist, or needs a token with access to it (to write, one with that "
             f"right); give one as token= or in HF_TOKEN ({said})"
         )
-    raise UnexpectedStatusError(f"{url} cannot be had ({said})")
+    raise UnexpectedStatusError(f"unexpected answer for {url} ({said})")
 
 
 def printable(text: str, length: int = 400) -> str:
@@ -292,7 +292,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _pause(response: Any) -> float | None:
-    """Seconds that a server asks to wait: a number, a date, or when its quota starts anew."""
+    """Seconds that a server asks to wait: a number, a date, or when its quota is reset."""
     text = str(response.headers.get("Retry-After", "")).strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])

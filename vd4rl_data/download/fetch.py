@@ -82,7 +82,7 @@ def fetch(
     )
 
     def move(came: int = 0, *, there: int = 0, expected: int = 0) -> None:
-        """So many bytes came (or are lost), were there before, or belong to the whole as well."""
+        """Bytes that came (or were lost), were here before, or were not expected in the total."""
         with bar.get_lock():
             bar.total += expected
             skip(bar, there)

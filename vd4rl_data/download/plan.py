@@ -271,7 +271,7 @@ class DownloadPreview:
     Attributes:
         spec, source: the dataset, and its public files.
         target: where the dataset file goes.
-        num_bytes: of all files; ``None`` if nobody knows.
+        num_bytes: of all files; ``None`` if it is unknown.
         cached: files that the client's cache holds.
         begun_bytes: on the disk, of an unfinished download.
         needed_bytes: of the disk, at most, while it works; what is begun counts as free.

@@ -114,7 +114,7 @@ def resolve(source: PublishedSource, base: Path, server: Endpoint | None) -> str
         server: ``None`` if the network must not be used.
 
     Raises:
-        OfflineError: nobody ever asked, and the network must not be used.
+        OfflineError: it was never looked up, and the network must not be used.
         RemoteFileNotFoundError, RemoteAccessError, TransferError: as :func:`acquire_published`.
     """
     note = base / "refs" / quote(source.revision, safe="")
@@ -123,7 +123,7 @@ def resolve(source: PublishedSource, base: Path, server: Endpoint | None) -> str
     if server is None:
         if known is None:
             raise OfflineError(
-                f"{source}: what commit {source.revision} is was never asked for, and the network "
+                f"{source}: the commit of {source.revision} was never looked up, and the network "
                 "must not be used; name a commit that is here"
             )
         _LOGGER.info("%s: offline, so %s means %s as before", source, source.revision, known)

@@ -203,7 +203,9 @@ def read_text(server: Endpoint, source: PublishedSource, path: str) -> str:
         git_id(content),
         hashlib.sha256(content).hexdigest(),
     ):
-        raise CorruptFileError(f"{url}: its bytes are not those of {stated[1]}, which it should be")
+        raise CorruptFileError(
+            f"{url}: expected the content with the hash {stated[1]}, got other bytes"
+        )
     return content.decode("utf-8", "replace")
 
 

@@ -46,8 +46,8 @@ class RemoteFile:
     Attributes:
         path: in the repository, and below the folder that it is fetched into.
         size: bytes; ``None`` if only the server knows.
-        sha256: 64 lower-case hexadecimal digits; ``None`` if nobody said.
-        hash_from: who named the hash; ``first use``: nobody before the file first came.
+        sha256: 64 lower-case hexadecimal digits; ``None`` if it is not known.
+        hash_from: where the hash is from; ``first use``: from the first download itself.
     """
 
     path: str
@@ -61,7 +61,7 @@ class ClosedError(Exception):
 
 
 class WrongContentError(Exception):
-    """The bytes that came are not those of the file, and nobody knows which of them are wrong."""
+    """The bytes that came are not those of the file; which of them are wrong is not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +88,6 @@ class Shared:
     stopped: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def pause(self, seconds: float) -> None:
-        """Wait; raises a :class:`ClosedError` if stopped."""
-        if self.stopped.wait(seconds):
-            raise ClosedError
-
     @contextmanager
     def writing(self, path: Path) -> Generator[None]:
         """Only in here, a file is changed; raises a :class:`ClosedError` or ``NoSpaceError``."""
@@ -106,13 +101,13 @@ class Transfer:
     """One file on its way, in ``<name>.incomplete``; of one thread."""
 
     def __init__(self, shared: Shared, file: RemoteFile, target: Path) -> None:
-        """Hash what is there already, if anybody can tell whether it is right; ask nobody yet."""
+        """Hash what an earlier call left, if its SHA-256 is known; make no request yet."""
         self._shared, self._file, self._target, self._size = shared, file, target, file.size
         self._path = target.with_name(target.name + TEMPORARY_SUFFIX)
         self._digest, self._position = hashlib.sha256(), 0
         self._identity: tuple[int, str | None] | None = None
         self._stated: str | None = None
-        self._landing: tuple[str, str | None] | None = None
+        self._landing: str | None = None
         with shared.writing(self._path):
             target.parent.mkdir(parents=True, exist_ok=True)
             resumed = file.sha256 is not None and self._path.exists()
@@ -166,7 +161,7 @@ class Transfer:
             CorruptFileError, TransferError: it does not have the file.
         """
         address = self._shared.address(server.url, self._file.path)
-        position, pause = lambda: self._position, self._shared.pause
+        position, pause = lambda: self._position, self._shared.stopped.wait
         if self._file.sha256 is None:
             self._restart()  # another server's bytes may be of another file
 
@@ -195,12 +190,12 @@ class Transfer:
             WrongContentError: it has another one than before.
         """
         start, landing, self._landing = self._position, self._landing, None
-        url, token = landing or (address, server.token)
+        url, token = landing or address, None if landing else server.token
         left = self._shared.chunk if self._size is None else self._size - start
         span = f"bytes={start}-{start + min(left, self._shared.chunk) - 1}"
         headers = {**headers_with(token), "Range": span, "Accept-Encoding": "identity"}
-        patience, behind = self._shared.patience, landing is not None
-        with opened("GET", url, headers, patience, redirected=behind) as answer:
+        patience = self._shared.patience
+        with opened("GET", url, headers, patience, redirected=landing is not None) as answer:
             self._adopt(answer)
             pieces: list[bytes] = []
             try:
@@ -211,15 +206,16 @@ class Transfer:
             finally:
                 self._append(pieces)
         if self._position == start and not self._is_whole():
-            raise BusyError("not one byte came")
+            raise BusyError("the server sent no data")
         self._shared.failing.discard(server)
-        self._landing = _landing(answer, url, token)
+        if landing or urlsplit(str(answer.url))[:2] != urlsplit(address)[:2]:
+            self._landing = str(answer.url)  # of another host, where the token is not sent
 
     def _adopt(self, response: Any) -> None:
         """Compare what the server says of the file with what is known."""
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding != "identity":
-            raise TransferError(f"{response.url}: came encoded as {encoding[:40]!r}")
+            raise TransferError(f"{response.url}: the server sent it encoded as {encoding[:40]!r}")
         size, stated = _size(response, self._position), _stated_sha256(response)
         if self._file.size not in (None, size):
             said = f"expected {self._file.size} bytes, the server has {size}"
@@ -249,7 +245,7 @@ class Transfer:
         self._shared.move(len(data))
 
     def _restart(self) -> None:
-        """Throw away what is here."""
+        """Throw away the bytes that are here."""
         with self._shared.writing(self._path):
             self._part.truncate(0)
         self._shared.move(-self._position)
@@ -312,10 +308,3 @@ def _stated_sha256(response: Any) -> str | None:
         if match is not None:
             return match[1]
     return None
-
-
-def _landing(response: Any, url: str, token: str | None) -> tuple[str, str | None]:
-    """Where the next range is asked for: where the redirects led, with the token if at home."""
-    hops = [urlsplit(str(answer.url))[:2] for answer in (*response.history, response)]
-    at_home = all(hop == urlsplit(url)[:2] for hop in hops)
-    return str(response.url), token if at_home else None

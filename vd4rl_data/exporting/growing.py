@@ -85,6 +85,6 @@ class GrowingHashes:
         while left > 0:
             count = file.readinto(self._block[:left]) or 0
             if not count:
-                raise OSError(f"{path}: expected {size:,} bytes, {left:,} of them are not there")
+                raise OSError(f"{path}: expected {size:,} bytes, {left:,} of them are missing")
             digest.update(self._block[:count])
             left -= count

@@ -166,7 +166,7 @@ class _Writer:
     def check_all_is_there(self) -> None:
         """Raise if an array was not put."""
         if self._places:
-            raise ValueError(f"{self._path}: expected {min(self._places)}, it was not put")
+            raise ValueError(f"{self._path}: expected {min(self._places)}, which was never written")
 
     def close(self) -> None:
         """Close the file."""

@@ -23,7 +23,7 @@ def find_target(name: str) -> Target:
     """Look a target up by its name.
 
     Raises:
-        UnknownFormatError: there is none of this name; the message lists the known ones.
+        UnknownFormatError: there is no format of this name; the message lists the known ones.
     """
     if name not in TARGETS:
         close = difflib.get_close_matches(name, TARGETS, n=1)

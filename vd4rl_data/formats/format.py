@@ -57,7 +57,7 @@ class Format:
         """Check the words.
 
         Raises:
-            ValueError: the name or a suffix is none.
+            ValueError: the name or a suffix is not valid.
         """
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"format {self.name!r}: name: expected lowercase words with dashes")

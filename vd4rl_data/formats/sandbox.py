@@ -157,7 +157,7 @@ class Sandbox:
         if said == "gone":
             raise CorruptFileError(
                 f"{name}: the process that read it {worker.last_words()}; the file is damaged, or "
-                "made to do damage. Download it again, from its source"
+                "was made to do harm. Download it again, from its source"
             )
         if said == "memory":
             raise CorruptFileError(
@@ -211,7 +211,7 @@ def _item_of(name: str, message: Mapping[str, Any], expected: Expected) -> ReadE
         found = ReadEpisode(_episode_of(message), name, repairs, str(message["place"]))
     except (ValueError, TypeError, KeyError) as error:
         raise CorruptFileError(
-            f"{name}: the process that read it sent a piece that is none: {error}"
+            f"{name}: the process that read it sent something that is no piece of a file: {error}"
         ) from error
     found.check(expected)
     return found

@@ -54,7 +54,7 @@ def known_formats() -> tuple[Format, ...]:
     """All formats.
 
     Raises:
-        InvalidPluginError: one of another package cannot be imported, or is none.
+        InvalidPluginError: one of another package cannot be imported, or is no format.
     """
     return tuple(map(find_format, format_names()))
 
@@ -63,8 +63,8 @@ def find_format(format: str | Format) -> Format:  # noqa: A002
     """Look a format up by its name; a record is handed back.
 
     Raises:
-        UnknownFormatError: there is none of this name; the message lists the known ones.
-        InvalidPluginError: it cannot be imported, or is none.
+        UnknownFormatError: there is no format of this name; the message lists the known ones.
+        InvalidPluginError: it cannot be imported, or is no format.
     """
     if isinstance(format, Format):
         return format

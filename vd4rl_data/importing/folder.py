@@ -1,4 +1,4 @@
-"""Other people's files → a dataset file, killed at any moment and gone on with.
+"""Other people's files → a dataset file, which survives a kill at any moment.
 
     FOLDER ──one atomic part per episode──▶ <name>.h5.parts/ ──final pass──▶ <name>.h5 + sidecar
 
@@ -70,7 +70,7 @@ def import_folder(
 
     Args:
         folder: the files, as :func:`vd4rl_data.formats.scan_folder` expects them.
-        spec: the dataset that they are.
+        spec: the dataset that the files hold.
         root: the data folder to write ``<root>/<id>.h5`` into; :func:`vd4rl_data.paths.data_dir` by
             default.
         format: of the files, or its name; by default the one that their names tell.

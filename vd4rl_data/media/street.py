@@ -23,7 +23,7 @@ _ROADSIDE: Final = 0.45
 """The near planes stand at this share of the distance of the far ones."""
 
 _SHAKES: Final = 32
-"""The camera shakes by at most a pixel of so many."""
+"""The camera shakes by at most one pixel in this many."""
 
 
 class Street:

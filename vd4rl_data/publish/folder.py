@@ -68,7 +68,9 @@ class UploadFolder:
         """Write what is generated, but never over something that a person changed."""
         path, digest = self.path / name, hashlib.sha256(text.encode()).hexdigest()
         if path.is_file() and file_sha256(path) not in (self._texts.get(name), digest):
-            _LOGGER.warning("%s was edited by hand and is kept; delete it to make it anew", path)
+            _LOGGER.warning(
+                "%s was edited by hand and is kept; delete it to have it made again", path
+            )
             return
         write_text(path, text)
         self._texts[name] = digest

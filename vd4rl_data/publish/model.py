@@ -167,7 +167,7 @@ class Publication:
         ]
         if commit.replaced:
             old = f"hf://{commit.repo_id}@{commit.previous}"
-            lines.append(f"Replaced: {', '.join(commit.replaced)}; still to be had from {old}")
+            lines.append(f"Replaced: {', '.join(commit.replaced)}; still available from {old}")
         return lines
 
     def _afterwards(self, commit: CommitInfo) -> list[str]:

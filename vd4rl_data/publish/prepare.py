@@ -131,8 +131,8 @@ def _check_licenses(sources: Sequence[StoredDataset], mixed_licenses: bool) -> N
     if len(set(names.values())) > 1 and not mixed_licenses:
         told = ", ".join(f"{name}: {text}" for name, text in names.items())
         raise PublishError(
-            f"the datasets have different licenses ({told}); publish them apart, or say that you "
-            "mean it: mixed_licenses=True"
+            f"the datasets have different licenses ({told}); publish them separately, or confirm "
+            "that you mean it: mixed_licenses=True"
         )
 
 

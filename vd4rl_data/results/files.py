@@ -112,7 +112,7 @@ def read_result(path: AnyPath) -> RunResult:
     """Read a result file.
 
     Raises:
-        InvalidArgumentError: the path is none.
+        InvalidArgumentError: that is no path.
         InvalidResultError: see :func:`parse_result`.
         OSError: the file cannot be read.
     """
@@ -162,7 +162,7 @@ def write_result(
         replace: put both in the place of those that are there.
 
     Raises:
-        InvalidArgumentError: the path is none or has the suffix of traces, or the others are no
+        InvalidArgumentError: that is no path, or it has the suffix of traces, or the others are no
             result and no bytes.
         InvalidResultError: the result is not valid, or the actions are not those it speaks of.
         OutputExistsError: one of the files is there, and ``replace`` was not asked for.

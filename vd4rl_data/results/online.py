@@ -57,7 +57,8 @@ def _curve(result: RunResult, run: Run, where: str) -> Iterator[str]:
         )
     told = {point.success is None for point in points}
     if told != {run.successes is None}:
-        yield f"{where}: success stands in every point and with the final returns, or nowhere"
+        places = "in every point and with the final returns"
+        yield f"{where}: success must be given {places}, or not at all"
     if result.protocol.checkpoint == "last":
         yield from _end(run, where)
 

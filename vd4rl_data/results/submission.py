@@ -55,7 +55,7 @@ class Submission:
             replace: put both in the place of those that are there.
 
         Raises:
-            InvalidArgumentError: the path is none.
+            InvalidArgumentError: that is no path.
             InvalidResultError: the result contradicts itself.
             OutputExistsError: one of them is there, and ``replace`` was not asked for.
             FileNotFoundError: there is no such folder.
@@ -112,7 +112,7 @@ def make_submission(
 
     Raises:
         InvalidArgumentError: an argument is something else; the message begins with its name.
-        InvalidIdError: the id is none.
+        InvalidIdError: that is no id.
         InvalidResultError: a value is not what its field holds, or the result contradicts itself,
             e.g. by runs of different lengths; ``problems`` lists the findings.
     """

@@ -73,7 +73,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise StrictJsonError(f"the name {show(twice)} stands twice in one object")
+        raise StrictJsonError(f"the name {show(twice)} appears twice in one object")
     return value
 
 

@@ -75,10 +75,10 @@ def expected_bytes(result: RunResult) -> int:
 def find_trace_problems(result: RunResult, data: bytes) -> list[str]:
     """Check a trace file's size and hash; an empty list is a sound one."""
     if result.traces is None:
-        return ["the result says nothing of traces"]
+        return ["the result does not mention traces"]
     expected = expected_bytes(result)
     if len(data) != expected:
-        return [f"the trace file has {len(data):,} bytes, its lengths ask for {expected:,}"]
+        return [f"the trace file has {len(data):,} bytes, its lengths need {expected:,}"]
     found = hashlib.sha256(data).hexdigest()
     if found != result.traces.sha256:
         return [f"the trace file has another SHA-256 ({found}) than the result says"]

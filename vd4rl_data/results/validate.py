@@ -92,7 +92,7 @@ def _raw(result: RunResult) -> Iterator[str]:
         yield "protocol: a checkpoint chosen online needs online_evaluations above 0"
     names = [evaluation.environment for evaluation in result.evaluations]
     if len(set(names)) != len(names):
-        yield "evaluations: each environment may stand once"
+        yield "evaluations: each environment may appear only once"
     for i, evaluation in enumerate(result.evaluations):
         yield from _runs(result, evaluation, f"evaluations[{i}]")
 
@@ -148,6 +148,6 @@ def _traces(result: RunResult) -> Iterator[str]:
     runs = [run for evaluation in result.evaluations for run in evaluation.runs]
     traced = [run for run in runs if run.lengths is not None]
     if result.traces is None and traced:
-        yield "traces: lengths without a trace file tell nothing; leave both out"
+        yield "traces: lengths are of no use without a trace file; leave both out"
     if result.traces is not None and not traced:
-        yield "traces: no run says the lengths of its episodes"
+        yield "traces: no run states the lengths of its episodes"

@@ -184,7 +184,7 @@ class PlanStream:
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError(f"state: expected what state() returned, got {state!r}") from error
         if self._cursor > self._end:
-            raise ValueError("state: it is of a stream with other batches")
+            raise ValueError("state: it belongs to a stream with other batches")
         self._rng.bit_generator.state = state["own"]
 
     def _resumable(self) -> dict[str, Any]:

@@ -134,7 +134,7 @@ class Manifest:
                 values[name] = tuple(int(number) for number in values[name])
             for name, kind in _JSON_TYPES.items():
                 if type(values[name]) is not kind:
-                    raise TypeError(f"{name}: {kind.__name__} expected, got {values[name]!r}")
+                    raise TypeError(f"{name}: expected {kind.__name__}, got {values[name]!r}")
             manifest = cls(**values)
             _check_episodes(manifest)
             return manifest
@@ -265,7 +265,7 @@ def _check_episodes(manifest: Manifest) -> None:
     held_out = manifest.validation_episodes
     if list(held_out) != sorted(set(held_out) & set(range(manifest.num_episodes))):
         raise ValueError(
-            f"validation_episodes: ascending numbers below {manifest.num_episodes} expected, got "
+            f"validation_episodes: expected ascending numbers below {manifest.num_episodes}, got "
             f"{held_out}"
         )
     part_episodes(manifest.provenance.recipe, manifest.num_episodes)

@@ -47,13 +47,6 @@ def test_the_episodes_are_the_originals(acquire: Acquire, server: Any, name: str
     )
 
 
-def test_a_second_call_asks_nobody(acquire: Acquire, server: Any) -> None:
-    first = acquire(MEDIUM, server.url)
-    count = len(server.requests())
-    assert acquire(MEDIUM) == first
-    assert len(server.requests()) == count
-
-
 @pytest.mark.parametrize("leftover", ["", ".removed"])
 @pytest.mark.parametrize("online", [True, False])
 def test_what_a_kill_left_goes_with_the_next_call(
@@ -67,18 +60,6 @@ def test_what_a_kill_left_goes_with_the_next_call(
     assert acquire(MEDIUM, *[server.url][:online]) == path
     assert acquire.stored(MEDIUM)
     assert len(server.requests()) == before
-
-
-def test_only_the_files_of_the_id_and_several_at_once(
-    acquire: Acquire, server: Any, make_hub: Any
-) -> None:
-    server.delay(".npz", 0.1, times=None)
-    acquire(MEDIUM, server.url, workers=2)
-    asked = {exchange.path.rpartition("/")[2] for exchange in server.requests("npz")}
-    assert asked == {Path(file.path).name for file in acquire.files.sources[MEDIUM].files}
-    first, second = sorted(server.requests("npz"), key=lambda exchange: exchange.path)[:2]
-    assert first.seconds > 0.09 < second.seconds
-    assert len(server.requests(method="POST")) == 1
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -176,7 +176,7 @@ def test_ls_shows_all_that_is_ours(run: Run, folder: Path) -> None:
     assert items[MEDIUM, "dataset", "hf"]["note"] == f"hf://lab/pixels@{'a' * 40}"
     status, out, _ = run("cache", "ls")
     assert status == 0
-    assert "2 others that are not ours" in out
+    assert "2 other entries, which vd4rl did not make" in out
     assert "regenerated, INCOMPLETE" in out
 
 
@@ -232,7 +232,7 @@ def test_rm_does_not_guess_where_nobody_can_be_asked(
     monkeypatch.setattr("sys.stdin", io.StringIO())
     status, _, err = run("cache", "rm", EXPERT)
     assert status == 2
-    assert "say --yes" in err
+    assert "pass --yes" in err
     assert (EXPERT, "dataset", "own") in _kinds(run)
 
 

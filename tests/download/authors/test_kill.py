@@ -145,27 +145,6 @@ def test_killed_between_the_file_and_its_sidecar(
     assert server.bytes_sent("npz") == _total(acquire, MEDIUM)
 
 
-def test_raw_files_do_not_pile_up(
-    acquire: Acquire, server: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Converting is slower than fetching; the first file comes last."""
-    first = acquire.files.sources[MEDIUM].files[0].path
-    server.delay(Path(first).name, 0.3)
-    add = conversion.Conversion.add
-    counts: list[int] = []
-
-    def slow(*arguments: Any, **options: Any) -> None:
-        time.sleep(0.05)
-        counts.append(len(list(acquire.root.rglob("*.npz*"))))
-        add(*arguments, **options)
-
-    monkeypatch.setattr(conversion.Conversion, "add", slow)
-    acquire(MEDIUM, server.url, workers=1)
-    acquire.stored(MEDIUM)
-    assert 1 <= max(counts) <= 2
-    assert len(counts) == 8
-
-
 # --- the disk --------------------------------------------------------------------------------
 
 

@@ -76,17 +76,6 @@ def test_in_the_cache_of_the_client(
     acquire.stored(MEDIUM)
 
 
-@pytest.mark.parametrize("name", [MEDIUM, SHARDS])
-def test_in_what_an_earlier_call_left(acquire: Acquire, server: Any, name: str) -> None:
-    """Half a file of other bytes is found by its hash and fetched again, without a word."""
-    for path in _files(acquire, name):
-        raw = acquire.root / "public" / f"{name}.h5.download" / "raw" / path
-        raw.parent.mkdir(parents=True, exist_ok=True)
-        raw.with_name(f"{raw.name}.incomplete").write_bytes(bytes(1000))
-    acquire(name, server.url)
-    assert acquire.stored(name).manifest.origin == "official"
-
-
 def test_a_plan_of_what_a_hub_listed_wrongly_is_not_kept(acquire: Acquire, server: Any) -> None:
     path = _files(acquire, MEDIUM)[1]
     good = server.files[path]

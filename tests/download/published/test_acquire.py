@@ -201,7 +201,7 @@ def test_offline_and_not_here(hub: Any, tmp_path: Path, offline: Callable[[], No
     revision = hub.revision
     count = len(hub.requests())
     offline()
-    with pytest.raises(OfflineError, match="never asked for"):
+    with pytest.raises(OfflineError, match="never looked up"):
         acquire(tmp_path)
     with pytest.raises(OfflineError, match="must not be used"):
         acquire(tmp_path, f"{SOURCE}@{revision}")
@@ -278,15 +278,10 @@ def test_no_room_is_told_before_anything_is_fetched(
     monkeypatch.undo()
 
 
-def test_wrong_bytes_on_the_way(hub: Any, tmp_path: Path) -> None:
-    hub.corrupt(SHARDS[0], at=9000, times=None)
-    with pytest.raises(CorruptFileError):
-        acquire(tmp_path)
-    assert not installed(tmp_path)
-
-
 def test_wrong_sidecar_on_the_way(hub: Any, tmp_path: Path) -> None:
     """A small text has no SHA-256 in the hub's list, but git's own hash."""
     hub.corrupt(SIDECAR, at=40, times=None)
-    with pytest.raises(CorruptFileError, match=r"json: its bytes are not those of [0-9a-f]{40}"):
+    with pytest.raises(
+        CorruptFileError, match=r"json: expected the content with the hash [0-9a-f]{40}"
+    ):
         acquire(tmp_path)

@@ -13,7 +13,7 @@ from vd4rl_data.processes.engine import Engine
 from vd4rl_data.processes.local import LocalEngine, available_workers
 
 EngineOf = Callable[[int], Engine]
-"""The engine with so many worker processes."""
+"""The engine, with this number of worker processes."""
 
 _MOST_WORKERS: Final = 10_000
 
