@@ -53,6 +53,7 @@ def keep(run: RunFolder, out: Path, *, replace: bool = False) -> tuple[Path, ...
         **{name: last[name] for name in ("environment_steps", "time_steps", "updates", "episodes")},
         "evaluation_mean": last["evaluation_mean"],
         "temperature": float(learner.log_alpha.exp()),
+        "reward_power": settings.reward_power_at(last["environment_steps"]),
         "critics": [hashlib.sha256(content).hexdigest() for content in critics],
         **({} if statistics is None else {STATISTICS: statistics}),
     }

@@ -79,8 +79,8 @@ class Train:
     """Number of simulations that are stepped together."""
     hidden: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="N ...")] = None
     """Widths of the hidden layers of actor and critics: 256 256 256, or the kept ones."""
-    batch_size: Count = 256
-    """Number of transitions per update."""
+    batch_size: OptionalCount = None
+    """Number of transitions per update: 256, unless given."""
     critic_layer_norm: bool = False
     """Normalize in the critics' hidden layers. A kept run is gone on with as it was."""
     normalize_states: bool = False
@@ -94,6 +94,8 @@ class Train:
     reward_power: OptionalNumber = None
     """Exponent of the rewards' size that the critics learn from: 1, or as in the kept run. One
     below 1 helps where rewards are tiny until the task is nearly solved."""
+    raise_power: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="FROM TO")] = None
+    """Environment steps between which that exponent rises to 1."""
     no_progress: bool = False
     """Draw no progress bar."""
 
@@ -118,10 +120,10 @@ class Train:
             updates_per_step=self.updates_per_step,
             learning_rate=self.learning_rate,
             environments=self.environments,
-            batch_size=self.batch_size,
             actor_starts=self.actor_starts,
             initial_policy=None if start is None else start.sha256,
             anneal_from=self.anneal_from,
+            raise_power=self.raise_power,
             **self._beginning(start),
         )
         folder = self.out or data_dir() / "training" / f"{self.task}-seed{self.seed}"
@@ -168,6 +170,7 @@ class Train:
             "random_steps": self.random_steps,
             "learning_starts": self.learning_starts,
             "hidden": self.hidden,
+            "batch_size": self.batch_size,
             "critic_layer_norm": self.critic_layer_norm or None,
             "normalize_states": self.normalize_states or None,
             "reward_scale": self.reward_scale,

@@ -63,8 +63,8 @@ class KeptTraining:
 
     @property
     def reward_power(self) -> float:
-        """Exponent of the rewards' size that the critics learned from."""
-        return float(self.policy.training["settings"].get("reward_power", 1.0))
+        """Exponent of the rewards' size that the critics learned from at the end."""
+        return float(self.policy.training[KEPT].get("reward_power", 1.0))
 
     @property
     def hidden(self) -> tuple[int, ...]:

@@ -50,7 +50,8 @@ class RunFolder:
         """Check that a run with these settings may start or continue here; nothing is written.
 
         A run may be extended: ``steps`` and ``anneal_from`` may change as long as annealing has not
-        begun under either the old or the new settings. A run may also be shortened, but not to end
+        begun under either the old or the new settings, and ``raise_power`` as long as that has not
+        begun. A run may also be shortened, but not to end
         before its last checkpoint.
 
         Raises:
@@ -65,7 +66,9 @@ class RunFolder:
         # Older runs recorded fewer settings.
         known = _plain(TrainSettings(task="", recipe_version=1))
         found = {**known, **self._read_object(_SETTINGS)}
-        free = set() if self._has_annealed(found, wanted) else set(_EXTENSIBLE)
+        free = set[str](() if self._has_annealed(found, wanted) else _EXTENSIBLE)
+        if not self._has_raised(found, wanted):
+            free.add("raise_power")
         different = [
             f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} requested"
             for name in sorted({*found, *wanted} - free)
@@ -106,6 +109,12 @@ class RunFolder:
         starts = [given.get("anneal_from") for given in settings]
         return any(start is not None and reached > start for start in starts)
 
+    def _has_raised(self, *settings: Mapping[str, Any]) -> bool:
+        """Whether the run is past the start of raising the rewards' power under any of these."""
+        reached = self.reached()
+        spans = [given.get("raise_power") for given in settings]
+        return any(span is not None and reached > span[0] for span in spans)
+
     def machine(self) -> Mapping[str, Any]:
         """Versions, device, processor and threads that the run started with."""
         return self._read_object(_MACHINE)
@@ -143,6 +152,8 @@ class RunFolder:
         found: dict[str, Any] = {"recipe_version": 1, **self._read_object(_SETTINGS)}
         try:
             found["hidden"] = tuple(found["hidden"])
+            span = found.get("raise_power")
+            found["raise_power"] = None if span is None else tuple(span)
             return TrainSettings(**found)
         except (KeyError, TypeError, ValueError) as error:
             raise RunFolderError(

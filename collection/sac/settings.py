@@ -55,6 +55,8 @@ class TrainSettings:
         reward_power: exponent of the rewards' size that the critics learn from, their sign kept.
             Below 1 it raises small rewards: dm_control's humanoid is paid 1e-14 where it lies, 1e-8
             where it sits and 1 where it walks. Returns are always reported of the task's rewards.
+        raise_power: environment steps between which that exponent rises linearly to 1, so that the
+            end of training is the task's own; ``None`` keeps it.
         initial_policy: SHA-256 of the policy file whose actor the run starts from, or of the kept
             training that it takes up; ``None`` starts from random weights.
         anneal_from: environment step from which the learning rate falls linearly to zero at
@@ -84,6 +86,7 @@ class TrainSettings:
     normalize_states: bool = False
     reward_scale: float = 1.0
     reward_power: float = 1.0
+    raise_power: tuple[int, int] | None = None
     initial_policy: str | None = None
     anneal_from: int | None = None
     recipe_version: int = COLLECTION_RECIPE
@@ -112,6 +115,18 @@ class TrainSettings:
         if self.anneal_from is not None:
             fits = 0 <= self.anneal_from < self.steps
             self._check("anneal_from", fits, f"less than steps, {self.steps}")
+
+        if self.raise_power is not None:
+            first, last = self.raise_power
+            self._check("raise_power", 0 <= first < last, "two steps, the first one smaller")
+
+    def reward_power_at(self, environment_steps: int) -> float:
+        """The exponent of rewards after this number of environment steps."""
+        if self.raise_power is None or environment_steps <= self.raise_power[0]:
+            return self.reward_power
+        first, last = self.raise_power
+        passed = min(1.0, (environment_steps - first) / (last - first))
+        return self.reward_power + passed * (1 - self.reward_power)
 
     def learning_rate_at(self, environment_steps: int) -> float:
         """The learning rate after this number of environment steps."""

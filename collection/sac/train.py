@@ -162,7 +162,7 @@ class Trainer:
                 f"{found}"
             )
         if start is not None:
-            load(self._learner, start)
+            load(self._learner, start, settings)
         if settings.normalize_states:
             kept = start.statistics if isinstance(start, KeptTraining) else None
             self._statistics = kept or StateStatistics.none(self._simulations.states.shape[1])
@@ -230,6 +230,7 @@ class Trainer:
         rate = self._settings.learning_rate_at(self.environment_steps)
         waits = self._time_steps < self._settings.actor_starts
         self._learner.set_learning_rates(rate, 0.0 if waits else rate)
+        self._learner.set_reward_power(self._settings.reward_power_at(self.environment_steps))
         if self._statistics is not None:
             known = self._statistics
             self._learner.set_statistics(*map(torch.from_numpy, (known.mean, known.deviation)))

@@ -52,7 +52,8 @@ class Hyperparameters:
         normalize_states: whether networks see states with mean 0 and deviation 1, by
             :meth:`SACLearner.set_statistics`.
         reward_scale: what rewards are multiplied with.
-        reward_power: exponent of the rewards' size, before they are multiplied.
+        root_rewards: whether rewards are raised to the power of :meth:`SACLearner.set_reward_power`
+            before they are multiplied, their sign kept.
     """
 
     learning_rate: float
@@ -63,7 +64,7 @@ class Hyperparameters:
     critic_layer_norm: bool = False
     normalize_states: bool = False
     reward_scale: float = 1.0
-    reward_power: float = 1.0
+    root_rewards: bool = False
 
 
 class SACLearner:
@@ -91,6 +92,7 @@ class SACLearner:
         )
         self._mean = torch.zeros(state_size, device=device)
         self._deviation = torch.ones(state_size, device=device)
+        self._power = torch.ones(1, device=device)
         self.log_alpha = torch.zeros(1, device=device)
         self._alpha_gradient = torch.zeros(1, device=device)
         groups = (
@@ -138,6 +140,10 @@ class SACLearner:
                     group["lr"].fill_(value)  # in place: a captured graph reads it there
                 else:
                     group["lr"] = value
+
+    def set_reward_power(self, power: float) -> None:
+        """Set the exponent of the rewards' size for later updates."""
+        self._power.fill_(power)
 
     def set_statistics(self, mean: Tensor, deviation: Tensor) -> None:
         """Set mean and deviation of the states, (P,), that later updates normalize with."""
@@ -192,10 +198,9 @@ class SACLearner:
         return dataclasses.replace(batch, states=here, next_states=there)
 
     def _shaped(self, rewards: Tensor) -> Tensor:
-        scale, power = self.hyperparameters.reward_scale, self.hyperparameters.reward_power
-        if power != 1:
-            rewards = rewards.sign() * rewards.abs().pow(power)
-        return rewards * scale
+        if self.hyperparameters.root_rewards:
+            rewards = rewards.sign() * rewards.abs().pow(self._power)
+        return rewards * self.hyperparameters.reward_scale
 
     def _update_temperature(self, log_prob: Tensor) -> None:
         surplus = (log_prob + self.hyperparameters.target_entropy).mean()

@@ -32,7 +32,7 @@ def new_learner(
         critic_layer_norm=settings.critic_layer_norm,
         normalize_states=settings.normalize_states,
         reward_scale=settings.reward_scale,
-        reward_power=settings.reward_power,
+        root_rewards=settings.reward_power != 1,
     )
     return SACLearner(state_size, action_size, settings.hidden, hyperparameters, device)
 
@@ -48,14 +48,19 @@ def initialize(learner: SACLearner, seed: int, temperature: float = 1.0) -> None
     learner.log_alpha.fill_(math.log(temperature))
 
 
-def load(learner: SACLearner, start: Start) -> None:
+def load(learner: SACLearner, start: Start, settings: TrainSettings) -> None:
     """Copy a policy, or a kept actor and its critics, into a learner, to start training from it.
+
+    Args:
+        learner: of a run with these settings.
+        start: what to copy.
+        settings: of the new run.
 
     Raises:
         InvalidSettingError: the layers have other sizes, or are normalized where the learner's are
             not, or the other way round.
     """
-    _check_normalization(learner.hyperparameters, start)
+    _check_alike(settings, start)
     if isinstance(start, KeptTraining):
         given = [start.policy.actor], start.critics
         if start.statistics is not None:
@@ -79,7 +84,7 @@ def layers_of(network: StackedMLP) -> list[Layers]:
     ]
 
 
-def _check_normalization(wanted: Hyperparameters, start: Start) -> None:
+def _check_alike(wanted: TrainSettings, start: Start) -> None:
     kept = isinstance(start, KeptTraining)
     found = {
         "normalize_states": kept and start.statistics is not None,

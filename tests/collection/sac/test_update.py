@@ -21,8 +21,7 @@ from collection.sac.weights import initialize
 
 P, A, B = 5, 2, 32
 HIDDEN = (16, 24, 16)
-RATE, GAMMA, TAU = 1e-3, 0.97, 0.02
-SCALE, POWER = 3.0, 0.5
+RATE, GAMMA, TAU, SCALE = 1e-3, 0.97, 0.02, 3.0
 
 
 class _Task(gym.Env):  # pyright: ignore[reportMissingTypeArgument]
@@ -41,7 +40,7 @@ def _settings(*, low_precision: bool, normalize: bool) -> Hyperparameters:
         critic_layer_norm=normalize,
         normalize_states=normalize,
         reward_scale=SCALE if normalize else 1.0,
-        reward_power=POWER if normalize else 1.0,
+        root_rewards=normalize,
     )
 
 
@@ -138,6 +137,7 @@ def test_same_as_stable_baselines3(monkeypatch: pytest.MonkeyPatch, normalize: b
     mean, deviation = torch.linspace(-1, 1, P), torch.linspace(0.5, 3, P)
     if normalize:
         learner.set_statistics(mean, deviation)
+        learner.set_reward_power(0.5)
     halves = iter(itertools.chain.from_iterable((n[:B], n[B:]) for n in noises))
 
     def rsample(self: torch.distributions.Normal, shape: object = ()) -> torch.Tensor:
@@ -255,6 +255,7 @@ def test_a_captured_update_is_the_update(low_precision: bool, normalize: bool) -
     generator = torch.Generator().manual_seed(0)
     for learner in learners:
         initialize(learner, 3)
+        learner.set_reward_power(0.5)
     captured = None
     for _ in range(5):
         batch = _batch(generator)

@@ -1,8 +1,10 @@
-"""Normalized states and critics: the same learning, whatever the scale of the states."""
+"""Learning at other scales: normalized states and critics, scaled powers of rewards."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from collection.sac.kept import read_kept
 from collection.sac.mlp import StackedMLP
 from collection.sac.normalization import StateStatistics
 from collection.sac.run_folder import RunFolder
+from collection.sac.settings import TrainSettings
 
 P, A = 5, 2
 ALL = {
@@ -129,7 +132,7 @@ def test_checkpoints_act_on_states_as_they_are(training: Any) -> None:
     np.testing.assert_allclose(actor.mode(states), means.numpy(), rtol=1e-3, atol=1e-3)
 
 
-def _take_up(training: Any, folder: Any, name: str, **changes: Any) -> RunFolder:
+def _take_up(training: Any, folder: Path, name: str, **changes: Any) -> RunFolder:
     found = read_kept(folder)
     usual = {
         "start": found,
@@ -140,7 +143,7 @@ def _take_up(training: Any, folder: Any, name: str, **changes: Any) -> RunFolder
     return training(name, **{**usual, **changes})
 
 
-def test_a_kept_run_is_taken_up_as_it_was(training: Any, tmp_path: Any) -> None:
+def test_a_kept_run_is_taken_up_as_it_was(training: Any, tmp_path: Path) -> None:
     run = training("run", steps=600, **ALL)
     keep(run, tmp_path / "kept")
     found = read_kept(tmp_path / "kept")
@@ -168,16 +171,41 @@ def test_a_kept_run_is_taken_up_as_it_was(training: Any, tmp_path: Any) -> None:
     ],
 )
 def test_a_kept_run_of_another_kind_is_refused(
-    training: Any, tmp_path: Any, name: str, kept: Any, given: Any
+    training: Any, tmp_path: Path, name: str, kept: Any, given: Any
 ) -> None:
     keep(training("run", steps=600, **{**ALL, name: kept}), tmp_path / "kept")
     with pytest.raises(InvalidSettingError, match=f"{name}: .* from has {kept}, got {given}"):
         _take_up(training, tmp_path / "kept", "later", **{**ALL, name: given})
 
 
-def test_an_actor_alone_has_no_statistics(training: Any, tmp_path: Any) -> None:
+def test_an_actor_alone_has_no_statistics(training: Any, tmp_path: Path) -> None:
     keep(training("run", steps=600, **ALL), tmp_path / "kept")
     policy = read_policy(tmp_path / "kept" / "actor.safetensors")
     with pytest.raises(InvalidSettingError, match="normalize_states: the run to start from"):
         training("later", start=policy, initial_policy=policy.sha256, normalize_states=True)
     training("plain", start=policy, initial_policy=policy.sha256, steps=200)
+
+
+def test_the_power_of_rewards_rises(settings: TrainSettings) -> None:
+    raised = dataclasses.replace(settings, reward_power=0.25, raise_power=(200, 600))
+    powers = [raised.reward_power_at(step) for step in (0, 200, 300, 400, 600, 9999)]
+    assert powers == pytest.approx([0.25, 0.25, 0.4375, 0.625, 1.0, 1.0])
+    assert dataclasses.replace(raised, raise_power=None).reward_power_at(9999) == 0.25
+    for span in ((600, 600), (-1, 600)):
+        with pytest.raises(InvalidSettingError, match="raise_power: expected two steps"):
+            dataclasses.replace(raised, raise_power=span)
+
+
+def test_raising_can_be_decided_late_but_not_twice(training: Any, tmp_path: Path) -> None:
+    span = (400, 600)
+    whole = training("whole", reward_power=0.25, raise_power=span, steps=800)
+    training("late", reward_power=0.25, steps=400)
+    late = training("late", reward_power=0.25, raise_power=span, steps=800)
+    assert late.actor_path(800).read_bytes() == whole.actor_path(800).read_bytes()
+    plain = training("plain", reward_power=0.25, steps=800)
+    assert plain.actor_path(400).read_bytes() == whole.actor_path(400).read_bytes()
+    assert plain.actor_path(800).read_bytes() != whole.actor_path(800).read_bytes()
+    with pytest.raises(InvalidSettingError, match=r"raise_power: \[400, 600\] there"):
+        training("late", reward_power=0.25, raise_power=(400, 1000), steps=1000)
+    keep(whole, tmp_path / "kept")
+    assert read_kept(tmp_path / "kept").reward_power == 1.0
