@@ -41,7 +41,7 @@ class Network(nn.Module):
         return self.head(torch.cat([self.pixels(frames / 255 - 0.5).tanh(), *actions], -1))
 
 
-def main(updates: int = 200, batch_size: int = 256) -> float:
+def main(updates: int = 200, batch_size: int = 64) -> float:
     torch.manual_seed(0)
     data = vd4rl_data.load_dataset(DATASET)
     batches = TorchTransitions(

@@ -25,6 +25,7 @@ from vd4rl_data.exporting.target import Target
 from vd4rl_data.formats.torchrl import FORMAT, MAIN_FILE
 
 _NEXT: Final = "next"
+_PIXELS: Final = "pixels"
 _INFOS: Final = "infos"
 _TENSORDICT: Final = "<class 'tensordict._td.TensorDict'>"
 
@@ -59,7 +60,8 @@ def write(episodes: Iterator[Episode], about: About, folder: Path) -> None:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     files[key] = stack.enter_context(path.open("wb", buffering=0))
                 write_all(files[key], values)
-                hashes.final(path, files[key].tell())
+                if key[-1] == _PIXELS:  # the others are small, and hashed at the end
+                    hashes.final(path, files[key].tell())
         stack.close()
         _write_meta(folder, (), columns, about.num_transitions)
         write_provenance(about, folder / MAIN_FILE, FORMAT, hashes.sha256)
@@ -71,13 +73,13 @@ def _columns(number: int, episode: Episode) -> Columns:
     nothing, last = np.zeros((steps, 1), np.bool_), np.zeros((steps, 1), np.bool_)
     last[-1] = True
     columns: Columns = {
-        ("pixels",): episode.observations[:-1],
+        (_PIXELS,): episode.observations[:-1],
         ("action",): episode.actions,
         ("done",): nothing,
         ("terminated",): nothing,
         ("truncated",): nothing,
         ("episode",): np.full(steps, number, np.int64),
-        (_NEXT, "pixels"): episode.observations[1:],
+        (_NEXT, _PIXELS): episode.observations[1:],
         (_NEXT, "reward"): episode.rewards[:, None],
         (_NEXT, "discount"): episode.discounts[:, None],
         (_NEXT, "done"): last,
