@@ -27,7 +27,7 @@ from baselines.dreamer.networks import check_frame_size
 from baselines.dreamer.noise import AgentNoise, draw_agent_noise
 from baselines.dreamer.penalties import mean_disagreement, squared_disagreement
 from baselines.dreamer.rssm import State
-from baselines.dreamer.settings import AgentSettings
+from baselines.dreamer.settings import SMALL, AgentSettings
 from baselines.dreamer.valued import ValuedAgent
 from vd4rl_data.spec import DatasetSpec
 
@@ -125,21 +125,7 @@ class OfflineDv2(ValuedAgent):
         return self.recurrent_policy(draw=self.settings.drawn_latents)
 
 
-SMOKE: Final[dict[str, Any]] = {
-    "steps": 20,
-    "model_steps": 10,
-    "batch_size": 4,
-    "length": 8,
-    "depth": 8,
-    "recurrent": 32,
-    "hidden": 32,
-    "variables": 8,
-    "classes": 8,
-    "members": 3,
-    "layers": 2,
-    "units": 32,
-    "slow_every": 5,
-}
+SMOKE: Final[dict[str, Any]] = {"steps": 20, "model_steps": 10, **SMALL}
 
 
 def preset(name: str, dataset: DatasetSpec) -> OfflineDv2Settings:

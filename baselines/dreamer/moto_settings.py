@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from baselines.dreamer.settings import AgentSettings
+from baselines.dreamer.settings import SMALL, AgentSettings
 from baselines.errors import InvalidSettingError
 from vd4rl_data.spec import DatasetSpec, SuccessScore
 
@@ -53,18 +53,8 @@ _SMOKE: Final[dict[str, Any]] = {
     "steps": 20,
     "offline_steps": 10,
     "updates_per_episode": 5,
-    "batch_size": 4,
-    "length": 8,
-    "depth": 8,
-    "recurrent": 32,
-    "hidden": 32,
-    "variables": 8,
-    "classes": 8,
-    "members": 3,
-    "layers": 2,
-    "units": 32,
-    "slow_every": 5,
     "horizon": 3,
+    **SMALL,
 }
 
 _STEPS: Final[dict[str, dict[str, Any]]] = {

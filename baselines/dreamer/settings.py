@@ -7,6 +7,7 @@ defaults of DreamerV2, which papers and code keep where they are silent.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 from baselines.hyperparameters import Precision, check_settings
 
@@ -86,3 +87,19 @@ class AgentSettings(ModelSettings):
     """How much the policy's entropy counts. [D]"""
     slow_every: int = 100
     """Gradient steps between copies of the critic for targets. [D]"""
+
+
+SMALL: Final[dict[str, Any]] = {
+    "batch_size": 4,
+    "length": 8,
+    "depth": 8,
+    "recurrent": 32,
+    "hidden": 32,
+    "variables": 8,
+    "classes": 8,
+    "members": 3,
+    "layers": 2,
+    "units": 32,
+    "slow_every": 5,
+}
+"""Sizes with which an agent of DreamerV2's kind is seen to run, in seconds: preset ``smoke``."""
