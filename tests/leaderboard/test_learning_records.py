@@ -1,8 +1,9 @@
-"""The learning runs that ``docs/baselines.md`` reports: real, replayable, and as it says."""
+"""The learning runs that the pages report: real, replayable, and as they say."""
 
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,11 @@ BOTH, OFFLINE, ONLINE = (
     f"{name}-disc_push-random" for name in ("moto", "moto_offline", "moto_online")
 )
 OFF_POLICY = ("lompo-disc_push-random", "combo-disc_push-random")
+FEW = {4: False}
+"""Episodes of small datasets of MOTO; whether fine-tuning is ahead of the dataset alone by more
+than two standard errors."""
+ALONE = "moto_online-disc_push-random-8episodes"
+WAVES = "disc_push-random-waves"
 CLONED = "bc-walker_walk-medium_expert"
 VALUED = "drq_bc-walker_walk-medium_expert"
 
@@ -55,6 +61,19 @@ def _returns(result: RunResult) -> tuple[float, ...]:
 
 def _mean(name: str) -> float:
     return statistics.fmean(_returns(read_result(DOCS / "learning" / f"{name}.json")))
+
+
+def _seed_means(name: str) -> list[float]:
+    (evaluation,) = read_result(DOCS / "learning" / f"{name}.json").evaluations
+    return [statistics.fmean(run.returns) for run in evaluation.runs]
+
+
+def _ahead(first: str, second: str) -> tuple[float, float]:
+    """How far the mean over seeds lies above another's, and the standard error of that."""
+    ours, theirs = _seed_means(first), _seed_means(second)
+    assert len(ours) == len(theirs) >= 3
+    error = math.sqrt((statistics.variance(ours) + statistics.variance(theirs)) / len(ours))
+    return statistics.fmean(ours) - statistics.fmean(theirs), error
 
 
 def _last_evaluations(name: str) -> float:
@@ -116,6 +135,33 @@ def test_pre_training_saves_most_of_what_learning_online_takes() -> None:
     assert _mean(BOTH) > _mean(ONLINE) + 30
     ((run,),) = (evaluation.runs for evaluation in both.evaluations)
     assert run.online_curve[-1].mean_return > run.online_curve[0].mean_return
+
+
+@pytest.mark.parametrize(("episodes", "shown"), FEW.items())
+def test_where_data_are_few_the_page_says_what_pre_training_and_fine_tuning_add(
+    episodes: int, shown: bool
+) -> None:
+    """Three seeds, as many gradient steps, and as many environment steps of those that play."""
+    names = [f"{name}-disc_push-random-{episodes}episodes" for name in ("moto", "moto_offline")]
+    both, offline, online = (
+        read_result(DOCS / "learning" / f"{name}.json") for name in (*names, ALONE)
+    )
+    assert {each.hyperparameters["steps"] for each in (both, offline, online)} == {450}
+    assert both.protocol.environment_steps == online.protocol.environment_steps == 400
+    assert offline.protocol.track == "offline"
+    assert both.data is not None
+    assert both.data.transitions == 50 * episodes
+    over_offline, over_online = (_ahead(names[0], name) for name in (names[1], ALONE))
+    text = (DOCS / "world_models.md").read_text()
+    for difference, error in (over_offline, over_online):
+        assert f"{difference:.1f} ± {error:.1f}" in text
+    assert over_online[0] > 2 * over_online[1]
+    assert (over_offline[0] > 2 * over_offline[1]) == shown
+
+
+def test_semopo_learns_before_waves() -> None:
+    """Random actions get 11."""
+    assert _mean(f"semopo-{WAVES}") > 30
 
 
 @pytest.mark.parametrize(("name", "least"), [(TOY, 40), *zip(OFF_POLICY, (38, 40), strict=True)])
