@@ -149,7 +149,8 @@ Case = tuple[Callable[[Place], object], Callable[[Place], list[str]], str]
 
 
 def _start(place: Place) -> list[str]:
-    return place.train("--start-from", str(place.root / "start.safetensors"), name="new")
+    start = str(place.root / "start.safetensors")
+    return place.train("--start-from", start, name="new", steps=200)
 
 
 REFUSED: dict[str, Case] = {
