@@ -180,13 +180,13 @@ def _runs(needed: Sequence[_Need]) -> dict[_Key, TrainingRun | None]:
 
 def _as_long_as_needed(run: TrainingRun, need: _Need) -> TrainingRun:
     """A replay is the beginning of training; a policy may come from a run that is taken up."""
-    steps, options = run.steps, run.options
+    steps, options = run.steps, f"{run.beginning} {run.options}".strip()
     if need.behavior in REPLAYS:
         before = run.medium_at if need.behavior == LATE_REPLAY else 0
         steps = max(steps, before + need.replayed)
     elif run.kept:
         steps -= run.kept_steps
-        options = f"--take-up {run.kept} {options}".rstrip()
+        options = f"--take-up {run.kept} {run.options}".rstrip()
     return replace(run, steps=steps, options=options, hours=run.hours * steps / run.steps)
 
 

@@ -69,7 +69,9 @@ def test_what_is_said_to_be_kept_can_be_taken_up(run: TrainingRun, repository: P
     spec = next(
         spec
         for spec in DATASETS.values()
-        if spec.task.name == run.task and spec.behavior in TIERS and not spec.parts
+        if spec.task.name == run.task
+        and spec.behavior in {*TIERS} - {*run.shipped}
+        and not spec.parts
     )
     (way,) = (w for w in ways_to_get(spec) if w.kind == "train")
     left = run.steps - run.kept_steps
@@ -79,7 +81,11 @@ def test_what_is_said_to_be_kept_can_be_taken_up(run: TrainingRun, repository: P
 
 def test_a_replay_is_of_a_run_from_its_beginning() -> None:
     replay = get_dataset_spec("VD4RL/humanoid_walk-medium_replay-64px-v0")
-    assert not any("--take-up" in line for way in ways_to_get(replay) for line in way.commands)
+    lines = [line for way in ways_to_get(replay) for line in way.commands]
+    assert not any("--take-up" in line for line in lines)
+    (run,) = (run for run in TRAINING_RUNS if run.task == replay.task.name)
+    assert run.beginning
+    assert any(f"{run.beginning} {run.options}" in line for line in lines)
 
 
 def test_of_what_nobody_trained_the_cost_is_unknown() -> None:
