@@ -52,6 +52,15 @@ class Push:
 
 
 PUSHES: Final = {
+    "kettle": Push(
+        (
+            ((-0.27, 0.16, 1.95), 20),
+            ((-0.27, 0.17, 1.84), 12),
+            ((-0.27, 0.75, 1.86), 40),
+            ((-0.25, 0.30, 1.98), 14),
+        ),
+        turn=2.0,
+    ),
     "light switch": Push(
         (
             ((-0.31, 0.42, 2.28), 25),
@@ -68,17 +77,9 @@ PUSHES: Final = {
             ((0.00, 0.40, 2.50), 10),
         )
     ),
-    "kettle": Push(
-        (
-            ((-0.27, 0.16, 1.95), 20),
-            ((-0.27, 0.17, 1.84), 12),
-            ((-0.27, 0.75, 1.86), 40),
-            ((-0.25, 0.30, 1.98), 14),
-        ),
-        turn=2.0,
-    ),
 }
-"""In the order in which they are pushed, if they are among the task's elements."""
+"""In the order in which they are pushed, if they are among the task's elements. The kettle comes
+first: from where the cabinet leaves the arm, it is missed three times of four."""
 
 
 def make_kitchen_policy(task: TaskSpec, rng: np.random.Generator) -> Policy:

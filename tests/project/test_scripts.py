@@ -38,3 +38,26 @@ def test_the_script_of_the_renderer_names_it(repository: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("rendering with ")
+
+
+def test_the_script_of_the_claw_refuses_another_wheel_and_leaves_it(
+    repository: Path, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "robel-0.1.2-py3-none-any.whl"
+    wheel.write_bytes(b"another file")
+    run = subprocess.run(
+        [repository / "scripts/claw.sh"],
+        env=os.environ
+        | {
+            "VD4RL_VENV": sys.prefix,
+            "PYTHONPATH": str(repository),
+            "VD4RL_ROBEL_WHEEL": str(wheel),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert "expected the wheel of robel 0.1.2" in run.stderr
+    assert wheel.read_bytes() == b"another file"
