@@ -44,7 +44,7 @@ class Place:
     def train(self, *more: str, name: str = "run", steps: int = STEPS) -> list[str]:
         """The settings of the run that the command line knows; the others are small in the test."""
         given = ["train", TASK, "--steps", str(steps), "--out", str(self.root / name)]
-        return [*given, "--random-steps", "60", "--no-progress", *more]
+        return [*given, "--random-steps", "60", "--batch-size", "16", "--no-progress", *more]
 
     def select(self, *more: str) -> list[str]:
         return ["select", str(self.run), "--level", "-1", *more]
