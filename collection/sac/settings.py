@@ -50,8 +50,8 @@ class TrainSettings:
         normalize_states: whether networks see states with mean 0 and deviation 1, by running
             statistics of all states so far; actors that are written take states as they are.
         reward_scale: what rewards are multiplied with for the critics; the temperature counts in
-            scaled rewards. Steps of Adam move values by about 0.01 whatever the rewards are, so
-            much smaller rewards drown.
+            scaled rewards. Rewards far below the critics' errors, about 0.02 at the default
+            learning rate, drown in them.
         reward_power: exponent of the rewards' size that the critics learn from, their sign kept.
             Below 1 it raises small rewards: dm_control's humanoid is paid 1e-14 where it lies, 1e-8
             where it sits and 1 where it walks. Returns are always reported of the task's rewards.
