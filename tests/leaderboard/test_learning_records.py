@@ -159,9 +159,15 @@ def test_where_data_are_few_the_page_says_what_pre_training_and_fine_tuning_add(
     assert (over_offline[0] > 2 * over_offline[1]) == shown
 
 
-def test_semopo_learns_before_waves() -> None:
-    """Random actions get 11."""
-    assert _mean(f"semopo-{WAVES}") > 30
+def test_semopo_is_ahead_of_offline_dv2_before_waves() -> None:
+    """Three seeds, as many gradient steps, the same sizes; random actions get 11."""
+    names = [f"{name}-{WAVES}" for name in ("semopo", "offline_dv2")]
+    ours, theirs = (read_result(DOCS / "learning" / f"{name}.json") for name in names)
+    shared = set(theirs.hyperparameters)
+    assert {name: ours.hyperparameters[name] for name in shared} == theirs.hyperparameters
+    difference, error = _ahead(*names)
+    assert difference > 2 * error
+    assert f"{difference:.1f} ± {error:.1f}" in (DOCS / "world_models.md").read_text()
 
 
 @pytest.mark.parametrize(("name", "least"), [(TOY, 40), *zip(OFF_POLICY, (38, 40), strict=True)])
