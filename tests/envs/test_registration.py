@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 from typing import Any
 
@@ -133,7 +134,11 @@ def test_a_vector_of_environments() -> None:
 
 @pytest.mark.parametrize("kind", [SyncVectorEnv, AsyncVectorEnv])
 def test_a_vector_made_by_hand_stands_for_its_environments(kind: Any) -> None:
-    envs = kind([lambda: gymnasium.make(SAMPLE, max_episode_steps=7)] * 2)
+    def make() -> Any:
+        importlib.import_module("vd4rl_data")  # a process that was spawned has not
+        return gymnasium.make(SAMPLE, max_episode_steps=7)
+
+    envs = kind([make] * 2)
     wrapped = RecordEpisodeStatistics(envs)
     try:
         assert envs.spec is None

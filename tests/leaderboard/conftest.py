@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from examples.disc import SUITE, TASK
 from leaderboard.site import build_site
 from leaderboard.store import RESULTS
 from tests.leaderboard.making import grow, make_store
 from vd4rl_data.paths import DATA_DIR, SHARED_DATA_DIRS
-from vd4rl_data.registry import DATASETS, get_dataset_spec
+from vd4rl_data.registry import (
+    BENCHMARKS,
+    DATASETS,
+    SUITES,
+    TASKS,
+    get_dataset_spec,
+    register_suite,
+)
 
 Open = Callable[..., Any]
 MAIN = "#vd4rl_main table.matrix"
 CATALOG = ("walker_walk", "microwave_kettle_light_slide", "door_open")
 SAMPLE = get_dataset_spec("VD4RL/walker_walk-random-sample-64px-v0")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def disc() -> Iterator[None]:
+    """The toy suite is in the catalog."""
+    register_suite(SUITE)
+    yield
+    SUITES.pop(SUITE.name)
+    TASKS.pop(TASK.name)
+    for spec, benchmark in zip(SUITE.datasets, SUITE.benchmarks, strict=True):
+        DATASETS.pop(spec.name)
+        BENCHMARKS.pop(str(benchmark.id))
 
 
 @pytest.fixture(scope="session")

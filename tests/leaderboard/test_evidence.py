@@ -247,6 +247,7 @@ def test_versions_of_the_protocol_play_different_episodes(version: int) -> None:
     assert (seeds == newest) == (version == EVALUATION_PROTOCOL)
 
 
+@pytest.mark.usefixtures("disc")
 def test_results_that_were_recorded_under_the_first_version(repository: Path) -> None:
     """They say so, or nothing, and their episodes are that version's."""
     paths = sorted((repository / "docs" / "learning").glob("*.json"))

@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from examples.disc import SUITE, TASK
 from leaderboard.replay import replay_traces
-from vd4rl_data.registry import (
-    BENCHMARKS,
-    DATASETS,
-    SUITES,
-    TASKS,
-    get_dataset_spec,
-    register_suite,
-)
+from vd4rl_data.registry import get_dataset_spec
 from vd4rl_data.results import RunResult, read_result
 from vd4rl_data.results.files import read_traces
 
@@ -32,25 +23,13 @@ BOTH, OFFLINE, ONLINE = (
     f"{name}-disc_push-random" for name in ("moto", "moto_offline", "moto_online")
 )
 OFF_POLICY = ("lompo-disc_push-random", "combo-disc_push-random")
-FEW = {4: False}
+FEW = {4: False, 2: True}
 """Episodes of small datasets of MOTO; whether fine-tuning is ahead of the dataset alone by more
 than two standard errors."""
 ALONE = "moto_online-disc_push-random-8episodes"
 WAVES = "disc_push-random-waves"
 CLONED = "bc-walker_walk-medium_expert"
 VALUED = "drq_bc-walker_walk-medium_expert"
-
-
-@pytest.fixture(scope="module")
-def disc() -> Iterator[None]:
-    """The toy suite is in the catalog."""
-    register_suite(SUITE)
-    yield
-    SUITES.pop(SUITE.name)
-    TASKS.pop(TASK.name)
-    for spec, benchmark in zip(SUITE.datasets, SUITE.benchmarks, strict=True):
-        DATASETS.pop(spec.name)
-        BENCHMARKS.pop(str(benchmark.id))
 
 
 def _returns(result: RunResult) -> tuple[float, ...]:
