@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,20 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     ):
         write_all(file, FIRST)
     assert raised.value.errno == errno.ENOSPC
+
+
+def test_a_file_keeps_its_name_until_its_reader_has_come_to_it(tmp_path: Path) -> None:
+    """The reader is busy with another file: a pipe, into which nothing is written for a while."""
+    pipe, part, path = (tmp_path / name for name in ("pipe", "x.part", "x"))
+    os.mkfifo(pipe)
+    part.write_bytes(b"abc")
+    with GrowingHashes() as hashes:
+        hashes.final(pipe, 1)
+        hashes.final(part, 3)
+        opened = threading.Timer(0.2, pipe.write_bytes, [b"z"])
+        opened.start()
+        hashes.rename(part, path)
+        opened.join()
+        assert hashes.sha256(path) == file_sha256(path)
+    assert path.read_bytes() == b"abc"
+    assert not part.exists()

@@ -61,10 +61,16 @@ class GrowingHashes:
             before.result()  # raises what went wrong, early
         self._last[path] = self._pool.submit(self._advance, path, size)
 
-    def renamed(self, old: Path, new: Path) -> None:
-        """Know a file, of which nothing more will be said, by another name."""
-        self._last[old].result()
-        self._last[new], self._files[new] = self._last.pop(old), self._files.pop(old)
+    def rename(self, old: Path, new: Path) -> None:
+        """Give a file, of which nothing more will be said, its name, once all of it is read.
+
+        Raises:
+            OSError: it cannot be read or renamed.
+        """
+        if old in self._last:
+            self._last[old].result()  # it may not have been opened yet
+            self._last[new], self._files[new] = self._last.pop(old), self._files.pop(old)
+        old.replace(new)
 
     def sha256(self, path: Path) -> str:
         """The hash of what is final, 64 hexadecimal digits; of any other file, of all of it.

@@ -81,9 +81,10 @@ def hdf5_file(
         writer.check_all_is_there()
     finally:
         writer.close()
-    part.replace(path)
-    if hashes is not None:
-        hashes.renamed(part, path)
+    if hashes is None:
+        part.replace(path)
+    else:
+        hashes.rename(part, path)
 
 
 def _made(path: Path, groups: Iterable[Group]) -> dict[str, tuple[int, Room]]:
