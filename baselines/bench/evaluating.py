@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -114,13 +114,7 @@ class Evaluations:
                 self._folder.save_evaluation(evaluation)
             self._keep(moment, evaluation)
             return
-        self._folder.keep_snapshot(
-            {
-                "step": moment.step,
-                "seconds": moment.seconds,
-                "environment_steps": moment.environment_steps,
-            }
-        )
+        self._folder.keep_snapshot(asdict(moment))
         self._begin(self._beside, moment)
 
     def ended(self) -> list[tuple[int, float]]:

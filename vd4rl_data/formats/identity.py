@@ -12,6 +12,7 @@ from typing import Final, Literal
 from vd4rl_data.errors import CorruptFileError, DatasetFormatError
 from vd4rl_data.formats.format import Format
 from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.storage.format import file_sha256
 from vd4rl_data.suites.vd4rl_files import (
     OfficialFile,
     belongs_to,
@@ -36,12 +37,6 @@ class SourceFile:
     bytes: int
     sha256: str
     hash_status: HashStatus
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_sha256(

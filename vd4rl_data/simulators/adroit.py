@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from vd4rl_data.simulators.gl import load_mujoco
-from vd4rl_data.simulators.protocol import EnvironmentStep
+from vd4rl_data.simulators.protocol import EnvironmentStep, check_seed
 from vd4rl_data.simulators.robotics import robotics_module
-from vd4rl_data.simulators.wrapped import WrappedSimulator, check_seed, joined, place, write
+from vd4rl_data.simulators.wrapped import WrappedSimulator, joined, place, write
 from vd4rl_data.spec import TaskSpec
 
 _MODULE: Final = "gymnasium_robotics.envs.adroit_hand.adroit_pen"

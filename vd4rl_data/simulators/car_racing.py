@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from vd4rl_data.errors import MissingDependencyError
-from vd4rl_data.simulators.protocol import EnvironmentStep, View
+from vd4rl_data.simulators.protocol import EnvironmentStep, View, check_seed
 from vd4rl_data.spec import TaskSpec
 
 ROAD_POINTS: Final = 10
@@ -86,8 +86,7 @@ class CarRacingSimulator:
             MissingDependencyError: Box2D or pygame is not installed.
             ValueError: the seed is negative.
         """
-        if seed is not None and seed < 0:
-            raise ValueError(f"seed: expected a non-negative integer, got {seed}")
+        check_seed(seed)
         game = _game_class()(lap_complete_percent=self._settings.lap_complete_percent)
         self.close()
         if seed is None and self._random is not None:

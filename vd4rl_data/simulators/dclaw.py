@@ -18,8 +18,8 @@ from vd4rl_data.simulators.dclaw_model import load_claw
 from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.drawing import simplify
 from vd4rl_data.simulators.gl import load_mujoco
-from vd4rl_data.simulators.protocol import EnvironmentStep, View
-from vd4rl_data.simulators.wrapped import check_actions, check_seed, joined, place, write
+from vd4rl_data.simulators.protocol import EnvironmentStep, View, check_seed
+from vd4rl_data.simulators.wrapped import check_actions, joined, place, write
 from vd4rl_data.spec import TaskSpec
 
 STATE_LAYOUT: Final = (

@@ -18,7 +18,7 @@ from vd4rl_data.simulators.bodies import edited_model
 from vd4rl_data.simulators.dmc_layout import EpisodeLayout
 from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.gl import backend_errors, load_mujoco
-from vd4rl_data.simulators.protocol import EnvironmentStep, View
+from vd4rl_data.simulators.protocol import EnvironmentStep, View, check_seed
 from vd4rl_data.simulators.versions import PACKAGES, check_domain, installed_pair, nearest_pair
 from vd4rl_data.spec import Body, TaskSpec
 from vd4rl_data.version import versions_of
@@ -224,8 +224,7 @@ def _check_row(task: TaskSpec, spec: Any) -> None:
 
 def _mersenne_seed(seed: int) -> int | list[int]:
     """One 32-bit word unchanged, so that small seeds act as in dm_control; else a list of words."""
-    if seed < 0:
-        raise ValueError(f"seed: expected a non-negative integer, got {seed}")
+    check_seed(seed)
     if seed < _WORD:
         return seed
     words: list[int] = []

@@ -18,9 +18,9 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from vd4rl_data.simulators.protocol import EnvironmentStep
+from vd4rl_data.simulators.protocol import EnvironmentStep, check_seed
 from vd4rl_data.simulators.robotics import robotics_module
-from vd4rl_data.simulators.wrapped import WrappedSimulator, check_seed, joined, write
+from vd4rl_data.simulators.wrapped import WrappedSimulator, joined, write
 from vd4rl_data.spec import TaskSpec
 
 _MODULE: Final = "gymnasium_robotics.envs.franka_kitchen.kitchen_env"

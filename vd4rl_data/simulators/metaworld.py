@@ -22,8 +22,8 @@ from jaxtyping import Float32, Float64
 
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.simulators.gl import load_mujoco
-from vd4rl_data.simulators.protocol import EnvironmentStep
-from vd4rl_data.simulators.wrapped import WrappedSimulator, check_seed, joined, write
+from vd4rl_data.simulators.protocol import EnvironmentStep, check_seed
+from vd4rl_data.simulators.wrapped import WrappedSimulator, joined, write
 from vd4rl_data.spec import TaskSpec
 
 _NO_LIMIT: Final = 1 << 62

@@ -152,3 +152,13 @@ class Simulator(Protocol):
     def close(self) -> None:
         """Free everything. A later reset builds it again."""
         ...
+
+
+def check_seed(seed: int | None) -> None:
+    """Refuse what is no seed of an episode.
+
+    Raises:
+        ValueError: it is negative.
+    """
+    if seed is not None and seed < 0:
+        raise ValueError(f"seed: expected a non-negative integer, got {seed}")

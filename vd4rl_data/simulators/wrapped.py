@@ -89,16 +89,6 @@ def check_actions(task: TaskSpec, shape: tuple[int, ...]) -> None:
         )
 
 
-def check_seed(seed: int | None) -> None:
-    """Refuse what is no seed of an episode.
-
-    Raises:
-        ValueError: it is negative.
-    """
-    if seed is not None and seed < 0:
-        raise ValueError(f"seed: expected a non-negative integer, got {seed}")
-
-
 def joined(parts: Sequence[Any]) -> Float64[np.ndarray, " S"]:
     """A physics state, a copy, of its parts."""
     return np.concatenate([np.ravel(part) for part in parts])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from collection.sac.kept import read_kept
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.sac.train import train
@@ -66,3 +67,15 @@ def training(
         return train(changed, folder, progress=progress, start=start)
 
     return run
+
+
+def take_up_kept(training: Any, folder: Path, name: str, **changes: Any) -> RunFolder:
+    """Go on from what was kept, with some settings changed."""
+    found = read_kept(folder)
+    usual = {
+        "start": found,
+        "initial_policy": found.sha256,
+        "initial_temperature": found.temperature,
+        "random_steps": 0,
+    }
+    return training(name, **{**usual, **changes})

@@ -21,6 +21,7 @@ from collection.sac.kept import ACTOR, CRITICS, read_kept
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.selection import select_tiers
+from tests.collection.sac.conftest import take_up_kept
 from tests.disk import snapshot
 from vd4rl_data.errors import OutputExistsError
 from vd4rl_data.seeding import Purpose, word
@@ -39,16 +40,9 @@ def kept(training: Any, tmp_path: Path) -> Path:
 @pytest.fixture
 def take_up(training: Any, kept: Path) -> Callable[..., RunFolder]:
     """Go on from it, with some settings changed."""
-    found = read_kept(kept)
-    usual = {
-        "start": found,
-        "initial_policy": found.sha256,
-        "initial_temperature": found.temperature,
-        "random_steps": 0,
-    }
 
     def run(name: str = "later", **changes: Any) -> RunFolder:
-        return training(name, **{**usual, **changes})
+        return take_up_kept(training, kept, name, **changes)
 
     return run
 

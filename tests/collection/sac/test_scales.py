@@ -18,8 +18,8 @@ from collection.policy_files import read_policy
 from collection.sac.kept import read_kept
 from collection.sac.mlp import StackedMLP
 from collection.sac.normalization import StateStatistics
-from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
+from tests.collection.sac.conftest import take_up_kept
 
 P, A = 5, 2
 ALL = {
@@ -132,24 +132,15 @@ def test_checkpoints_act_on_states_as_they_are(training: Any) -> None:
     np.testing.assert_allclose(actor.mode(states), means.numpy(), rtol=1e-3, atol=1e-3)
 
 
-def _take_up(training: Any, folder: Path, name: str, **changes: Any) -> RunFolder:
-    found = read_kept(folder)
-    usual = {
-        "start": found,
-        "initial_policy": found.sha256,
-        "initial_temperature": found.temperature,
-        "random_steps": 0,
-    }
-    return training(name, **{**usual, **changes})
-
-
 def test_a_kept_run_is_taken_up_as_it_was(training: Any, tmp_path: Path) -> None:
     run = training("run", steps=600, **ALL)
     keep(run, tmp_path / "kept")
     found = read_kept(tmp_path / "kept")
     assert found.critic_layer_norm
     assert found.statistics is not None
-    later = _take_up(training, tmp_path / "kept", "later", steps=200, learning_starts=999, **ALL)
+    later = take_up_kept(
+        training, tmp_path / "kept", "later", steps=200, learning_starts=999, **ALL
+    )
     before, after = run.load_state(), later.load_state()
     assert before is not None
     assert after is not None
@@ -175,7 +166,7 @@ def test_a_kept_run_of_another_kind_is_refused(
 ) -> None:
     keep(training("run", steps=600, **{**ALL, name: kept}), tmp_path / "kept")
     with pytest.raises(InvalidSettingError, match=f"{name}: .* from has {kept}, got {given}"):
-        _take_up(training, tmp_path / "kept", "later", **{**ALL, name: given})
+        take_up_kept(training, tmp_path / "kept", "later", **{**ALL, name: given})
 
 
 def test_an_actor_alone_has_no_statistics(training: Any, tmp_path: Path) -> None:
