@@ -79,6 +79,9 @@ class Train:
     """Number of simulations that are stepped together."""
     hidden: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="N ...")] = None
     """Widths of the hidden layers of actor and critics: 256 256 256, or the kept ones."""
+    critic_hidden: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="N ...")] = None
+    """Widths of the critics' hidden layers, if they are not those of the actor, or the kept ones.
+    Policy files hold the actor alone."""
     batch_size: OptionalCount = None
     """Number of transitions per update: 256, unless given."""
     critic_layer_norm: bool = False
@@ -170,6 +173,7 @@ class Train:
             "random_steps": self.random_steps,
             "learning_starts": self.learning_starts,
             "hidden": self.hidden,
+            "critic_hidden": self.critic_hidden,
             "batch_size": self.batch_size,
             "critic_layer_norm": self.critic_layer_norm or None,
             "normalize_states": self.normalize_states or None,
@@ -183,6 +187,7 @@ class Train:
                 "random_steps": 0,
                 "learning_starts": _REFILL,
                 "hidden": start.hidden,
+                "critic_hidden": start.critic_hidden,
                 "critic_layer_norm": start.critic_layer_norm,
                 "normalize_states": start.statistics is not None,
                 "reward_scale": start.reward_scale,

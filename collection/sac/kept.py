@@ -68,8 +68,14 @@ class KeptTraining:
 
     @property
     def hidden(self) -> tuple[int, ...]:
-        """Widths of the hidden layers."""
+        """Widths of the actor's hidden layers."""
         return tuple(len(bias) for bias in self.policy.actor.biases[:-1])
+
+    @property
+    def critic_hidden(self) -> tuple[int, ...] | None:
+        """Widths of the critics' hidden layers; ``None`` where they are the actor's."""
+        found = tuple(len(bias) for bias in self.critics[0].biases[:-1])
+        return None if found == self.hidden else found
 
     @property
     def sha256(self) -> str:

@@ -151,9 +151,9 @@ class RunFolder:
         """
         found: dict[str, Any] = {"recipe_version": 1, **self._read_object(_SETTINGS)}
         try:
-            found["hidden"] = tuple(found["hidden"])
-            span = found.get("raise_power")
-            found["raise_power"] = None if span is None else tuple(span)
+            for name in ("hidden", "critic_hidden", "raise_power"):
+                value = found.get(name)
+                found |= {} if value is None else {name: tuple(value)}
             return TrainSettings(**found)
         except (KeyError, TypeError, ValueError) as error:
             raise RunFolderError(

@@ -28,7 +28,9 @@ class TrainSettings:
         seed: determines initial weights, episodes, exploration, batches and noise.
         steps: total environment steps, including the random warm-up; episodes still running at the
             end are played to completion.
-        hidden: widths of the hidden layers of actor and critics.
+        hidden: widths of the hidden layers of the actor, and of the critics if they have no others.
+        critic_hidden: widths of the critics' hidden layers; ``None``: those of the actor. A policy
+            file holds the actor alone, so wider critics do not make it larger.
         learning_rate: learning rate of actor, critics and temperature.
         batch_size: transitions per update.
         discount_factor: discount factor per time step.
@@ -69,6 +71,7 @@ class TrainSettings:
     seed: int = 0
     steps: int = 1_000_000
     hidden: tuple[int, ...] = (256, 256, 256)
+    critic_hidden: tuple[int, ...] | None = None
     learning_rate: float = 3e-4
     batch_size: int = 256
     discount_factor: float = 0.99
@@ -103,8 +106,10 @@ class TrainSettings:
         for name in ("seed", "random_steps", "actor_starts"):
             self._check(name, getattr(self, name) >= 0, "at least 0")
         self._check("learning_starts", self.learning_starts >= 1, "at least 1")
-        self._check("hidden", all(width >= 1 for width in self.hidden), "widths of at least 1")
-        self._check("hidden", len(self.hidden) >= 1, "at least one layer")
+        for name in ("hidden", "critic_hidden"):
+            widths = getattr(self, name)
+            self._check(name, widths != (), "at least one layer")
+            self._check(name, all(width >= 1 for width in widths or ()), "widths of at least 1")
         positive = ("learning_rate", "updates_per_step", "initial_temperature", "reward_scale")
         for name in positive:
             self._check(name, 0 < getattr(self, name) < float("inf"), "above 0")

@@ -54,6 +54,7 @@ class Hyperparameters:
         reward_scale: what rewards are multiplied with.
         root_rewards: whether rewards are raised to the power of :meth:`SACLearner.set_reward_power`
             before they are multiplied, their sign kept.
+        critic_hidden: widths of the critics' hidden layers; ``None``: those of the actor.
     """
 
     learning_rate: float
@@ -65,6 +66,7 @@ class Hyperparameters:
     normalize_states: bool = False
     reward_scale: float = 1.0
     root_rewards: bool = False
+    critic_hidden: tuple[int, ...] | None = None
 
 
 class SACLearner:
@@ -86,8 +88,9 @@ class SACLearner:
             1, (state_size, *hidden, 2 * action_size), device, low_precision=low
         )
         norm = hyperparameters.critic_layer_norm
+        widths = hyperparameters.critic_hidden or hidden
         self.critics, self.targets = (
-            StackedMLP(2, (inputs, *hidden, 1), device, low_precision=low, layer_norm=norm)
+            StackedMLP(2, (inputs, *widths, 1), device, low_precision=low, layer_norm=norm)
             for _ in range(2)
         )
         self._mean = torch.zeros(state_size, device=device)

@@ -28,6 +28,7 @@ def new_learner(
         discount_factor=settings.discount_factor,
         tau=settings.tau,
         target_entropy=-float(action_size),
+        critic_hidden=settings.critic_hidden,
         low_precision=settings.precision == "bfloat16",
         critic_layer_norm=settings.critic_layer_norm,
         normalize_states=settings.normalize_states,

@@ -23,6 +23,7 @@ from tests.collection.sac.conftest import take_up_kept
 
 P, A = 5, 2
 ALL = {
+    "critic_hidden": (24, 8),
     "critic_layer_norm": True,
     "normalize_states": True,
     "reward_scale": 2.0,
@@ -137,6 +138,7 @@ def test_a_kept_run_is_taken_up_as_it_was(training: Any, tmp_path: Path) -> None
     keep(run, tmp_path / "kept")
     found = read_kept(tmp_path / "kept")
     assert found.critic_layer_norm
+    assert found.critic_hidden == ALL["critic_hidden"] != found.hidden
     assert found.statistics is not None
     later = take_up_kept(
         training, tmp_path / "kept", "later", steps=200, learning_starts=999, **ALL
@@ -167,6 +169,12 @@ def test_a_kept_run_of_another_kind_is_refused(
     keep(training("run", steps=600, **{**ALL, name: kept}), tmp_path / "kept")
     with pytest.raises(InvalidSettingError, match=f"{name}: .* from has {kept}, got {given}"):
         take_up_kept(training, tmp_path / "kept", "later", **{**ALL, name: given})
+
+
+def test_kept_critics_of_other_widths_are_refused(training: Any, tmp_path: Path) -> None:
+    keep(training("run", steps=600, **ALL), tmp_path / "kept")
+    with pytest.raises(InvalidSettingError, match="must be for the same robot and have the same"):
+        take_up_kept(training, tmp_path / "kept", "later", **{**ALL, "critic_hidden": (8,)})
 
 
 def test_an_actor_alone_has_no_statistics(training: Any, tmp_path: Path) -> None:
