@@ -1,12 +1,14 @@
 """The humanoid's walk after equal time on one core: ours against Stable-Baselines3's plain SAC.
 
-    python benchmarks/humanoid.py [--seconds 900] [--seeds 1 2 3] [--quick] [--json FILE]
+    python benchmarks/humanoid.py [--seconds 700] [--seeds 1 2 3] [--quick] [--json FILE]
+                                  [--folder DIR]
 
 Ours has the settings of ``docs/behavior_policies.md``, the reference the library's defaults. Both
 see the same simulation, in turns, seed by seed. A run may use so many seconds of one core, for
 everything that it does; a busy machine disturbs them less than the time on the wall. Its last actor
 then plays the same ten episodes without noise. The JSON is written after each run, and runs that it
-has are not repeated: the same command goes on.
+has are not repeated: the same command goes on. In DIR our runs are kept, one folder for each seed,
+for ``python -m collection train`` to go on with.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ import dataclasses
 import json
 import statistics
 import sys
-import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gymnasium as gym
@@ -53,7 +55,6 @@ OURS = TrainSettings(
     reward_scale=2.0,
     reward_power=0.25,
     initial_temperature=0.02,
-    evaluation_episodes=1,
 )
 
 
@@ -99,7 +100,7 @@ class StopInTime(BaseCallback):
         return time.process_time() < self._end
 
 
-def run_ours(seed: int, end: float, precision: Any) -> tuple[Actor, int]:
+def run_ours(seed: int, end: float, precision: Any, folder: Path) -> tuple[Actor, int]:
     """The last checkpoint's actor, and the environment steps of the run."""
     reached = [0]
 
@@ -112,16 +113,19 @@ def run_ours(seed: int, end: float, precision: Any) -> tuple[Actor, int]:
     settings = dataclasses.replace(OURS, seed=seed, precision=precision)
     if end < time.process_time() + 60:
         settings = dataclasses.replace(settings, checkpoint_steps=1_000)
-    with tempfile.TemporaryDirectory() as folder:
-        run = RunFolder(Path(folder) / "run")
-        with contextlib.suppress(EnoughError):
-            train(settings, run.path, progress=watch)
-        return run.actor(run.reached()), reached[0]
+    run = RunFolder(folder / f"seed{seed}")
+    if run.path.exists():
+        raise SystemExit(
+            f"{run.path} exists: part of its time would be unknown; give another --folder"
+        )
+    with contextlib.suppress(EnoughError):
+        train(settings, run.path, progress=watch)
+    return run.actor(run.reached()), reached[0]
 
 
-def run_reference(seed: int, end: float, precision: Any) -> tuple[Actor, int]:
+def run_reference(seed: int, end: float, precision: Any, folder: Path) -> tuple[Actor, int]:
     """The library's actor after the time, and the environment steps of the run."""
-    del precision
+    del precision, folder
     model = SAC("MlpPolicy", StateEnv(), seed=seed, device="cpu")
     model.learn(10_000_000, StopInTime(end))
     policy: Any = model.actor
@@ -139,10 +143,10 @@ def run_reference(seed: int, end: float, precision: Any) -> tuple[Actor, int]:
 CONTESTANTS = {"ours": run_ours, "stable_baselines3": run_reference}
 
 
-def measure(name: str, seed: int, seconds: float, precision: str) -> dict[str, Any]:
+def measure(name: str, seed: int, seconds: float, precision: str, folder: Path) -> dict[str, Any]:
     """One run, and what its actor does."""
     start, began = time.process_time(), time.perf_counter()
-    actor, steps = CONTESTANTS[name](seed, start + seconds, precision)
+    actor, steps = CONTESTANTS[name](seed, start + seconds, precision, folder)
     record = {
         "name": name,
         "seed": seed,
@@ -175,11 +179,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=900.0, help="of one core, for each run")
+    parser.add_argument("--seconds", type=float, default=700.0, help="of one core, for each run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--quick", action="store_true", help="checks that it runs, not how well")
     parser.add_argument("--json", type=Path, help="write the report to this file, go on from it")
+    parser.add_argument("--folder", type=Path, help="for our runs; a temporary one by default")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.seconds, arguments.seeds = 15.0, arguments.seeds[:1]
@@ -201,7 +206,9 @@ def main() -> None:
         for name in CONTESTANTS:
             if any((run["name"], run["seed"]) == (name, seed) for run in runs):
                 continue
-            runs.append(measure(name, seed, arguments.seconds, arguments.precision))
+            with contextlib.ExitStack() as stack:
+                folder = arguments.folder or Path(stack.enter_context(TemporaryDirectory()))
+                runs.append(measure(name, seed, arguments.seconds, arguments.precision, folder))
             report(runs[-1:])
             if arguments.json is not None:
                 text = json.dumps({**settings, "runs": runs}, indent=1) + "\n"

@@ -80,8 +80,9 @@ class Train:
     hidden: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="N ...")] = None
     """Widths of the hidden layers of actor and critics: 256 256 256, or the kept ones."""
     critic_hidden: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="N ...")] = None
-    """Widths of the critics' hidden layers, if they are not those of the actor, or the kept ones.
-    Policy files hold the actor alone."""
+    """Widths of the critics' hidden layers, if they are not those of the actor, or the kept ones;
+    with others than the kept ones, critics begin anew, and the actor has to wait for them
+    (--actor-starts). Policy files hold the actor alone."""
     batch_size: OptionalCount = None
     """Number of transitions per update: 256, unless given."""
     critic_layer_norm: bool = False

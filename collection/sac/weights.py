@@ -59,7 +59,10 @@ def load(learner: SACLearner, start: Start, settings: TrainSettings) -> None:
 
     Raises:
         InvalidSettingError: the layers have other sizes, or are normalized where the learner's are
-            not, or the other way round.
+            not, or the other way round, or new critics would not learn before the actor.
+
+    Critics of other widths than the kept ones, if a run asks for them, stay random, and have to
+    learn before the actor does.
     """
     _check_alike(settings, start)
     if isinstance(start, KeptTraining):
@@ -67,7 +70,8 @@ def load(learner: SACLearner, start: Start, settings: TrainSettings) -> None:
         if start.statistics is not None:
             given = [[start.statistics.unfolded(layers) for layers in part] for part in given]
         _load(learner.actor, given[0])
-        _load(learner.critics, given[1])
+        if _critics_go_on(settings, start):
+            _load(learner.critics, given[1])
         learner.targets.parameters.copy_(learner.critics.parameters)
         learner.targets.refresh()
     else:
@@ -100,6 +104,20 @@ def _check_alike(wanted: TrainSettings, start: Start) -> None:
                 f"{name}: the run to start from has {value}, got {given}; start with the same"
                 " setting, or from random weights"
             )
+
+
+def _critics_go_on(wanted: TrainSettings, start: KeptTraining) -> bool:
+    """Whether the run has critics like the kept ones; if not, they must be ahead of the actor."""
+    if wanted.critic_hidden == start.critic_hidden:
+        return True
+    if wanted.actor_starts <= wanted.learning_starts:
+        raise InvalidSettingError(
+            f"critic_hidden: the kept critics have {start.critic_hidden or start.hidden}, got"
+            f" {wanted.critic_hidden or wanted.hidden}: these begin with random weights and would"
+            f" mislead the actor; give actor_starts above {wanted.learning_starts:,}, such as"
+            f" {wanted.learning_starts + 25_000:,}, or leave critic_hidden out"
+        )
+    return False
 
 
 def _load(network: StackedMLP, layers: Sequence[Layers]) -> None:

@@ -171,10 +171,24 @@ def test_a_kept_run_of_another_kind_is_refused(
         take_up_kept(training, tmp_path / "kept", "later", **{**ALL, name: given})
 
 
-def test_kept_critics_of_other_widths_are_refused(training: Any, tmp_path: Path) -> None:
-    keep(training("run", steps=600, **ALL), tmp_path / "kept")
-    with pytest.raises(InvalidSettingError, match="must be for the same robot and have the same"):
-        take_up_kept(training, tmp_path / "kept", "later", **{**ALL, "critic_hidden": (8,)})
+def test_critics_of_other_widths_begin_anew(training: Any, tmp_path: Path) -> None:
+    """They learn while the actor waits, and the actor begins as it was kept."""
+    run = training("run", steps=600, **ALL)
+    keep(run, tmp_path / "kept")
+    changes = {**ALL, "critic_hidden": (8,), "learning_starts": 50, "actor_starts": 50}
+    with pytest.raises(
+        InvalidSettingError, match=r"critic_hidden: the kept .* \(24, 8\), got \(8,\)"
+    ):
+        take_up_kept(training, tmp_path / "kept", "refused", **changes)
+    changes["actor_starts"] = 999
+    later = take_up_kept(training, tmp_path / "kept", "later", steps=400, **changes)
+    before, after = run.load_state(), later.load_state()
+    assert before is not None
+    assert after is not None
+    torch.testing.assert_close(before["learner"]["actor"], after["learner"]["actor"])
+    assert later.curve()[-1]["updates"] > 0
+    keep(later, tmp_path / "again")
+    assert read_kept(tmp_path / "again").critic_hidden == (8,)
 
 
 def test_an_actor_alone_has_no_statistics(training: Any, tmp_path: Path) -> None:
