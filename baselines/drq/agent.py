@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -43,7 +44,7 @@ class Noise:
     target: Tensor
 
 
-class DrqAgent:
+class DrqAgent(ABC):
     """Networks, optimizers and their state; algorithms add ``update``.
 
     Attributes:
@@ -131,9 +132,9 @@ class DrqAgent:
         )
         return SampledBatches(sampled, context.state)
 
+    @abstractmethod
     def update(self, batch: Any, noise: Any) -> Metrics:
         """One gradient step of everything; see :class:`~baselines.bench.phases.Phase`."""
-        raise NotImplementedError
 
     def draw(self, step: int, generator: torch.Generator) -> Noise:
         """The noise of a gradient step.
