@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from vd4rl_data.download.public_files import DOWNLOAD_COMMAND, public_source
 from vd4rl_data.registry import get_dataset_spec
@@ -30,9 +30,7 @@ from vd4rl_data.suites.policies import (
 )
 
 Kind = Literal["bundled", "download", "collect", "demos", "part", "train", "import"]
-KINDS: Final[tuple[Kind, ...]] = (
-    *("bundled", "download", "collect", "demos", "part", "train", "import"),
-)
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 _CORES: Final = 2
 _CLONE: Final = Path(__file__).parents[1]

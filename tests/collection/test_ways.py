@@ -16,6 +16,7 @@ from collection.cli import Command
 from collection.errors import InvalidSettingError, NotCollectableError
 from collection.learning_curve import curves_before
 from collection.recipes import find_recipe
+from collection.replay_files import open_replay, shipped_replay
 from collection.sac.kept import read_kept
 from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
@@ -88,6 +89,17 @@ def test_a_replay_is_of_a_run_from_its_beginning() -> None:
     (run,) = (run for run in TRAINING_RUNS if run.task == replay.task.name)
     assert run.beginning
     assert any(f"{run.beginning} {run.options}" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "run", [run for run in TRAINING_RUNS if run.replay_episodes], ids=lambda run: run.task
+)
+def test_what_is_said_of_a_replay_is_so(run: TrainingRun) -> None:
+    path = shipped_replay(run.task, run.level)
+    assert path is not None
+    replay = open_replay(path)
+    assert len(replay) == run.replay_episodes
+    assert replay.training.get("thinned", {}).get("of", 0) == run.replay_of
 
 
 def _training(name: str) -> tuple[Way, str]:
