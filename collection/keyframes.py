@@ -156,9 +156,10 @@ def _keyframes_of(
     """
     physics_states, states = episode.recorded()
     steps = keyframe_steps(len(episode.actions), every)
-    noted = [episode.solver_state]
-    if noted[0] is None:  # most tasks' episodes start from nothing
-        noted = [np.zeros_like(_known(simulation.solver_state))]
+    first = episode.solver_state
+    if first is None:  # most tasks' episodes start from nothing
+        first = np.zeros_like(_known(simulation.solver_state))
+    noted = [first]
     gives_states = True
     for start, end in pairwise(steps):
         ends = Keyframes(every, physics_states[[start, end]], np.stack([noted[-1], noted[-1]]))
@@ -168,8 +169,8 @@ def _keyframes_of(
             or piece.deviation
         ):
             return None
-        first = start + (start > 0)  # a piece arrives at its start, only the first one begins there
-        same = np.array_equal(piece.states[first - start :], states[first : end + 1])
+        new = start + (start > 0)  # a piece arrives at its start, only the first one begins there
+        same = np.array_equal(piece.states[new - start :], states[new : end + 1])
         gives_states = gives_states and same
         noted.append(_known(simulation.solver_state))
     return Keyframes(every, physics_states[steps], np.stack(noted)), gives_states

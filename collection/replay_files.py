@@ -202,17 +202,20 @@ def open_replay(path: Path) -> ReplayFile:
         with path.open("rb") as raw:
             digest = hashlib.file_digest(raw, "sha256").hexdigest()
         with h5py.File(path, "r") as file:
-            header = {name: file.attrs[name] for name in ("format", "version", "task")}
+            attributes: dict[str, Any] = dict(file.attrs)
+            header = {name: attributes[name] for name in ("format", "version", "task")}
             kept = _OF_VERSION.get(header["version"])
             if header["format"] != FORMAT or kept is None:
                 expected = f"{FORMAT} version {' or '.join(map(str, _OF_VERSION))}"
                 raise _damaged(path, f"expected {expected}, got {header}")
-            every = int(file.attrs["every"]) if header["version"] == KEYFRAMES else 0
-            digest = str(file.attrs.get("made_of", digest))
-            training = json.loads(str(file.attrs["training"]))
+            every = int(attributes["every"]) if header["version"] == KEYFRAMES else 0
+            digest = str(attributes.get("made_of", digest))
+            training = json.loads(str(attributes["training"]))
             names = [*kept, *_ALL, *(name for name in _OPTIONAL if name in file)]
             shapes = {name: _shape(path, file, name) for name in names}
             lengths = tuple(int(length) for length in _read(file, "lengths"))
+    except ReplayFileError:
+        raise
     except (OSError, KeyError, ValueError) as error:
         raise _damaged(path, str(error)) from error
     if header["version"] == KEYFRAMES and every < 1:
