@@ -20,6 +20,7 @@ from torch import nn
 from collection.actor import Actor
 from collection.checks import check_least
 from collection.errors import InvalidSettingError
+from collection.keyframes import warn_about
 from collection.players import HIDDEN
 from collection.policy_files import policy_contents, policy_in
 from collection.replay_files import ReplayFile, open_replay
@@ -148,6 +149,7 @@ def _examples(
         episodes = [replay.trajectory(number, simulation) for number in range(first, last + 1)]
     finally:
         simulation.close()
+    warn_about(max(episode.deviation for episode in episodes), str(replay.path))
     states = np.concatenate([episode.recorded()[1][:-1] for episode in episodes])
     return states, np.concatenate([episode.actions for episode in episodes])
 

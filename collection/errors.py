@@ -45,6 +45,10 @@ class ReplayFileError(Vd4rlError, ValueError):
     """The file of a replay is missing, damaged, or not a replay."""
 
 
+class OtherRoundingWarning(UserWarning):
+    """States that are simulated here differ in their last digits from those that were recorded."""
+
+
 class ScriptFailedError(Vd4rlError, RuntimeError):
     """A script made no demonstration of a task in many attempts."""
 

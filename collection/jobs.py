@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from collection.makers import Collector, EpisodeMaker, Renderer
 from collection.players import Behavior
+from collection.provenance import noted_deviation
 from collection.statistics import EpisodeSummary, summarize
 from vd4rl_data.processes import Report
 from vd4rl_data.simulators import Simulation
@@ -145,11 +146,11 @@ class PartSession:
             NoSpaceError: the disk is full.
         """
         store = PartStore(self._folder, self._recipe)
-        episode = self._maker.make(item, report)
+        made = self._maker.make(item, report)
         place = store.path(item)
         with held_lock(place.with_name(f"{place.name}.lock"), seconds=_ORPHAN_SECONDS):
             if not store.has(item):
-                store.write(item, episode)
+                store.write(item, made.episode, noted_deviation(made.deviation))
 
     def close(self) -> None:
         """Free the simulations."""

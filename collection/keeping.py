@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -12,10 +14,20 @@ from collection.policy_files import policy_contents
 from collection.sac.kept import ACTOR, CRITICS, KEPT, STATISTICS
 from collection.sac.normalization import StateStatistics
 from collection.sac.run_folder import RunFolder
+from collection.sac.settings import TrainSettings
 from collection.sac.weights import layers_of, new_learner
 from collection.selection import training_record, write_files
 from collection.weight_files import layer_bytes
 from vd4rl_data.registry import get_task_spec
+
+_NOT_KEPT: Final = (
+    "updates_per_step",
+    "batch_size",
+    "precision",
+    "learning_rate",
+    "environments",
+)
+"""Settings that a run which takes up another does not have from it."""
 
 
 def keep(run: RunFolder, out: Path, *, replace: bool = False) -> tuple[Path, ...]:
@@ -68,3 +80,23 @@ def keep(run: RunFolder, out: Path, *, replace: bool = False) -> tuple[Path, ...
     )
     write_files(contents, replace=replace)
     return tuple(contents)
+
+
+def take_up_command(run: RunFolder, folder: Path) -> str:
+    """The command that goes on from what :func:`keep` wrote, as fast as the run itself went on.
+
+    It names the settings that are not the command's own and do not come with the kept files, and
+    the steps that the run had left.
+    """
+    settings = run.settings()
+    usual = TrainSettings(task=settings.task)
+    words = ["python", "-m", "collection", "train", settings.task, "--take-up", str(folder)]
+    left = settings.steps - run.reached()
+    if left > 0:
+        words += ["--steps", f"{left:_}"]
+    for name in _NOT_KEPT:
+        value = getattr(settings, name)
+        if value != getattr(usual, name):
+            number = f"{value:g}" if isinstance(value, float) else str(value)
+            words += [f"--{name.replace('_', '-')}", number]
+    return shlex.join(words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -28,10 +29,23 @@ FAILED_ATTEMPTS: Final = "failed_attempts"
 """How many attempts at this episode were dropped before it succeeded, the same in every row."""
 
 
+@dataclass(frozen=True, slots=True)
+class MadeEpisode:
+    """An episode, and what a maker has to tell of it.
+
+    Attributes:
+        episode: the episode.
+        deviation: see :attr:`collection.rollout.Trajectory.deviation`.
+    """
+
+    episode: Episode
+    deviation: float = 0.0
+
+
 class EpisodeMaker(Protocol):
     """Makes whole episodes, including their pixels."""
 
-    def make(self, number: int, report: Report) -> Episode:
+    def make(self, number: int, report: Report) -> MadeEpisode:
         """Make one episode; reports how many frames were rendered as it goes."""
         ...
 
@@ -76,7 +90,7 @@ class Collector:
         if size is None:
             _check_keepable(self._simulations.of(0))
 
-    def make(self, number: int, report: Report) -> Episode:
+    def make(self, number: int, report: Report) -> MadeEpisode:
         """See :class:`EpisodeMaker`."""
         size, simulation = self._size, self._simulations.of(number)
         trajectory = self._behavior.play(simulation, episode=number, size=size)
@@ -88,7 +102,7 @@ class Collector:
             **_by_part(trajectory.completed),
             FAILED_ATTEMPTS: _in_every_row(trajectory.failed_attempts, len(trajectory.actions)),
         }
-        return Episode(
+        episode = Episode(
             observations=frames,
             actions=trajectory.actions,
             rewards=trajectory.rewards,
@@ -97,6 +111,7 @@ class Collector:
             truncated=not trajectory.terminated,
             infos={name: values for name, values in infos.items() if values is not None},
         )
+        return MadeEpisode(episode, trajectory.deviation)
 
     def close(self) -> None:
         """Free the simulations."""
@@ -118,7 +133,7 @@ class Renderer:
         self._simulations = _Simulations(spec.mixture)
         self._source: StoredDataset = open_dataset(source)
 
-    def make(self, number: int, report: Report) -> Episode:
+    def make(self, number: int, report: Report) -> MadeEpisode:
         """See :class:`EpisodeMaker`.
 
         Raises:
@@ -132,7 +147,7 @@ class Renderer:
             look_episode = reset_seed(seed, simulation.task.name, behavior, number)
         states = np.array(episode.infos[PHYSICS_STATE], dtype=np.float64)
         frames = _draw(simulation, states, self._size, look_episode, report)
-        return dataclasses.replace(episode, observations=frames)
+        return MadeEpisode(dataclasses.replace(episode, observations=frames))
 
     def close(self) -> None:
         """Close the file and free the simulations."""

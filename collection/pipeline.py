@@ -18,8 +18,10 @@ from typing import Any, Final
 
 from collection.errors import DatasetExistsError, ObjectStoreError, RendererMismatchError
 from collection.existing import check_sound, find_existing
+from collection.keyframes import warn_about
 from collection.plan import DatasetPlan
 from collection.progress import EpisodeProgress, FrameProgress
+from collection.provenance import deviation_of, noted_deviation, policy_with_deviation
 from collection.uploads import Arrivals, PartsUrl, UploadingJob, Uploads
 from vd4rl_data.processes import Engine, LocalEngine, Pool
 from vd4rl_data.processes.cluster import EngineOf
@@ -147,8 +149,9 @@ def _open_store(plan: DatasetPlan, renderer: str, grow_from: StoredDataset | Non
         )
     store = PartStore(plan.parts_folder, _recipe(plan, renderer))
     if grow_from is not None:
+        noted = noted_deviation(deviation_of(grow_from.manifest.provenance.behavior_policy))
         for number in store.missing(range(len(grow_from))):
-            store.write(number, grow_from.episode(number))
+            store.write(number, grow_from.episode(number), noted)
     return store
 
 
@@ -210,13 +213,15 @@ def _arrivals(uploads: Uploads | None, store: PartStore) -> Generator[Callable[[
 
 def _finish(plan: DatasetPlan, store: PartStore, renderer: str, show_progress: bool) -> Manifest:
     numbers = range(len(plan.lengths))
+    policy = policy_with_deviation(plan.provenance.behavior_policy, map(store.note, numbers))
+    warn_about(deviation_of(policy), str(plan.path))
     with EpisodeProgress("writing", len(numbers), show=show_progress) as progress:
         return write_dataset(
             plan.path,
             plan.spec,
             store.episodes(numbers),
             [store.length(number) for number in numbers],
-            dataclasses.replace(plan.provenance, renderer=renderer),
+            dataclasses.replace(plan.provenance, renderer=renderer, behavior_policy=policy),
             layout=plan.layout,
             replace=True,  # an existing file was checked before, or is to be made again
             progress=progress.update,

@@ -189,7 +189,7 @@ class ReplayBehavior:
         if episodes > len(self.replay):
             raise InvalidSettingError(
                 f"episodes: expected at most {len(self.replay)}, as many as {self.replay.path} "
-                f"holds, got {episodes}"
+                f"holds, got {episodes}; collect so many with --episodes {len(self.replay)}"
             )
         return self.replay.lengths[:episodes]
 

@@ -6,7 +6,7 @@ added when they are rendered. So a file rendered from states is the file that co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from collection.mixtures import described_looks
@@ -19,6 +19,7 @@ RENDER: Final = "render"
 STATES: Final = "states"
 ROLLOUT: Final = "rollout"
 OPTIONS: Final = "options"
+DEVIATION: Final = "largest_deviation_of_states"
 
 
 def collect_fields(spec: DatasetSpec, rollout: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +81,25 @@ def rolled_out_with(recipe: Mapping[str, Any]) -> tuple[int, str] | None:
         recipe = recipe["source"]["recipe"]
     rollout = recipe.get(ROLLOUT, recipe)
     return (rollout["seed"], rollout["behavior"]) if "seed" in rollout else None
+
+
+def noted_deviation(deviation: float) -> str:
+    """The note of a part whose physics states are not the recorded ones bit for bit; else empty."""
+    return repr(deviation) if deviation else ""
+
+
+def policy_with_deviation(policy: Mapping[str, Any], notes: Iterable[str]) -> Mapping[str, Any]:
+    """What the manifest records of a behavior policy, with what parts noted of their episodes."""
+    largest = max((float(note) for note in notes if note), default=0.0)
+    largest = max(largest, deviation_of(policy))
+    return {**policy, DEVIATION: largest} if largest else policy
+
+
+def deviation_of(policy: Mapping[str, Any]) -> float:
+    """Largest deviation of a dataset's physics states from the recorded ones, see
+    :attr:`collection.rollout.Trajectory.deviation`.
+    """
+    return float(policy.get(DEVIATION, 0.0))
 
 
 def _task(spec: DatasetSpec) -> dict[str, Any]:

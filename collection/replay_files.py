@@ -1,15 +1,17 @@
 """Replays as files: the physics states, actions and rewards of a training run, without pixels.
 
-No single policy can roll out a replay again, so it is stored whole: HDF5 with shuffled, deflated
-and checksummed chunks; float64 physics states, float32 actions and rewards. Proprioception is
-stored only if the simulator cannot recompute it bit for bit from the physics state: it can for
-walker and cheetah, but not for hopper, whose touch sensors feel the forces of the step before.
+No single policy can roll out a replay again, so its actions are stored: HDF5 with shuffled,
+deflated and checksummed chunks, float32 actions and rewards. Physics states, float64, are stored
+every few time steps, and those in between are simulated when they are read (version 2), if that
+gives them back bit for bit where the file is written; else all of them are (version 1).
+Proprioception is stored only if the simulator cannot recompute it bit for bit: in version 1 it can
+for walker and cheetah, but not for hopper, whose touch sensors feel the forces of the step before.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,33 +23,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collection.errors import ReplayFileError
+from collection.keyframes import Keyframes, Simulated, num_keyframes, simulate
 from collection.rollout import Trajectory
 from vd4rl_data.simulators import Simulation
-from vd4rl_data.storage.atomic import atomic_path
 from vd4rl_data.suites.policies import REPLAY, TRAINED_ON, replay_name
 
 FORMAT: Final = "vd4rl-data replay"
-VERSION: Final = 1
+WHOLE: Final = 1
+KEYFRAMES: Final = 2
 FOLDER: Final = Path(__file__).parent / "replays"
 """The replays that the repository ships."""
 
-_CHUNK_ROWS: Final = 2048
-_STATES: Final = "states"
-_SUCCESSES: Final = "successes"
+STATES: Final = "states"
+SUCCESSES: Final = "successes"
 _PICKLED: Final = (
     *("path", "task", "sha256", "lengths", "training"),
-    *("stores_states", "stores_successes"),
+    *("stores_states", "stores_successes", "every"),
 )
-_ARRAYS: Final = {
+_OF_VERSION: Final = {WHOLE: ("physics_states",), KEYFRAMES: ("keyframes", "solver_states")}
+_ALL: Final = ("actions", "rewards", "lengths", "terminated")
+ARRAYS: Final = {
     "physics_states": (2, "<f8"),
+    "keyframes": (2, "<f8"),
+    "solver_states": (2, "<f8"),
     "actions": (2, "<f4"),
     "rewards": (1, "<f4"),
     "lengths": (1, "<i8"),
     "terminated": (1, "|b1"),
-    _STATES: (2, "<f4"),
-    _SUCCESSES: (1, "|b1"),
+    STATES: (2, "<f4"),
+    SUCCESSES: (1, "|b1"),
 }
-_OPTIONAL: Final = frozenset({_STATES, _SUCCESSES})
+_OPTIONAL: Final = (STATES, SUCCESSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +63,14 @@ class ReplayFile:
     Attributes:
         path: path of the file.
         task: task that was trained on.
-        sha256: SHA-256 of the file, 64 hexadecimal digits.
+        sha256: SHA-256 of the file, 64 hexadecimal digits; of a file that was made smaller, of
+            the one that it was made from, which has the same episodes.
         lengths: time steps of each episode.
         training: settings, versions and device, rule, learning curve.
         stores_states: whether the file holds proprioception.
         stores_successes: whether it tells after which time steps the task was solved.
+        every: time steps between two states of an episode that the file holds, see
+            :mod:`collection.keyframes`; 0 if it holds all of them.
     """
 
     path: Path
@@ -71,6 +80,7 @@ class ReplayFile:
     training: Mapping[str, Any]
     stores_states: bool
     stores_successes: bool
+    every: int
     _loaded: dict[str, NDArray[Any]] = field(
         default_factory=dict[str, NDArray[Any]], repr=False, compare=False
     )
@@ -105,39 +115,55 @@ class ReplayFile:
         return np.array([part.sum() for part in np.split(rewards, np.cumsum(self.lengths)[:-1])])
 
     def trajectory(self, number: int, simulation: Simulation) -> Trajectory:
-        """One episode; ``simulation`` recomputes its proprioception where the file has none.
+        """One episode; ``simulation`` computes what the file leaves out.
 
         If it is of the sparse twin of the task that was trained on, rewards are successes.
         """
-        step = sum(self.lengths[:number])
-        length, row = self.lengths[number], step + number
-        rows = slice(row, row + length + 1)
-        physics_states = self._array("physics_states")[rows]
+        step, length = sum(self.lengths[:number]), self.lengths[number]
+        steps = slice(step, step + length)
+        actions = self._array("actions")[steps]
+        found = self._states(number, actions, simulation)
         terminated = bool(self._array("terminated")[number])
         discounts = np.ones(length, np.float32)
         if terminated:
             discounts[-1] = 0.0
-        steps = slice(step, step + length)
-        successes = self._array(_SUCCESSES)[steps] if self.stores_successes else None
+        successes = self._array(SUCCESSES)[steps] if self.stores_successes else None
         rewards = self._array("rewards")[steps]
         if successes is not None and simulation.task.name in TRAINED_ON:
             rewards = successes.astype(np.float32)
         return Trajectory(
-            actions=self._array("actions")[steps],
+            actions=actions,
             rewards=rewards,
             discounts=discounts,
-            physics_states=physics_states,
-            states=self._states(rows, physics_states, simulation),
+            physics_states=found.physics_states,
+            states=found.states,
             terminated=terminated,
             successes=successes,
+            solver_state=self._keyframes(number).solver_states[0] if self.every else None,
+            deviation=found.deviation,
         )
 
     def _states(
-        self, rows: slice, physics_states: NDArray[np.float64], simulation: Simulation
-    ) -> NDArray[np.float32]:
-        if self.stores_states:
-            return self._array(_STATES)[rows]
-        return np.stack([simulation.state_at(state) for state in physics_states])
+        self, number: int, actions: NDArray[np.float32], simulation: Simulation
+    ) -> Simulated:
+        """Physics states and proprioception of one episode."""
+        row = sum(self.lengths[:number]) + number
+        rows = slice(row, row + self.lengths[number] + 1)
+        stored = self._array(STATES)[rows] if self.stores_states else None
+        if self.every:
+            found = simulate(self._keyframes(number), actions, simulation)
+            return found if stored is None else dataclasses.replace(found, states=stored)
+        physics_states = self._array("physics_states")[rows]
+        if stored is None:
+            stored = np.stack([simulation.state_at(state) for state in physics_states])
+        return Simulated(physics_states, stored, 0.0)
+
+    def _keyframes(self, number: int) -> Keyframes:
+        first = sum(num_keyframes(length, self.every) for length in self.lengths[:number])
+        rows = slice(first, first + num_keyframes(self.lengths[number], self.every))
+        return Keyframes(
+            self.every, self._array("keyframes")[rows], self._array("solver_states")[rows]
+        )
 
     def _array(self, name: str) -> NDArray[Any]:
         if name not in self._loaded:
@@ -166,51 +192,6 @@ def replay_in(folder: Path, task: str, level: float | None = None, behavior: str
     return folder / f"{replay_name(task, level, behavior)}.h5"
 
 
-def write_replay(
-    path: Path, task: str, episodes: Sequence[Trajectory], training: Mapping[str, Any]
-) -> None:
-    """Write a replay; the file appears whole or not at all.
-
-    Raises:
-        NoSpaceError: the disk is full.
-    """
-    content = replay_content(task, episodes, training)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def replay_content(task: str, episodes: Sequence[Trajectory], training: Mapping[str, Any]) -> bytes:
-    """The bytes of a replay file, made in memory so that HDF5 never runs into a full disk."""
-    arrays: dict[str, NDArray[Any]] = {
-        name: np.concatenate([np.asarray(getattr(episode, name)) for episode in episodes])
-        for name in ("physics_states", "actions", "rewards", _STATES)
-    }
-    if _gives_states_back(task, (episodes[0], episodes[-1])):
-        del arrays[_STATES]
-    if all(episode.successes is not None for episode in episodes):
-        arrays[_SUCCESSES] = np.concatenate([np.asarray(item.successes) for item in episodes])
-    arrays["lengths"] = np.array([len(episode.actions) for episode in episodes])
-    arrays["terminated"] = np.array([episode.terminated for episode in episodes])
-    memory = io.BytesIO()
-    with h5py.File(memory, "w") as file:
-        file.attrs.update(format=FORMAT, version=VERSION, task=task)
-        file.attrs["training"] = json.dumps(training)
-        for name, array in arrays.items():
-            chunk = (min(_CHUNK_ROWS, len(array)), *array.shape[1:])
-            file.create_dataset(
-                name,
-                data=array.astype(_ARRAYS[name][1]),
-                chunks=chunk,
-                shuffle=True,
-                compression="gzip",
-                compression_opts=9,
-                fletcher32=True,
-                track_times=False,
-            )
-    return memory.getvalue()
-
-
 def open_replay(path: Path) -> ReplayFile:
     """Open a replay and check its structure; checksums are checked when its arrays are read.
 
@@ -221,35 +202,39 @@ def open_replay(path: Path) -> ReplayFile:
         with path.open("rb") as raw:
             digest = hashlib.file_digest(raw, "sha256").hexdigest()
         with h5py.File(path, "r") as file:
-            header = {name: file.attrs[name] for name in ("format", "version", "task")}
-            training = json.loads(str(file.attrs["training"]))
-            names = [name for name in _ARRAYS if name in file or name not in _OPTIONAL]
+            attributes: dict[str, Any] = dict(file.attrs)
+            header = {name: attributes[name] for name in ("format", "version", "task")}
+            kept = _OF_VERSION.get(header["version"])
+            if header["format"] != FORMAT or kept is None:
+                expected = f"{FORMAT} version {' or '.join(map(str, _OF_VERSION))}"
+                raise _damaged(path, f"expected {expected}, got {header}")
+            every = int(attributes["every"]) if header["version"] == KEYFRAMES else 0
+            digest = str(attributes.get("made_of", digest))
+            training = json.loads(str(attributes["training"]))
+            names = [*kept, *_ALL, *(name for name in _OPTIONAL if name in file)]
             shapes = {name: _shape(path, file, name) for name in names}
             lengths = tuple(int(length) for length in _read(file, "lengths"))
+    except ReplayFileError:
+        raise
     except (OSError, KeyError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    if (header["format"], header["version"]) != (FORMAT, VERSION):
-        raise _damaged(path, f"expected {FORMAT} version {VERSION}, got {header}")
-    steps, episodes = sum(lengths), len(lengths)
-    expected = {"physics_states": steps + episodes, "actions": steps, "rewards": steps}
-    expected |= {"terminated": episodes, _STATES: steps + episodes, _SUCCESSES: steps}
-    for name, rows in expected.items():
+    if header["version"] == KEYFRAMES and every < 1:
+        raise _damaged(path, f"every: expected at least 1, got {every}")
+    for name, rows in _expected_rows(lengths, every).items():
         if name in shapes and shapes[name][0] != rows:
             raise _damaged(path, f"{name}: expected {rows} rows, got {shapes[name][0]}")
-    stored = (_STATES in shapes, _SUCCESSES in shapes)
-    return ReplayFile(path, str(header["task"]), digest, lengths, training, *stored)
+    stored = (STATES in shapes, SUCCESSES in shapes)
+    return ReplayFile(path, str(header["task"]), digest, lengths, training, *stored, every)
 
 
-def _gives_states_back(task: str, episodes: Sequence[Trajectory]) -> bool:
-    simulation = Simulation(task)
-    try:
-        return all(
-            np.array_equal(simulation.state_at(physics_state), state)
-            for episode in episodes
-            for physics_state, state in zip(*episode.recorded(), strict=True)
-        )
-    finally:
-        simulation.close()
+def _expected_rows(lengths: Sequence[int], every: int) -> dict[str, int]:
+    steps, episodes = sum(lengths), len(lengths)
+    expected = {"physics_states": steps + episodes, "actions": steps, "rewards": steps}
+    expected |= {"terminated": episodes, STATES: steps + episodes, SUCCESSES: steps}
+    if every:
+        keyframes = sum(num_keyframes(length, every) for length in lengths)
+        expected |= {"keyframes": keyframes, "solver_states": keyframes}
+    return expected
 
 
 def _read(file: h5py.File, name: str) -> NDArray[Any]:
@@ -258,7 +243,7 @@ def _read(file: h5py.File, name: str) -> NDArray[Any]:
 
 
 def _shape(path: Path, file: h5py.File, name: str) -> tuple[int, ...]:
-    dimensions, kind = _ARRAYS[name]
+    dimensions, kind = ARRAYS[name]
     array: Any = file[name]
     if array.ndim != dimensions or array.dtype.str != kind:
         raise _damaged(

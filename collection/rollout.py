@@ -45,6 +45,10 @@ class Trajectory:
             empty if the task has no parts.
         failed_attempts: how many attempts at this demonstration were dropped; ``None`` if it was
             none.
+        solver_state: float64 (V,), what the first step started from besides the physics state, see
+            :attr:`vd4rl_data.simulators.Simulation.solver_state`; ``None`` if nobody recorded it.
+        deviation: largest difference between a recorded physics state and the one that was
+            simulated here in its place; 0 if none was, or it is the same bit for bit.
     """
 
     actions: Float32[np.ndarray, "T A"]
@@ -60,6 +64,8 @@ class Trajectory:
         default_factory=dict[str, NDArray[np.bool_]]
     )
     failed_attempts: int | None = None
+    solver_state: Float64[np.ndarray, " V"] | None = None
+    deviation: float = 0.0
 
     @property
     def episode_return(self) -> float:
@@ -135,12 +141,15 @@ class TrajectoryRecord:
     frames: list[UInt8[np.ndarray, "H W 3"]] = field(default_factory=list)
     successes: list[bool] = field(default_factory=list)
     completed: dict[str, list[bool]] = field(default_factory=dict)
+    solver_state: Float64[np.ndarray, " V"] | None = None
     ended: bool = False
     terminated: bool = False
 
     def observe(self, simulation: Simulation) -> None:
         """Record the current state of the simulation."""
         physics_state, state = simulation.physics_state, simulation.state
+        if not self.actions:
+            self.solver_state = simulation.solver_state
         if physics_state is not None:
             self.physics_states.append(physics_state)
         elif self.size is not None:
@@ -179,4 +188,5 @@ class TrajectoryRecord:
             frames=np.stack(self.frames) if self.frames else None,
             successes=np.array(self.successes) if self.successes else None,
             completed={part: np.array(done) for part, done in self.completed.items()},
+            solver_state=self.solver_state,
         )

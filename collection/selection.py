@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from collection.checks import check_least
 from collection.errors import InvalidSettingError
 from collection.learning_curve import curves_before, draw_learning_curve
 from collection.policy_files import DESCRIPTION_SUFFIX, policy_contents, policy_in
-from collection.replay_files import replay_content, replay_in
+from collection.replay_files import replay_in
+from collection.replay_writing import replay_content
 from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
@@ -44,6 +46,7 @@ def select_tiers(
     *,
     tiers: Sequence[str] = TIERS,
     level: float | None = None,
+    replay_episodes: int | None = None,
     replace: bool = False,
 ) -> Selected:
     """Choose medium and expert by rule, and cut the replays.
@@ -51,7 +54,9 @@ def select_tiers(
     The replay is the beginning of training, including the random warm-up: as many whole episodes as
     fit into the transitions of the catalog's ``medium_replay`` row, like the published one. If a
     row of the catalog needs it, there is a late replay too: of the episodes that began after the
-    medium checkpoint. A run that took up an earlier one did not begin there, and gives no replays.
+    medium checkpoint. With ``replay_episodes``, the replay is thinned instead: so many of the
+    episodes up to the medium checkpoint, evenly spread over them, in order.
+    A run that took up an earlier one did not begin there, and gives no replays.
 
     Checkpoints before ``actor_starts`` are never chosen: their policy is the one that the run
     started from.
@@ -65,10 +70,12 @@ def select_tiers(
         tiers: which policies to choose; the replays are made along with medium.
         level: deterministic return above which a policy is medium; see
             :func:`collection.tiers.medium_level` by default.
+        replay_episodes: number of episodes of a thinned replay.
         replace: replace other policies and replays that exist in ``out``.
 
     Raises:
-        InvalidSettingError: a level was given, but no medium policy is to be chosen.
+        InvalidSettingError: a level or a number of episodes was given, but no medium policy is to
+            be chosen; or a replay of so many episodes cannot be cut.
         TierNotReachedError: the run never reached a tier.
         RunFolderError, CorruptFileError: the run's folder is damaged.
         OutputExistsError: another policy or replay exists in ``out``, and ``replace`` is false.
@@ -79,6 +86,14 @@ def select_tiers(
             f"level: applies only to the tier medium, not to {', '.join(tiers)}; got {level:g}. "
             "Leave it out"
         )
+    before = curves_before(run.settings().task, run.start())
+    if replay_episodes is not None:
+        check_least("replay_episodes", replay_episodes, 1)
+        if "medium" not in tiers or before:
+            raise InvalidSettingError(
+                "replay_episodes: applies only to a run from its beginning of which the tier medium"
+                f" is chosen; got {replay_episodes}. Leave it out"
+            )
     settings, curve = run.settings(), run.curve()
     task = settings.task
     named = level_in_name(task, level)
@@ -92,17 +107,16 @@ def select_tiers(
         of_level = named if choice.tier == "medium" else None
         path = policy_in(out / "policies", task, choice.tier, of_level)
         contents |= _tier_contents(run, task, choice, training, path)
-    before = curves_before(task, run.start())
-    replays = {} if before else _replays(run, curve, choices)
-    for behavior, replay in replays.items():
-        about = {**training, **_rule(behavior, task, choices)}
+    cuts = {} if before else _replays(run, curve, choices, replay_episodes)
+    for behavior, cut in cuts.items():
         path = replay_in(out / "replays", task, named, behavior)
-        contents[path] = replay_content(task, replay, about)
+        contents[path] = replay_content(task, cut.episodes, {**training, **cut.rule})
     write_files(contents, replace=replace)
     picture = out / "learning_curves" / f"{task}-seed{settings.seed}.png"
     draw_learning_curve(picture, task, curve, choices, before)
     files = [path for path in contents if path.suffix != DESCRIPTION_SUFFIX]
-    returns = tuple(episode.episode_return for episode in replays.get(REPLAY, ()))
+    replay = cuts[REPLAY].episodes if REPLAY in cuts else ()
+    returns = tuple(episode.episode_return for episode in replay)
     return Selected(choices, (*files, picture), returns)
 
 
@@ -161,29 +175,64 @@ def _tier_contents(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Episodes of a run for a replay, and what its file tells of how they were cut."""
+
+    episodes: Sequence[Trajectory]
+    rule: Mapping[str, Any]
+
+
 def _replays(
-    run: RunFolder, curve: Sequence[Mapping[str, Any]], choices: Sequence[Choice]
-) -> dict[str, list[Trajectory]]:
+    run: RunFolder,
+    curve: Sequence[Mapping[str, Any]],
+    choices: Sequence[Choice],
+    thinned: int | None,
+) -> dict[str, _Cut]:
     """The replays that the catalog needs of this run's task, by behavior; none without medium."""
-    task, found = run.settings().task, dict[str, list[Trajectory]]()
+    task, found = run.settings().task, dict[str, _Cut]()
     for medium in (choice for choice in choices if choice.tier == "medium"):
         (after,) = (
             record["time_steps"]
             for record in curve
             if record["environment_steps"] == medium.environment_steps
         )
+        chosen = {"medium": dataclasses.asdict(medium)}
         for behavior, first in ((REPLAY, 0), (LATE_REPLAY, after)):
-            found[behavior] = _cut(run, curve, first, _replay_size(task, behavior))
-    return {behavior: episodes for behavior, episodes in found.items() if episodes}
+            size = _replay_size(task, behavior)
+            if behavior == REPLAY and thinned is not None:
+                episodes, rule = _thinned(run, curve, medium.environment_steps, thinned)
+            else:
+                episodes, rule = _cut(run, curve, first, size), _rule(behavior, size)
+            found[behavior] = _Cut(episodes, {**rule, **chosen})
+    return {behavior: cut for behavior, cut in found.items() if cut.episodes}
 
 
-def _rule(behavior: str, task: str, choices: Sequence[Choice]) -> dict[str, Any]:
-    """What a replay's file tells of how it was cut."""
-    medium = next(choice for choice in choices if choice.tier == "medium")
+def _rule(behavior: str, size: int) -> dict[str, Any]:
     first = "of training" if behavior == REPLAY else "that began after the medium checkpoint"
-    size = _replay_size(task, behavior)
-    rule = f"all episodes of the first {size} time steps {first}"
-    return {"rule": rule, "medium": dataclasses.asdict(medium)}
+    return {"rule": f"all episodes of the first {size} time steps {first}"}
+
+
+def _thinned(
+    run: RunFolder, curve: Sequence[Mapping[str, Any]], last: int, count: int
+) -> tuple[list[Trajectory], dict[str, Any]]:
+    """So many of the episodes up to a checkpoint, evenly spread; no episode runs across one."""
+    steps = [step for record in curve if (step := record["environment_steps"]) <= last]
+    total = sum(1 for _ in run.episodes(steps))
+    if count > total:
+        raise InvalidSettingError(
+            f"replay_episodes: expected at most {total}, the episodes up to the medium checkpoint,"
+            f" got {count}"
+        )
+    numbers = [number * total // count for number in range(count)]
+    wanted = frozenset(numbers)
+    episodes = [
+        finished.trajectory
+        for number, finished in enumerate(run.episodes(steps))
+        if number in wanted
+    ]
+    rule = f"{count} of the {total} episodes up to the medium checkpoint, evenly spread, in order"
+    return episodes, {"rule": rule, "thinned": {"of": total, "episodes": numbers}}
 
 
 def _replay_size(task: str, behavior: str) -> int:

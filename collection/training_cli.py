@@ -52,8 +52,8 @@ class Train:
     threads: Count = 1
     """Number of torch threads; the layers are too small to gain from many."""
     precision: Precision = "float32"
-    """Precision of the matrix products in hidden layers. On a CPU, bfloat16 is faster only if the
-    processor has instructions for it (amx_bf16 in /proc/cpuinfo); if not, several times slower."""
+    """Precision of the matrix products in hidden layers. On a CPU, bfloat16 is faster only with
+    amx_bf16 or avx512_bf16 (in /proc/cpuinfo), and with neither of them several times slower."""
     updates_per_step: Number = 0.5
     """Number of updates per time step; may be a fraction."""
     learning_rate: Number = 3e-4
@@ -209,6 +209,9 @@ class Select:
     """Which policies to choose; the replay is made along with medium."""
     level: Annotated[float | None, tyro.conf.arg(metavar="X")] = None
     """Deterministic return above which a policy is medium; the task's own by default."""
+    replay_episodes: OptionalCount = None
+    """Cut so many episodes, evenly spread over training up to medium, in place of the first ones
+    that fill the catalog's row: a small replay of all of it."""
     replace: bool = False
     """Replace other policies and replays that exist in the folder."""
 
@@ -224,6 +227,7 @@ class Select:
             self.out or self.run_folder / "tiers",
             tiers=self.tiers,
             level=self.level,
+            replay_episodes=self.replay_episodes,
             replace=self.replace,
         )
         for choice in selected.choices:
@@ -234,9 +238,10 @@ class Select:
         if selected.replay_returns:
             returns = selected.replay_returns
             low, high = min(returns), max(returns)
-            print(f"replay    {len(returns)} episodes, returns {low:.1f} to {high:.1f}")
+            spread = "" if self.replay_episodes is None else " spread over training up to medium"
+            print(f"replay    {len(returns)} episodes{spread}, returns {low:.1f} to {high:.1f}")
         for file in selected.files:
-            print(f"wrote     {file}")
+            print(f"wrote     {file}, {file.stat().st_size / 1e6:.1f} MB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +262,14 @@ class Keep:
     def run(self) -> None:
         """Run the command."""
         _torch()
-        from collection.keeping import keep
+        from collection.keeping import keep, take_up_command
         from collection.sac.run_folder import RunFolder
 
         folder = self.out or self.run_folder / "kept"
         run = RunFolder(self.run_folder)
         for file in keep(run, folder, replace=self.replace):
             print(f"wrote     {file}")
-        task = run.settings().task
-        print(f"next      python -m collection train {task} --take-up {folder}")
+        print(f"next      {take_up_command(run, folder)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from vd4rl_data.download.public_files import DOWNLOAD_COMMAND, public_source
 from vd4rl_data.registry import get_dataset_spec
@@ -19,16 +19,18 @@ from vd4rl_data.suites.policies import (
     DEMONSTRATIONS,
     LATE_REPLAY,
     PLAYED,
+    REPLAY,
     REPLAYS,
     TIERS,
     TRAINED_ON,
     TrainingRun,
     find_training_run,
     is_shipped,
+    steps_to,
 )
 
-Kind = Literal["bundled", "download", "collect", "demos", "train", "import"]
-KINDS: Final[tuple[Kind, ...]] = ("bundled", "download", "collect", "demos", "train", "import")
+Kind = Literal["bundled", "download", "collect", "demos", "part", "train", "import"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 _CORES: Final = 2
 _CLONE: Final = Path(__file__).parents[1]
@@ -46,8 +48,9 @@ class Way:
     Attributes:
         kind: ``bundled``: it is part of the package; ``download``: the authors' public files;
             ``collect``: the pipeline makes it again with policies that come with the repository;
-            ``demos``: the same, of demonstrations that others published; ``train``: the same, after
-            its policies were trained; ``import``: the authors' files, if you have them.
+            ``demos``: the same, of demonstrations that others published; ``part``: the same of some
+            of its episodes, which come with the repository; ``train``: the same, after its policies
+            were trained; ``import``: the authors' files, if you have them.
         text: the way in a few words, for a column.
         title: the way as a sentence.
         commands: to be given in order; lines of a shell.
@@ -82,6 +85,7 @@ def ways_to_get(spec: DatasetSpec, *, anywhere: bool = False) -> tuple[Way, ...]
             f" ({public.num_episodes} of {spec.num_episodes} episodes)"
         )
         ways.append(Way("download", "download", title, (f"{DOWNLOAD_COMMAND} {spec.name}",)))
+    ways += _of_thinned_replays(spec, anywhere)
     collected = _collected(spec, parts, anywhere)
     if collected is not None:
         ways.append(collected)
@@ -98,6 +102,28 @@ def clone_commands(extras: Iterable[str], *, anywhere: bool = False) -> tuple[st
     here = (_CLONE / "collection").is_dir() and not anywhere
     place = f"cd {_CLONE}" if here else _CLONE_FIRST
     return place, f'pip install -e ".[{",".join(extras)}]"'
+
+
+def _of_thinned_replays(spec: DatasetSpec, anywhere: bool) -> Iterator[Way]:
+    """Some of a dataset's episodes, where the repository has a thinned replay of its training."""
+    if spec.behavior != REPLAY:
+        return
+    task = spec.task
+    run = find_training_run(TRAINED_ON.get(task.name, task.name), spec.level)
+    if run is None or not run.replay_of:
+        return
+    count = min(run.replay_episodes, spec.num_episodes)
+    some = f"{count:,} of {spec.num_episodes:,} episodes"
+    extras = [EXTRAS[task.simulator]] if task.simulator in EXTRAS else []
+    commands = (
+        *clone_commands(["collection", *extras], anywhere=anywhere),
+        f"python -m collection collect {spec.name} --episodes {count}",
+    )
+    title = (
+        f"Make {some}, of a training run of ours: spread evenly over its {run.replay_of:,} up to"
+        " medium"
+    )
+    yield Way("part", f"collect {some}", title, commands, notes=tuple(_media_notes(spec)))
 
 
 def _collected(spec: DatasetSpec, parts: Sequence[DatasetSpec], anywhere: bool) -> Way | None:
@@ -169,25 +195,34 @@ def _tasks(spec: DatasetSpec) -> list[TaskSpec]:
 
 def _runs(needed: Sequence[_Need]) -> dict[_Key, TrainingRun | None]:
     """The runs that give what is needed, as long as they have to be."""
-    found: dict[_Key, TrainingRun | None] = {}
+    needs: dict[_Key, list[_Need]] = {}
     for need in needed:
-        run = find_training_run(need.task, need.level)
-        if run is not None:
-            run = _as_long_as_needed(run, need)
-        found.setdefault((need.task, need.level), run)
-    return found
+        needs.setdefault((need.task, need.level), []).append(need)
+    runs = {key: find_training_run(*key) for key in needs}
+    return {key: run and _as_long_as_needed(run, needs[key]) for key, run in runs.items()}
 
 
-def _as_long_as_needed(run: TrainingRun, need: _Need) -> TrainingRun:
+def _as_long_as_needed(run: TrainingRun, needs: Sequence[_Need]) -> TrainingRun:
     """A replay is the beginning of training; a policy may come from a run that is taken up."""
-    steps, options = run.steps, f"{run.beginning} {run.options}".strip()
-    if need.behavior in REPLAYS:
-        before = run.medium_at if need.behavior == LATE_REPLAY else 0
-        steps = max(steps, before + need.replayed)
-    elif run.kept:
-        steps -= run.kept_steps
-        options = f"--take-up {run.kept} {run.options}".rstrip()
-    return replace(run, steps=steps, options=options, hours=run.hours * steps / run.steps)
+    steps = max(_steps_for(run, need) for need in needs)
+    whole = steps >= run.steps
+    options = f"{run.options} {run.ending if whole else ''}"
+    left, begins = steps - run.kept_steps, f"{run.beginning} {options}"
+    if run.kept and left > 0 and not any(need.behavior in REPLAYS for need in needs):
+        steps, begins = left, f"--take-up {run.kept} {options}"
+    return replace(
+        run,
+        steps=steps,
+        options=" ".join(begins.split()),
+        hours=run.hours * steps / run.steps,
+        missing=run.missing if whole else "",
+    )
+
+
+def _steps_for(run: TrainingRun, need: _Need) -> int:
+    before = run.medium_at if need.behavior == LATE_REPLAY else 0
+    replayed = before + need.replayed if need.behavior in REPLAYS else 0
+    return max(steps_to(run, need.behavior), replayed)
 
 
 def _training(needed: Sequence[_Need], runs: Mapping[_Key, TrainingRun | None]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from vd4rl_data.storage.atomic import atomic_path
 _BY_OBSERVATION: Final = ("physics_states", "states")
 _BY_STEP: Final = ("actions", "rewards", "discounts")
 _SUCCESSES: Final = "successes"
+_SOLVER_STATES: Final = "solver_states"
 
 
 def write_recording(path: Path, finished: Sequence[FinishedEpisode]) -> None:
@@ -32,6 +33,9 @@ def write_recording(path: Path, finished: Sequence[FinishedEpisode]) -> None:
     }
     if all(episode.successes is not None for episode in episodes):
         arrays[_SUCCESSES] = np.concatenate([np.asarray(item.successes) for item in episodes])
+    solver_states = [item.solver_state for item in episodes if item.solver_state is not None]
+    if len(solver_states) == len(episodes) > 0:
+        arrays[_SOLVER_STATES] = np.stack(solver_states)
     arrays["first_rows"] = np.array([item.first_row for item in finished], np.int64)
     arrays["terminated"] = np.array([episode.terminated for episode in episodes])
     arrays["lengths"] = np.array([len(episode.actions) for episode in episodes], np.int64)
@@ -53,6 +57,7 @@ def read_recording(path: Path) -> Iterator[FinishedEpisode]:
         )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CorruptFileError(f"{path}: not a recording of episodes: {error}") from error
+    solver_states = arrays.pop(_SOLVER_STATES, None)
     by_step = [name for name in (*_BY_STEP, _SUCCESSES) if name in arrays]
     row = step = 0
     for number, length in enumerate(lengths.tolist()):
@@ -60,6 +65,7 @@ def read_recording(path: Path) -> Iterator[FinishedEpisode]:
             **{name: arrays[name][row : row + length + 1] for name in _BY_OBSERVATION},
             **{name: arrays[name][step : step + length] for name in by_step},
             terminated=bool(terminated[number]),
+            solver_state=None if solver_states is None else solver_states[number],
         )
         yield FinishedEpisode(trajectory, int(first_rows[number]))
         row += length + 1

@@ -22,6 +22,7 @@ _WAYS: Final[dict[Kind, str]] = {
     "download": "download",
     "collect": "collecting",
     "demos": "demonstrations",
+    "part": "collecting a part",
     "train": "training first",
     "import": "import",
 }

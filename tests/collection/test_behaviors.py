@@ -155,6 +155,35 @@ def test_a_late_replay_begins_where_the_policy_was_medium(
     simulation.close()
 
 
+@pytest.mark.parametrize("count", [1, 7, 10])
+def test_a_thinned_replay_is_spread_over_training_up_to_medium(
+    count: int, run: RunFolder, tmp_path: Path, rows: list[DatasetSpec]
+) -> None:
+    selected = select_tiers(
+        run, tmp_path, tiers=("medium",), level=0.0, replay_episodes=count, replace=True
+    )
+    (medium,) = selected.choices
+    recorded = [
+        item.trajectory for item in run.episodes(range(200, medium.environment_steps + 1, 200))
+    ]
+    replay = open_replay(tmp_path / f"replays/{rows[0].task.name}.h5")
+    numbers = replay.training["thinned"]["episodes"]
+    assert replay.training["thinned"]["of"] == len(recorded)
+    assert f"{count} of the {len(recorded)} episodes" in replay.training["rule"]
+    assert len(replay) == len(selected.replay_returns) == count
+    assert numbers[0] == 0
+    gaps = np.diff([*numbers, len(recorded)])
+    assert gaps.min() >= 1
+    assert gaps.max() - gaps.min() <= 1
+    np.testing.assert_array_equal(
+        replay.returns, [recorded[number].episode_return for number in numbers]
+    )
+    with pytest.raises(InvalidSettingError, match=f"at most {len(recorded)}, the episodes up to"):
+        select_tiers(run, tmp_path, tiers=("medium",), level=0.0, replay_episodes=1000)
+    with pytest.raises(InvalidSettingError, match="replay_episodes: applies only to"):
+        select_tiers(run, tmp_path, tiers=("expert",), replay_episodes=count)
+
+
 @pytest.mark.render
 def test_from_training_to_datasets(run: RunFolder, tmp_path: Path, rows: list[DatasetSpec]) -> None:
     task = rows[0].task.name

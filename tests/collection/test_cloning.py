@@ -11,7 +11,8 @@ import pytest
 from collection.actor import Actor
 from collection.cli import main
 from collection.policy_files import read_policy
-from collection.replay_files import open_replay, write_replay
+from collection.replay_files import open_replay
+from collection.replay_writing import write_replay
 from collection.rollout import Policy, rollout
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.spec import TaskSpec

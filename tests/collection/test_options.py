@@ -14,7 +14,7 @@ from collection.cli import main
 from collection.driver import LEARNING, SKILLED
 from collection.errors import InvalidSettingError
 from collection.policy_files import write_policy
-from collection.replay_files import write_replay
+from collection.replay_writing import write_replay
 from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
 from collection.selection import select_tiers

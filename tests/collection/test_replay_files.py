@@ -13,7 +13,8 @@ import pytest
 
 from collection.errors import ReplayFileError
 from collection.players import make_uniform_policy
-from collection.replay_files import open_replay, write_replay
+from collection.replay_files import open_replay
+from collection.replay_writing import write_replay
 from collection.rollout import Trajectory, rollout
 from vd4rl_data.registry import get_task_spec
 from vd4rl_data.simulators import Simulation
@@ -34,10 +35,12 @@ def episodes(rows: list[DatasetSpec]) -> list[Trajectory]:
     return made
 
 
-@pytest.fixture
-def path(episodes: list[Trajectory], tmp_path: Path) -> Path:
+@pytest.fixture(params=[0, 4], ids=["whole", "keyframes"])
+def path(request: pytest.FixtureRequest, episodes: list[Trajectory], tmp_path: Path) -> Path:
+    """A file with every state, and one with every fourth."""
     path = tmp_path / "replay.h5"
-    write_replay(path, TASK, episodes, {"algorithm": "SAC"})
+    write_replay(path, TASK, episodes, {"algorithm": "SAC"}, every=request.param)
+    assert open_replay(path).every == request.param
     return path
 
 
@@ -80,19 +83,25 @@ def test_a_twin_with_a_sparse_reward_is_paid_for_successes(
     simulation.close()
 
 
-@pytest.mark.parametrize(
-    ("task", "stored"), [("walker_walk", False), ("cheetah_run", False), ("hopper_hop", True)]
-)
+@pytest.mark.parametrize("every", [0, 15])
+@pytest.mark.parametrize("task", ["walker_walk", "cheetah_run", "hopper_hop", "humanoid_walk"])
 def test_states_are_stored_only_where_the_simulator_forgets(
-    task: str, stored: bool, tmp_path: Path
+    task: str, every: int, tmp_path: Path
 ) -> None:
+    """Hopper's touch sensors feel the step before, which is played from keyframes."""
     short = dataclasses.replace(get_task_spec(task), horizon=80)
     simulation = Simulation(short)
     episode = rollout(simulation, make_uniform_policy, behavior="random", seed=0, episode=0)
-    write_replay(tmp_path / "r.h5", task, [episode], {})
+    write_replay(tmp_path / "r.h5", task, [episode], {}, every)
     replay = open_replay(tmp_path / "r.h5")
-    assert replay.stores_states == stored
-    np.testing.assert_array_equal(replay.trajectory(0, simulation).states, episode.states)
+    assert replay.every == every
+    assert replay.stores_states == (task == "hopper_hop" and not every)
+    for _ in range(2):
+        played = replay.trajectory(0, simulation)
+        np.testing.assert_array_equal(played.states, episode.states)
+        np.testing.assert_array_equal(played.physics_states, episode.physics_states)
+        assert played.deviation == 0.0
+        simulation.reset(0)  # whatever ran before
     with pytest.raises(ValueError, match="physics state: expected shape"):
         simulation.state_at(np.zeros(3))
     simulation.reset(0)
@@ -102,7 +111,7 @@ def test_states_are_stored_only_where_the_simulator_forgets(
 
 def test_same_episodes_same_bytes(path: Path, episodes: list[Trajectory]) -> None:
     other = path.with_name("other.h5")
-    write_replay(other, TASK, episodes, {"algorithm": "SAC"})
+    write_replay(other, TASK, episodes, {"algorithm": "SAC"}, open_replay(path).every)
     assert other.read_bytes() == path.read_bytes()
     assert open_replay(other).sha256 == open_replay(path).sha256
 
@@ -122,7 +131,7 @@ def _without_rewards(path: Path) -> None:
 
 def _other_version(path: Path) -> None:
     with h5py.File(path, "a") as file:
-        file.attrs["version"] = 2
+        file.attrs["version"] = 3
 
 
 def _fewer_rows(path: Path) -> None:
@@ -133,14 +142,28 @@ def _fewer_rows(path: Path) -> None:
 
 
 def _other_type(path: Path) -> None:
+    name = _states_in(path)
     with h5py.File(path, "a") as file:
-        states = file["physics_states"][()]
-        del file["physics_states"]
-        file["physics_states"] = states.astype(np.float32)
+        states = file[name][()]
+        del file[name]
+        file[name] = states.astype(np.float32)
+
+
+def _other_distance(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        if "every" in file.attrs:
+            file.attrs["every"] = 2
+        else:
+            file.attrs["version"] = 2
+
+
+def _states_in(path: Path) -> str:
+    return "keyframes" if open_replay(path).every else "physics_states"
 
 
 @pytest.mark.parametrize(
-    "damage", [_cut, _empty, _without_rewards, _other_version, _fewer_rows, _other_type]
+    "damage",
+    [_cut, _empty, _without_rewards, _other_version, _fewer_rows, _other_type, _other_distance],
 )
 def test_damage_is_seen_when_opening(path: Path, damage: Callable[[Path], None]) -> None:
     damage(path)
@@ -149,11 +172,12 @@ def test_damage_is_seen_when_opening(path: Path, damage: Callable[[Path], None])
 
 
 def test_an_altered_byte_is_seen_when_reading(path: Path) -> None:
+    name = _states_in(path)
     with h5py.File(path, "r") as file:
-        info = file["physics_states"].id.get_chunk_info(0)
+        info = file[name].id.get_chunk_info(0)
     content = bytearray(path.read_bytes())
     content[info.byte_offset + info.size // 2] ^= 4
     path.write_bytes(content)
     replay = open_replay(path)
-    with pytest.raises(ReplayFileError, match="physics_states cannot be read"):
+    with pytest.raises(ReplayFileError, match=f"{name} cannot be read"):
         replay.trajectory(0, Simulation(TASK))

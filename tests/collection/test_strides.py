@@ -14,7 +14,8 @@ from collection import weight_files
 from collection.actor import Actor
 from collection.errors import PolicyFileError
 from collection.policy_files import read_policy, write_policy
-from collection.replay_files import open_replay, write_replay
+from collection.replay_files import open_replay
+from collection.replay_writing import write_replay
 from collection.rollout import Trajectory
 from collection.sac.recording import read_recording, write_recording
 from collection.sac.run_folder import RunFolder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from collection.cli import Command
 from collection.errors import InvalidSettingError, NotCollectableError
 from collection.learning_curve import curves_before
 from collection.recipes import find_recipe
+from collection.replay_files import open_replay, shipped_replay
 from collection.sac.kept import read_kept
 from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
+from vd4rl_data.suites import policies
 from vd4rl_data.suites.policies import TIERS, TRAINING_RUNS, TrainingRun
-from vd4rl_data.ways import ways_to_get
+from vd4rl_data.ways import Way, ways_to_get
 
 _PREFIX = "python -m collection "
 
@@ -86,6 +89,89 @@ def test_a_replay_is_of_a_run_from_its_beginning() -> None:
     (run,) = (run for run in TRAINING_RUNS if run.task == replay.task.name)
     assert run.beginning
     assert any(f"{run.beginning} {run.options}" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "run", [run for run in TRAINING_RUNS if run.replay_episodes], ids=lambda run: run.task
+)
+def test_what_is_said_of_a_replay_is_so(run: TrainingRun) -> None:
+    path = shipped_replay(run.task, run.level)
+    assert path is not None
+    replay = open_replay(path)
+    assert len(replay) == run.replay_episodes
+    assert replay.training.get("thinned", {}).get("of", 0) == run.replay_of
+
+
+def _training(name: str) -> tuple[Way, str]:
+    """The way by training, and the command that trains first."""
+    (way,) = (way for way in ways_to_get(get_dataset_spec(name)) if way.kind == "train")
+    return way, next(line for line in way.commands if " train " in line)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> TrainingRun:
+    """A run whose policies nobody shipped, medium after a fifth of it, in place of humanoid's."""
+    run = TrainingRun(
+        task="humanoid_walk",
+        steps=5_000_000,
+        hours=5.0,
+        options="--batch-size 128",
+        ending="--anneal-from 4_000_000",
+        medium_at=980_000,
+        missing="Nobody saw its end.",
+    )
+    monkeypatch.setattr(policies, "TRAINING_RUNS", (run,))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("behavior", "steps"), [("medium", 1_000_000), ("medium_replay", 1_200_000)]
+)
+def test_what_medium_needs_is_trained_up_to_medium(
+    run: TrainingRun, behavior: str, steps: int
+) -> None:
+    """Two checkpoints longer, or as long as the replay is; without the end of training."""
+    way, command = _training(f"VD4RL/humanoid_walk-{behavior}-64px-v0")
+    assert f"--steps {steps:_} {run.options} --out" in command
+    assert way.hours == pytest.approx(steps / 1e6)
+    assert run.missing not in way.notes
+    assert not way.text.startswith("collect after training (more than")
+
+
+@pytest.mark.parametrize("behavior", ["expert", "medium_expert"])
+def test_what_expert_needs_is_trained_to_the_end(run: TrainingRun, behavior: str) -> None:
+    way, command = _training(f"VD4RL/humanoid_walk-{behavior}-64px-v0")
+    assert f"--steps {run.steps:_} {run.options} {run.ending} --out" in command
+    assert way.hours == pytest.approx(run.hours)
+    assert run.missing in way.notes
+
+
+def test_medium_is_not_trained_from_what_was_kept_after_it(
+    run: TrainingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = replace(run, kept="collection/kept/humanoid_walk", kept_steps=2_000_000)
+    monkeypatch.setattr(policies, "TRAINING_RUNS", (kept,))
+    _, medium = _training("VD4RL/humanoid_walk-medium-64px-v0")
+    assert "--steps 1_000_000 --batch-size 128 --out" in medium
+    _, expert = _training("VD4RL/humanoid_walk-expert-64px-v0")
+    assert f"--steps 3_000_000 --take-up {kept.kept}" in expert
+
+
+@pytest.mark.parametrize(("suite", "episodes"), [("VD4RL", "1,200"), ("LQVD4RL", "400")])
+def test_a_thinned_replay_makes_a_part(
+    suite: str, episodes: str, run: TrainingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thinned = replace(run, replay_episodes=200, replay_of=980)
+    monkeypatch.setattr(policies, "TRAINING_RUNS", (thinned,))
+    name = f"{suite}/humanoid_walk-medium_replay-64px-v0"
+    ways = {way.kind: way for way in ways_to_get(get_dataset_spec(name))}
+    assert {"part", "train"} <= ways.keys()
+    assert "collect" not in ways
+    assert ways["part"].text == f"collect 200 of {episodes} episodes"
+    assert "spread evenly over its 980 up to medium" in ways["part"].title
+    assert ways["part"].commands[-1].endswith(f"collect {name} --episodes 200")
+    medium = get_dataset_spec("VD4RL/humanoid_walk-medium-64px-v0")
+    assert "part" not in {way.kind for way in ways_to_get(medium)}
 
 
 def test_of_what_nobody_trained_the_cost_is_unknown() -> None:

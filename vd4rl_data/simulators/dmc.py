@@ -83,6 +83,7 @@ class DMCSimulator:
         self._environment: Any = None
         self._layout: Any = None
         self._observation: Any = None
+        self._running = False
         self._canvases = Canvases()
 
     def reset(self, seed: int | None) -> None:
@@ -96,6 +97,7 @@ class DMCSimulator:
         if seed is not None:
             self._random.seed(_mersenne_seed(seed))
         self._observation = self._load().reset().observation
+        self._running = True
 
     def step(self, control: Float64[np.ndarray, " A"]) -> EnvironmentStep:
         """Take one control step of the suite."""
@@ -103,6 +105,7 @@ class DMCSimulator:
         self._observation = time_step.observation
         discount = float(time_step.discount)
         ended = bool(time_step.last())  # the time limit is off, so the task itself has ended
+        self._running = not ended
         return EnvironmentStep(
             reward=float(time_step.reward),
             discount=discount,
@@ -139,6 +142,35 @@ class DMCSimulator:
         Raises:
             ValueError: the state has the wrong number of entries for this model.
         """
+        self._place(physics_state)
+        self._load().physics.forward()
+
+    def solver_state(self) -> Float64[np.ndarray, " V"]:
+        """float64 (V,): the accelerations that MuJoCo's solver starts the next step from."""
+        return np.array(self._load().physics.data.qacc_warmstart, dtype=np.float64)
+
+    def resume(
+        self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
+    ) -> None:
+        """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
+        physics = self._load().physics
+        if np.shape(solver_state) != physics.data.qacc_warmstart.shape:
+            raise ValueError(
+                f"solver state: expected shape {physics.data.qacc_warmstart.shape}, got"
+                f" {np.shape(solver_state)}"
+            )
+        if not self._running:  # the suite takes no step before a reset
+            stream = self._random.get_state()
+            self._environment.reset()
+            self._random.set_state(stream)
+            self._running = True
+        self._place(physics_state)
+        physics.data.qacc_warmstart[:] = 0.0
+        physics.after_reset()  # what an episode's first observation is computed by
+        physics.data.qacc_warmstart[:] = solver_state
+
+    def _place(self, physics_state: Float64[np.ndarray, " S"]) -> None:
+        """Write a recorded state into the simulation; nothing is computed from it yet."""
         physics = self._load().physics
         moving = physics.get_state().size
         expected = (moving + self._layout.size,)
@@ -148,7 +180,6 @@ class DMCSimulator:
             )
         self._layout.write(physics_state[moving:])
         physics.set_state(physics_state[:moving])
-        physics.forward()
         self._observation = None
 
     @property
@@ -167,6 +198,7 @@ class DMCSimulator:
         if self._environment is not None:
             self._environment.physics.free()
         self._environment = self._layout = self._observation = None
+        self._running = False
 
     @property
     def _observed(self) -> Mapping[str, Any]:

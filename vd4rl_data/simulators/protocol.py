@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
@@ -151,6 +151,31 @@ class Simulator(Protocol):
 
     def close(self) -> None:
         """Free everything. A later reset builds it again."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """What a simulator has as well if it can go on from a recorded state.
+
+    The same actions then lead to the states that they led to before, bit for bit on the same
+    machine. A simulator without these methods is played from the start of an episode alone.
+    """
+
+    def solver_state(self) -> Float64[np.ndarray, " V"]:
+        """float64 (V,), a copy: what the next step depends on besides
+        :attr:`Simulator.physics_state` and the action.
+        """
+        ...
+
+    def resume(
+        self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
+    ) -> None:
+        """Go on from a recorded state. The simulator's random stream stays as it is.
+
+        Raises:
+            ValueError: it is not a state of this task.
+        """
         ...
 
 

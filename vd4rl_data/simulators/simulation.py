@@ -7,6 +7,7 @@ and renders the recorded physics states afterwards.
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ from vd4rl_data.registry import get_task_spec
 from vd4rl_data.seeding import Purpose, word
 from vd4rl_data.simulators.actions import checked_actions
 from vd4rl_data.simulators.looks import START, DrawnLook, Moment
-from vd4rl_data.simulators.protocol import EnvironmentStep, Simulator, View
+from vd4rl_data.simulators.protocol import EnvironmentStep, Resumable, Simulator, View
 from vd4rl_data.simulators.table import make_look, make_simulator
 from vd4rl_data.spec import Look, TaskSpec
 
@@ -131,6 +132,39 @@ class Simulation:
         """float64 (S,), a copy, enough to draw the frame again; ``None`` if there is none."""
         self._check_started()
         return self._simulator.physics_state
+
+    @property
+    def solver_state(self) -> Float64[np.ndarray, " V"] | None:
+        """float64 (V,), a copy: what :meth:`resume` needs beside :attr:`physics_state`; ``None`` if
+        the simulator cannot go on from a recorded state.
+        """
+        self._check_started()
+        simulator = self._simulator
+        return simulator.solver_state() if isinstance(simulator, Resumable) else None
+
+    def resume(
+        self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
+    ) -> None:
+        """Go on from a recorded state, without a horizon: who goes on knows what is left of it.
+
+        Ends a running episode. With the same actions, :meth:`step` then leads to the states,
+        observations and rewards that were recorded: bit for bit with the same versions on the same
+        kind of processor.
+
+        Args:
+            physics_state: float64 (S,), a recorded :attr:`physics_state`.
+            solver_state: float64 (V,), the :attr:`solver_state` of that time.
+
+        Raises:
+            ValueError: it is not a state of this task, or its simulator cannot go on from one.
+        """
+        if not isinstance(self._simulator, Resumable):
+            raise ValueError(
+                f"task {self.task.name!r}: its simulator {self.task.simulator!r} cannot go on from"
+                " a recorded state"
+            )
+        self._simulator.resume(physics_state, solver_state)
+        self._moment, self._steps_left, self._started = START, sys.maxsize, True
 
     @property
     def state(self) -> Float32[np.ndarray, " P"] | None:

@@ -80,8 +80,13 @@ class PartStore:
         """The numbers among ``numbers`` that have no intact part."""
         return [number for number in numbers if not self.has(number)]
 
-    def write(self, number: int, episode: Episode) -> None:
+    def write(self, number: int, episode: Episode, note: str = "") -> None:
         """Write one part atomically.
+
+        Args:
+            number: number of the episode.
+            episode: the episode.
+            note: what its maker has to tell of it, see :meth:`note`.
 
         Raises:
             InvalidEpisodeError: the episode breaks an invariant.
@@ -101,7 +106,7 @@ class PartStore:
             )
             try:
                 writer.append(rows, ContentHasher().update(rows))
-                writer.close({"part": number})
+                writer.close({"part": number, **({"note": note} if note else {})})
             except BaseException:
                 writer.abort()
                 raise
@@ -127,6 +132,12 @@ class PartStore:
         shard = open_arrays(self.path(number))
         shard.close()
         return int(shard.starts[1]) - 1
+
+    def note(self, number: int) -> str:
+        """What was noted when a part was written; empty if nothing was."""
+        shard = open_arrays(self.path(number))
+        shard.close()
+        return str(shard.attributes.get("note", ""))
 
     def episodes(self, numbers: Sequence[int]) -> Iterator[Episode]:
         """The episodes of the given parts, one at a time."""

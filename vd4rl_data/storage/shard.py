@@ -34,6 +34,7 @@ _ATTRIBUTES: Final = (
     "shard",
     "num_shards",
     "first_episode",
+    "note",
 )
 _INDEX_DTYPES: Final = {"episode_starts": "int64", "episode_crc32": "uint32"}
 _ROW_NDIM: Final = {"observations": 4, "actions": 2}

@@ -29,6 +29,9 @@ TIERS: Final = ("medium", "expert")
 """What a training run gives: its own first episodes, and those that began after it was medium (both
 are made along with the medium policy), and policies of two tiers."""
 
+CHECKPOINT_STEPS: Final = 10_000
+"""Environment steps between two checkpoints of a training run."""
+
 DOOR: Final = "sawyer_door"
 DOOR_DENSE: Final = "sawyer_door_dense"
 TRAINED_ON: Final = {DOOR: DOOR_DENSE}
@@ -48,12 +51,15 @@ class TrainingRun:
         hours: time on one core.
         level: return above which its medium policy is chosen; ``None`` for the task's usual one.
         options: further options of ``python -m collection train``.
+        ending: those of its end, which a run that stops earlier does without.
         beginning: options of a run from the beginning; one that is taken up has them from there.
         first: commands that have to be given before.
         shipped: tiers whose policies come with the repository.
         lent: tiers that the policy of another task, ``lender``, plays as well on this one.
         lender: another task of the same robot.
-        replay_episodes: number of its first episodes that come with the repository.
+        replay_episodes: number of its episodes that come with the repository, as a replay.
+        replay_of: number of episodes up to medium which those are evenly spread over; 0 if they are
+            the first ones of training.
         kept: folder of the repository with what is kept of a run that was not long enough, for the
             next one to take up; empty if there is none.
         kept_steps: environment steps of that run.
@@ -66,12 +72,14 @@ class TrainingRun:
     hours: float
     level: float | None = None
     options: str = ""
+    ending: str = ""
     beginning: str = ""
     first: tuple[str, ...] = ()
     shipped: tuple[str, ...] = ()
     lent: tuple[str, ...] = ()
     lender: str = ""
     replay_episodes: int = 0
+    replay_of: int = 0
     kept: str = ""
     kept_steps: int = 0
     medium_at: int = 0
@@ -119,7 +127,7 @@ TRAINING_RUNS: Final = (
         task="cheetah_run",
         steps=1_900_000,
         hours=2.5,
-        options="--anneal-from 1_600_000",
+        ending="--anneal-from 1_600_000",
         shipped=TIERS,
         replay_episodes=400,
     ),
@@ -128,7 +136,8 @@ TRAINING_RUNS: Final = (
         task="hopper_hop",
         steps=900_000,
         hours=1.1,
-        options=f"{_HOPPER} --anneal-from 650_000",
+        options=_HOPPER,
+        ending="--anneal-from 650_000",
         first=_HOPPER_FIRST,
         shipped=TIERS,
     ),
@@ -157,6 +166,16 @@ TRAINING_RUNS: Final = (
     ),
     *_bodies(),
 )
+
+
+def steps_to(run: TrainingRun, behavior: str) -> int:
+    """Environment steps after which a run has given what a behavior is chosen by.
+
+    For medium, that is two checkpoints after the one chosen: they have to be as good as it is.
+    """
+    if behavior == "expert" or not run.medium_at:
+        return run.steps
+    return min(run.steps, run.medium_at + 2 * CHECKPOINT_STEPS)
 
 
 def find_training_run(task: str, level: float | None) -> TrainingRun | None:
@@ -202,7 +221,8 @@ def is_shipped(task: str, behavior: str, level: float | None, episodes: int) -> 
     if run is None:
         return False
     if is_replay:
-        return behavior == REPLAY and episodes <= run.replay_episodes
+        first = 0 if run.replay_of else run.replay_episodes
+        return behavior == REPLAY and episodes <= first
     return behavior in run.shipped or behavior in run.lent
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import tyro
 
-from collection.cli import main
+from collection.cli import Command, main
 from collection.errors import InvalidSettingError, PolicyFileError, RunFolderError
-from collection.keeping import keep
+from collection.keeping import keep, take_up_command
 from collection.learning_curve import curves_before
 from collection.policy_files import read_policy
 from collection.sac.kept import ACTOR, CRITICS, read_kept
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
 from collection.selection import select_tiers
-from tests.collection.sac.conftest import take_up_kept
+from collection.training_cli import Train
+from tests.collection.sac.conftest import Training, take_up_kept
 from tests.disk import snapshot
 from vd4rl_data.errors import OutputExistsError
 from vd4rl_data.seeding import Purpose, word
@@ -132,6 +135,37 @@ def test_from_the_command_line(
     assert main([*command, "--take-up", str(kept), "--start-from", str(kept / ACTOR)]) == 1
     assert main(["keep", str(out)]) == 0
     assert read_kept(out / "kept").policy.training["start"]["sha256"] == read_kept(kept).sha256
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"updates_per_step": 1.0}, ["--updates-per-step", "1"]),
+        ({"precision": "bfloat16", "batch_size": 8}, ["--precision", "bfloat16"]),
+    ],
+)
+def test_the_command_that_takes_up_goes_on_as_the_run_did(
+    changes: dict[str, Any], expected: list[str], training: Training, tmp_path: Path
+) -> None:
+    run = training("a run", steps=STEPS, **changes)
+    words = shlex.split(take_up_command(run, tmp_path / "a kept run"))
+    assert words[:3] == ["python", "-m", "collection"]
+    assert " ".join(expected) in " ".join(words)
+    command = tyro.cli(Command, args=words[3:])  # pyright: ignore[reportArgumentType]
+    assert isinstance(command, Train)
+    assert command.take_up == tmp_path / "a kept run"
+    settings = run.settings()
+    for name in ("task", "updates_per_step", "precision", "learning_rate", "environments"):
+        assert getattr(command, name) == getattr(settings, name), name
+    assert command.batch_size == settings.batch_size
+
+
+def test_the_command_that_takes_up_makes_the_steps_that_were_left(training: Training) -> None:
+    run = training("run", steps=STEPS)
+    settings = dataclasses.replace(run.settings(), steps=STEPS + 1_500)
+    run.claim(settings)
+    assert "--steps 1_500" in take_up_command(run, Path("kept"))
 
 
 def _alter(folder: Path) -> None:
