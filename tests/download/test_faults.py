@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import itertools
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,28 @@ def test_a_pause_that_the_server_asks_for_is_kept(
     # A date has whole seconds, so the pause that it states is between one and two.
     assert time.monotonic() - begun >= 0.9
     assert (tmp_path / "a.bin").read_bytes() == files["a.bin"]
+
+
+def test_a_pause_holds_for_all_that_is_asked_of_the_server(
+    make_hub: MakeHub, tmp_path: Path
+) -> None:
+    """Two files at a time: while one is told to wait, nothing is asked for the other."""
+    files = {"a.bin": content(1), "b.bin": content(2, 400_000)}
+    hub = make_hub(files)
+    asked: list[float] = []
+
+    def noted(request: Any, handler: Any) -> Any:
+        asked.append(time.monotonic())
+        time.sleep(0.02)
+        return handler(request)
+
+    hub.status("a.bin", 429, Retry_After="1")
+    hub.add("b.bin", noted, times=None)
+    get(remote(files), tmp_path, hub.url, workers=2)
+    assert_whole(tmp_path, files)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert max(pauses) > 0.9
+    assert sum(asked[0] + 0.1 < moment < asked[0] + 0.9 for moment in asked) == 0
 
 
 def test_a_pause_of_hours_is_an_error_at_once(

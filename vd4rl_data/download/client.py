@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -150,6 +151,7 @@ def opened(
     Raises:
         BusyError: it may work in a moment.
         RemoteFileNotFoundError, RemoteAccessError, OfflineError, TransferError: it will not.
+        OSError: a file of this machine cannot be used.
     """
     from huggingface_hub.utils import get_session
 
@@ -165,6 +167,8 @@ def opened(
     except (Vd4rlError, BusyError):
         raise
     except session_errors() as error:
+        if getattr(error, "filename", None) is not None:
+            raise  # about a file of this machine
         raise translated(url, error) from error
 
 
@@ -244,6 +248,25 @@ def translated(where: str, error: Exception) -> Vd4rlError | BusyError:
     if isinstance(error, ImportError | ValueError) or type(error).__name__ in _PERMANENT:
         return TransferError(f"{where}: {text}")
     return BusyError(text)
+
+
+def connection_of(response: Any, ahead: int) -> Any:
+    """The connection that a body comes from, to read bytes from; ``None`` if that cannot be done.
+
+    Its library must show it, the body must be bytes as they come, and the system must grant
+    ``ahead`` as the buffer for what comes before it is read.
+    """
+    extensions, headers = getattr(response, "extensions", {}), response.headers
+    connection = extensions.get("network_stream")
+    plain = "Content-Length" in headers and "Transfer-Encoding" not in headers
+    if connection is None or extensions.get("http_version") != b"HTTP/1.1" or not plain:
+        return None
+    raw = connection.get_extra_info("socket")
+    if raw is None:
+        return None
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ahead)
+    granted = raw.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= ahead
+    return connection if granted else None
 
 
 def check_status(url: str, response: Any, *, redirected: bool = False) -> None:

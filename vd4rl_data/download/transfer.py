@@ -1,4 +1,10 @@
-"""One file: asked for range by range, from the server that works, until its SHA-256 is right."""
+"""One file: asked for from the server that works, until its SHA-256 is right.
+
+It comes range by range, over connections that are kept. The rest of a large file comes in one
+answer instead, read from the connection itself: the client's library hands bodies out in small
+pieces, copied several times each. That takes the library's buffers to be empty once it has given
+the first piece, so it is done only where a SHA-256 tells, and never again once it went wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +13,8 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +26,7 @@ from vd4rl_data.download.client import (
     Endpoint,
     GaveUpError,
     Patience,
+    connection_of,
     headers_with,
     opened,
     retried,
@@ -29,8 +37,12 @@ from vd4rl_data.storage.atomic import TEMPORARY_SUFFIX, full_disk_errors
 HashFrom = Literal["catalog", "server", "sidecar", "first use"]
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
-_BATCH: Final = 4
-"""Pieces of a body that are written at a time: of a fast server's, a quarter of a megabyte."""
+_BATCH: Final = 512 << 10
+"""Bytes of a body that are written at a time."""
+_AHEAD: Final = 512 << 10
+"""Receive buffer of a connection with a large file; systems may take twice as much."""
+_LARGE: Final = 16 << 20
+"""Bytes from which on a new connection costs fewer round trips than the ranges would."""
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
 _SHA256: Final = re.compile(r'"?([0-9a-f]{64})"?')
 _KEPT: Final = "What arrived is kept: the same call goes on from there"
@@ -75,6 +87,8 @@ class Shared:
         chunk: bytes that a thread asks for at a time, and a kill loses at most.
         move: told how many bytes came, or are lost if negative, and which were not expected.
         failing: endpoints that failed lately, to be asked last.
+        quiet: when an endpoint that asked for a pause may be asked again; of the monotonic clock.
+        plain: set once reading from a connection itself went wrong.
         stopped: set, in ``lock``, when the download ends early.
         lock: held to write; nothing is written once it was stopped.
     """
@@ -85,16 +99,40 @@ class Shared:
     chunk: int
     move: Callable[..., object]
     failing: set[Endpoint] = field(default_factory=set[Endpoint])
+    quiet: dict[Endpoint, float] = field(default_factory=dict[Endpoint, float])
+    plain: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def writing(self, path: Path) -> Generator[None]:
-        """Only in here, a file is changed; raises a :class:`ClosedError` or ``NoSpaceError``."""
+        """Only in here, a file is changed; an error of the disk names it.
+
+        Raises:
+            ClosedError: the download ended early.
+            NoSpaceError, OSError: it cannot be written.
+        """
         with self.lock, full_disk_errors(path):
             if self.stopped.is_set():
                 raise ClosedError
-            yield
+            try:
+                yield
+            except OSError as error:
+                error.filename = error.filename or str(path)
+                raise
+
+    def settle(self, server: Endpoint, patience: Patience) -> None:
+        """Wait as long as a server asked any of the threads to.
+
+        Raises:
+            GaveUpError: that is too long.
+            ClosedError: the download ended early.
+        """
+        while (left := self.quiet.get(server, 0.0) - time.monotonic()) > 0:
+            if left > patience.longest_wait:
+                raise GaveUpError(f"{server.url}: asks to wait for {left:,.0f} s")
+            if self.stopped.wait(left):
+                raise ClosedError
 
 
 class Transfer:
@@ -131,7 +169,7 @@ class Transfer:
         were only busy.
 
         Raises:
-            CorruptFileError, TransferError, NoSpaceError: as :func:`~.fetch.fetch`.
+            CorruptFileError, TransferError, NoSpaceError, OSError: as :func:`~.fetch.fetch`.
             ClosedError: the download was stopped.
         """
         shared, failed = self._shared, dict[Endpoint, Vd4rlError]()
@@ -167,7 +205,7 @@ class Transfer:
 
         def whole() -> RemoteFile:
             while not self._is_whole():
-                self._request(server, address)
+                self._request(server, address, patience)
             return self._finished()
 
         for last in (False, True):
@@ -176,40 +214,61 @@ class Transfer:
                 return retried(whole, address, patience, position=position, sleep=pause)
             except WrongContentError as error:  # the first may be of another time or server
                 _LOGGER.warning("%s: %s", self._target, error)
+                self._shared.plain.set()
                 self._restart()
                 if last:
                     raise CorruptFileError(f"{self._target}: {error}. {_WRONG}") from error
         raise AssertionError("the last attempt returns or raises")
 
-    def _request(self, server: Endpoint, address: str) -> None:
+    def _request(self, server: Endpoint, address: str, patience: Patience) -> None:
         """Ask for the next bytes, and write what comes.
 
         Raises:
             BusyError: it failed, or nothing came.
+            GaveUpError: the server wants to be left alone for too long.
             CorruptFileError, TransferError: the server does not have the file.
             WrongContentError: it has another one than before.
         """
-        start, landing, self._landing = self._position, self._landing, None
+        shared, start = self._shared, self._position
+        landing, self._landing = self._landing, None
         url, token = landing or address, None if landing else server.token
-        left = self._shared.chunk if self._size is None else self._size - start
-        span = f"bytes={start}-{start + min(left, self._shared.chunk) - 1}"
+        left = shared.chunk if self._size is None else self._size - start
+        large = left >= _LARGE and shared.chunk >= 2 * (_AHEAD + _BATCH)
+        large = large and not shared.plain.is_set() and bool(self._file.sha256 or self._stated)
+        span = f"bytes={start}-{start + (left if large else min(left, shared.chunk)) - 1}"
         headers = {**headers_with(token), "Range": span, "Accept-Encoding": "identity"}
-        patience = self._shared.patience
-        with opened("GET", url, headers, patience, redirected=landing is not None) as answer:
-            self._adopt(answer)
-            pieces: list[bytes] = []
-            try:
-                for piece in answer.iter_raw() if answer.status_code != 416 else ():
-                    pieces.append(piece)
-                    if len(pieces) == _BATCH:
-                        self._append(pieces)
-            finally:
-                self._append(pieces)
+        shared.settle(server, patience)
+        try:
+            with opened("GET", url, headers, patience, redirected=landing is not None) as answer:
+                self._adopt(answer)
+                connection = connection_of(answer, _AHEAD) if large else None
+                if large and connection is None:
+                    shared.plain.set()
+                    return  # and ask for less
+                self._take(answer, connection)
+        except BusyError as error:
+            if error.pause:
+                shared.quiet[server] = time.monotonic() + error.pause
+            raise
         if self._position == start and not self._is_whole():
             raise BusyError("the server sent no data")
-        self._shared.failing.discard(server)
+        shared.failing.discard(server)
         if landing or urlsplit(str(answer.url))[:2] != urlsplit(address)[:2]:
             self._landing = str(answer.url)  # of another host, where the token is not sent
+
+    def _take(self, answer: Any, connection: Any) -> None:
+        """Write the body of an answer, from the connection itself if there is one."""
+        pieces: list[bytes] = []
+        try:
+            for piece in _body(answer, connection, self._shared.patience.silence):
+                pieces.append(piece)
+                if sum(map(len, pieces)) >= _BATCH:
+                    self._append(pieces)
+        except BusyError:
+            self._shared.plain.set()
+            raise
+        finally:
+            self._append(pieces)
 
     def _adopt(self, response: Any) -> None:
         """Compare what the server says of the file with what is known."""
@@ -268,6 +327,24 @@ class Transfer:
         new: HashFrom = "first use" if self._stated is None else "server"
         hash_from = new if file.sha256 is None else file.hash_from
         return replace(file, size=self._position, sha256=sha256, hash_from=hash_from)
+
+
+def _body(answer: Any, connection: Any, silence: float) -> Iterator[bytes]:
+    """The bytes of an answer; where there is a connection, its client's library gives the first."""
+    pieces = answer.iter_raw() if answer.status_code != 416 else iter(())
+    if connection is None:
+        yield from pieces
+        return
+    left, piece = int(answer.headers["Content-Length"]), next(pieces, b"")
+    while piece:
+        yield piece
+        left -= len(piece)
+        try:
+            piece = connection.read(min(left, _BATCH), silence) if left else b""
+        except Exception as error:
+            raise BusyError(f"{type(error).__name__}: {error}") from error
+    if left:
+        raise BusyError("the connection was cut")
 
 
 def _size(response: Any, position: int) -> int:
