@@ -32,15 +32,14 @@ from vd4rl_data.download.client import (
     retried,
 )
 from vd4rl_data.errors import CorruptFileError, OfflineError, TransferError, Vd4rlError
+from vd4rl_data.progress import skip
 from vd4rl_data.storage.atomic import TEMPORARY_SUFFIX, full_disk_errors
 
 HashFrom = Literal["catalog", "server", "sidecar", "first use"]
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
-_BATCH: Final = 512 << 10
-"""Bytes of a body that are written at a time."""
-_AHEAD: Final = 512 << 10
-"""Receive buffer of a connection with a large file; systems may take twice as much."""
+_PIECE: Final = 512 << 10
+"""Bytes that are read from a connection at a time, and its receive buffer (or half of that)."""
 _LARGE: Final = 16 << 20
 """Bytes from which on a new connection costs fewer round trips than the ranges would."""
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
@@ -72,10 +71,6 @@ class ClosedError(Exception):
     """The download ended early: nothing may be asked for or written any more."""
 
 
-class WrongContentError(Exception):
-    """The bytes that came are not those of the file; which of them are wrong is not known."""
-
-
 @dataclass(frozen=True, eq=False)
 class Shared:
     """What all files of a download have in common; all its threads use it.
@@ -85,7 +80,7 @@ class Shared:
         address: of a file, from an endpoint's ``url`` and the file's ``path``.
         patience: with the servers.
         chunk: bytes that a thread asks for at a time, and a kill loses at most.
-        move: told how many bytes came, or are lost if negative, and which were not expected.
+        bar: shows the bytes.
         failing: endpoints that failed lately, to be asked last.
         quiet: when an endpoint that asked for a pause may be asked again; of the monotonic clock.
         plain: set once reading from a connection itself went wrong.
@@ -97,7 +92,7 @@ class Shared:
     address: Callable[[str, str], str]
     patience: Patience
     chunk: int
-    move: Callable[..., object]
+    bar: Any
     failing: set[Endpoint] = field(default_factory=set[Endpoint])
     quiet: dict[Endpoint, float] = field(default_factory=dict[Endpoint, float])
     plain: threading.Event = field(default_factory=threading.Event)
@@ -106,12 +101,7 @@ class Shared:
 
     @contextmanager
     def writing(self, path: Path) -> Generator[None]:
-        """Only in here, a file is changed; an error of the disk names it.
-
-        Raises:
-            ClosedError: the download ended early.
-            NoSpaceError, OSError: it cannot be written.
-        """
+        """Only in here, a file is changed; an error of the disk names it."""
         with self.lock, full_disk_errors(path):
             if self.stopped.is_set():
                 raise ClosedError
@@ -121,13 +111,15 @@ class Shared:
                 error.filename = error.filename or str(path)
                 raise
 
-    def settle(self, server: Endpoint, patience: Patience) -> None:
-        """Wait as long as a server asked any of the threads to.
+    def move(self, came: int = 0, *, there: int = 0, expected: int = 0) -> None:
+        """Bytes that came (or were lost), were here before, or were not expected in the total."""
+        with self.bar.get_lock():
+            self.bar.total += expected
+            skip(self.bar, there)
+            self.bar.update(came)
 
-        Raises:
-            GaveUpError: that is too long.
-            ClosedError: the download ended early.
-        """
+    def settle(self, server: Endpoint, patience: Patience) -> None:
+        """Wait as long as a server asked any of the threads to."""
         while (left := self.quiet.get(server, 0.0) - time.monotonic()) > 0:
             if left > patience.longest_wait:
                 raise GaveUpError(f"{server.url}: asks to wait for {left:,.0f} s")
@@ -142,7 +134,7 @@ class Transfer:
         """Hash what an earlier call left, if its SHA-256 is known; make no request yet."""
         self._shared, self._file, self._target, self._size = shared, file, target, file.size
         self._path = target.with_name(target.name + TEMPORARY_SUFFIX)
-        self._digest, self._position = hashlib.sha256(), 0
+        self._digest, self._position, self._mistrusted = hashlib.sha256(), 0, False
         self._identity: tuple[int, str | None] | None = None
         self._stated: str | None = None
         self._landing: str | None = None
@@ -150,7 +142,7 @@ class Transfer:
             target.parent.mkdir(parents=True, exist_ok=True)
             resumed = file.sha256 is not None and self._path.exists()
             self._part = self._path.open("r+b" if resumed else "w+b", 0)
-        while block := self._part.read(1 << 18):
+        while block := self._part.read(_PIECE):
             self._digest.update(block)
             self._position += len(block)
         shared.move(there=self._position)
@@ -192,113 +184,80 @@ class Transfer:
         raise next(iter(failed.values()))
 
     def _from(self, server: Endpoint, patience: Patience) -> RemoteFile:
-        """Fetch what is missing from one server.
-
-        Raises:
-            GaveUpError: it failed too often in a row, or wants to be left alone for too long.
-            CorruptFileError, TransferError: it does not have the file.
-        """
+        """Fetch what is missing from one server."""
         address = self._shared.address(server.url, self._file.path)
-        position, pause = lambda: self._position, self._shared.stopped.wait
+        self._identity = self._stated = self._landing = None
+        self._mistrusted = False
         if self._file.sha256 is None:
             self._restart()  # another server's bytes may be of another file
 
         def whole() -> RemoteFile:
-            while not self._is_whole():
+            while self._size is None or self._position < self._size:
                 self._request(server, address, patience)
             return self._finished()
 
-        for last in (False, True):
-            self._identity = self._stated = self._landing = None
-            try:
-                return retried(whole, address, patience, position=position, sleep=pause)
-            except WrongContentError as error:  # the first may be of another time or server
-                _LOGGER.warning("%s: %s", self._target, error)
-                self._shared.plain.set()
-                self._restart()
-                if last:
-                    raise CorruptFileError(f"{self._target}: {error}. {_WRONG}") from error
-        raise AssertionError("the last attempt returns or raises")
+        position, pause = lambda: self._position, self._shared.stopped.wait
+        return retried(whole, address, patience, position=position, sleep=pause)
 
     def _request(self, server: Endpoint, address: str, patience: Patience) -> None:
-        """Ask for the next bytes, and write what comes.
-
-        Raises:
-            BusyError: it failed, or nothing came.
-            GaveUpError: the server wants to be left alone for too long.
-            CorruptFileError, TransferError: the server does not have the file.
-            WrongContentError: it has another one than before.
-        """
+        """Ask for the next bytes, and write what comes."""
         shared, start = self._shared, self._position
         landing, self._landing = self._landing, None
         url, token = landing or address, None if landing else server.token
         left = shared.chunk if self._size is None else self._size - start
-        large = left >= _LARGE and shared.chunk >= 2 * (_AHEAD + _BATCH)
-        large = large and not shared.plain.is_set() and bool(self._file.sha256 or self._stated)
+        large = left >= _LARGE and bool(self._file.sha256 or self._stated)
+        large = large and shared.chunk >= 4 * _PIECE and not shared.plain.is_set()
         span = f"bytes={start}-{start + (left if large else min(left, shared.chunk)) - 1}"
         headers = {**headers_with(token), "Range": span, "Accept-Encoding": "identity"}
         shared.settle(server, patience)
+        connection = None
         try:
             with opened("GET", url, headers, patience, redirected=landing is not None) as answer:
                 self._adopt(answer)
-                connection = connection_of(answer, _AHEAD) if large else None
+                connection = connection_of(answer, _PIECE) if large else None
                 if large and connection is None:
                     shared.plain.set()
                     return  # and ask for less
-                self._take(answer, connection)
+                for piece in _body(answer, connection, patience.silence):
+                    self._append(piece)
         except BusyError as error:
+            if connection is not None:
+                shared.plain.set()
             if error.pause:
                 shared.quiet[server] = time.monotonic() + error.pause
             raise
-        if self._position == start and not self._is_whole():
+        if self._position == start != self._size:
             raise BusyError("the server sent no data")
         shared.failing.discard(server)
         if landing or urlsplit(str(answer.url))[:2] != urlsplit(address)[:2]:
             self._landing = str(answer.url)  # of another host, where the token is not sent
-
-    def _take(self, answer: Any, connection: Any) -> None:
-        """Write the body of an answer, from the connection itself if there is one."""
-        pieces: list[bytes] = []
-        try:
-            for piece in _body(answer, connection, self._shared.patience.silence):
-                pieces.append(piece)
-                if sum(map(len, pieces)) >= _BATCH:
-                    self._append(pieces)
-        except BusyError:
-            self._shared.plain.set()
-            raise
-        finally:
-            self._append(pieces)
 
     def _adopt(self, response: Any) -> None:
         """Compare what the server says of the file with what is known."""
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding != "identity":
             raise TransferError(f"{response.url}: the server sent it encoded as {encoding[:40]!r}")
-        size, stated = _size(response, self._position), _stated_sha256(response)
-        if self._file.size not in (None, size):
-            said = f"expected {self._file.size} bytes, the server has {size}"
-            raise CorruptFileError(f"{self._target}: {said}")
-        if None not in (self._file.sha256, stated) and self._file.sha256 != stated:
-            said = f"expected the SHA-256 {self._file.sha256}, the server states {stated}"
-            raise CorruptFileError(f"{self._target}: {said}")
+        file, size, stated = self._file, _size(response, self._position), _stated_sha256(response)
+        for what, known, said in (("size", file.size, size), ("SHA-256", file.sha256, stated)):
+            if None not in (known, said) and known != said:
+                expected = f"expected the {what} {known}, the server states {said}"
+                raise CorruptFileError(f"{self._target}: {expected}")
         identity = (size, stated or response.headers.get("ETag"))
-        if self._file.sha256 is None and self._identity not in (None, identity):
-            raise WrongContentError("it changed on the server while it was downloaded")
+        if file.sha256 is None and self._identity not in (None, identity):
+            self._mistrust("it changed on the server while it was downloaded")
         if self._size is None:
             self._shared.move(expected=size)
         self._identity, self._size, self._stated = identity, size, stated or self._stated
         if response.status_code == 200 and self._position:
             self._restart()  # it knows no ranges, and sends all of it
 
-    def _append(self, pieces: list[bytes]) -> None:
-        data = b"".join(pieces)
+    def _append(self, data: bytes) -> None:
+        """Write and hash what came."""
         left = memoryview(data)
         with self._shared.writing(self._path):
             while left:
                 end = self._position + len(data) - len(left)
                 left = left[os.pwrite(self._part.fileno(), left, end) :]
-        pieces.clear()
         self._digest.update(data)
         self._position += len(data)
         self._shared.move(len(data))
@@ -310,18 +269,28 @@ class Transfer:
         self._shared.move(-self._position)
         self._position, self._digest = 0, hashlib.sha256()
 
-    def _is_whole(self) -> bool:
-        """Whether as many bytes are here as there should be; raises if more are."""
-        if self._size is not None and self._position > self._size:
-            raise WrongContentError(f"expected {self._size} bytes, got more")
-        return self._position == self._size
+    def _mistrust(self, why: str) -> None:
+        """Start anew, for the first bytes may be of another time or server; the second time, fail.
+
+        Raises:
+            BusyError: the first time.
+            CorruptFileError: the second time.
+        """
+        self._restart()
+        if self._mistrusted:
+            raise CorruptFileError(f"{self._target}: {why}. {_WRONG}")
+        _LOGGER.warning("%s: %s", self._target, why)
+        self._mistrusted, self._identity, self._stated = True, None, None
+        self._shared.plain.set()
+        raise BusyError(why)
 
     def _finished(self) -> RemoteFile:
         """Check the complete file and give it its name."""
         sha256, file = self._digest.hexdigest(), self._file
         expected = file.sha256 or self._stated
-        if expected not in (None, sha256):
-            raise WrongContentError(f"expected the SHA-256 {expected}, got {sha256}")
+        if self._position != self._size or expected not in (None, sha256):
+            got = f"{sha256} ({self._position} of {self._size} bytes)"
+            self._mistrust(f"expected the SHA-256 {expected}, got {got}")
         with self._shared.writing(self._path):
             self._path.replace(self._target)
         new: HashFrom = "first use" if self._stated is None else "server"
@@ -340,7 +309,7 @@ def _body(answer: Any, connection: Any, silence: float) -> Iterator[bytes]:
         yield piece
         left -= len(piece)
         try:
-            piece = connection.read(min(left, _BATCH), silence) if left else b""
+            piece = connection.read(min(left, _PIECE), silence) if left else b""
         except Exception as error:
             raise BusyError(f"{type(error).__name__}: {error}") from error
     if left:
@@ -348,27 +317,20 @@ def _body(answer: Any, connection: Any, silence: float) -> Iterator[bytes]:
 
 
 def _size(response: Any, position: int) -> int:
-    """How many bytes the whole file has.
-
-    Raises:
-        BusyError: the headers contradict the request or each other.
-        TransferError: the server does not say how large the file is.
-    """
+    """How many bytes the whole file has; raises if the headers do not say or make no sense."""
     if response.status_code == 200:
         length = response.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or len(length) > 18:
+        if not re.fullmatch(r"\d{1,18}", length, re.ASCII):
             raise TransferError(f"{response.url}: the server does not state the size of the file")
         return int(length)
     text = response.headers.get("Content-Range", "")
     if match := _CONTENT_RANGE.fullmatch(text):
         first, last, size = (int(number or -1) for number in match.groups())
-        if first == position and last < size:
+        past_the_end = response.status_code == 416 and size <= position
+        if past_the_end or (first == position and last < size):
             return size
-        if response.status_code == 416 and size <= position:
-            return size
-    raise BusyError(
-        f"status {response.status_code}: asked for bytes from {position} on, got {text!r}"
-    )
+    asked = f"asked for bytes from {position} on"
+    raise BusyError(f"status {response.status_code}: {asked}, got {text!r}")
 
 
 def _stated_sha256(response: Any) -> str | None:
@@ -378,10 +340,7 @@ def _stated_sha256(response: Any) -> str | None:
     entity tag of an answer that names the commit.
     """
     for answer in (*response.history, response):
-        tag = answer.headers.get("X-Linked-ETag")
-        if not tag and "X-Repo-Commit" in answer.headers:
-            tag = answer.headers.get("ETag")
-        match = _SHA256.fullmatch(tag or "")
-        if match is not None:
+        own = answer.headers.get("ETag") if "X-Repo-Commit" in answer.headers else None
+        if match := _SHA256.fullmatch(answer.headers.get("X-Linked-ETag") or own or ""):
             return match[1]
     return None
