@@ -319,11 +319,9 @@ def _pause(response: Any) -> float | None:
     text = str(response.headers.get("Retry-After", "")).strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    reset = _QUOTA_RESET.search(response.headers.get("RateLimit", ""))
-    if reset is not None:
+    if reset := _QUOTA_RESET.search(response.headers.get("RateLimit", "")):
         return float(reset[1])
     try:
-        moment = email.utils.parsedate_to_datetime(text)
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except ValueError:
         return None
-    return max(0.0, moment.timestamp() - time.time())
