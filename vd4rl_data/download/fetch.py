@@ -1,6 +1,6 @@
 """Files from one of several servers into a folder: whole, checked, and never twice.
 
-    server ──ranges──▶ <name>.incomplete ──SHA-256 as it grows──▶ <name> ──▶ the caller, in order
+    server ──bytes──▶ <name>.incomplete ──SHA-256 as it grows──▶ <name> ──▶ the caller, in order
 
 A few threads fetch a file each; the caller's own thread takes what arrived. A process may be killed
 at any moment: the bytes in ``<name>.incomplete`` are kept, hashed once more by the next call, and
@@ -27,7 +27,7 @@ from vd4rl_data.errors import OfflineError
 from vd4rl_data.storage.format import file_sha256
 
 IN_FLIGHT_BYTES: Final = 8 << 20
-"""What a killed process loses at most: bytes that all requests together may have asked for."""
+"""What a killed process loses at most: bytes that came, or are due, and are not written yet."""
 
 Take = Callable[[Path, RemoteFile], object]
 
@@ -58,7 +58,8 @@ def fetch(
             ``files``; afterwards the file is deleted. No more than ``2 * workers`` files lie in the
             folder at a time. Without it, the files stay.
         workers: files at a time.
-        in_flight: bytes that all requests together may have asked for and not written yet.
+        in_flight: bytes that may come, for all files together, before they are written: all that
+            ranges ask for, and what the system receives ahead of a large file.
         patience: with the servers.
         progress: show a bar with bytes, time left and files.
 

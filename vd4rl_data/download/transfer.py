@@ -79,7 +79,7 @@ class Shared:
         endpoints: in the order of preference.
         address: of a file, from an endpoint's ``url`` and the file's ``path``.
         patience: with the servers.
-        chunk: bytes that a thread asks for at a time, and a kill loses at most.
+        chunk: bytes of a range, which a kill may lose of each file.
         bar: shows the bytes.
         failing: endpoints that failed lately, to be asked last.
         quiet: when an endpoint that asked for a pause may be asked again; of the monotonic clock.
