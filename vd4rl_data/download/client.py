@@ -30,6 +30,9 @@ from vd4rl_data.errors import (
 )
 from vd4rl_data.version import __version__
 
+AHEAD: Final = 512 << 10
+"""Bytes that are read from a connection at a time, and its receive buffer (or half of that)."""
+
 _TRUE: Final = frozenset({"1", "ON", "YES", "TRUE"})
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _ABSENT: Final = frozenset({404, 410})
@@ -250,11 +253,11 @@ def translated(where: str, error: Exception) -> Vd4rlError | BusyError:
     return BusyError(text)
 
 
-def connection_of(response: Any, ahead: int) -> Any:
+def connection_of(response: Any) -> Any:
     """The connection that a body comes from, to read bytes from; ``None`` if that cannot be done.
 
     Its library must show it, the body must be bytes as they come, and the system must grant
-    ``ahead`` as the buffer for what comes before it is read.
+    ``AHEAD`` as the buffer for what comes before it is read.
     """
     extensions, headers = getattr(response, "extensions", {}), response.headers
     connection = extensions.get("network_stream")
@@ -264,9 +267,27 @@ def connection_of(response: Any, ahead: int) -> Any:
     raw = connection.get_extra_info("socket")
     if raw is None:
         return None
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ahead)
-    granted = raw.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= ahead
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, AHEAD)
+    granted = raw.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= AHEAD
     return connection if granted else None
+
+
+def body_of(answer: Any, connection: Any, patience: Patience) -> Iterator[bytes]:
+    """The bytes of an answer; where there is a connection, its client's library gives the first."""
+    pieces = answer.iter_raw() if answer.status_code != 416 else iter(())
+    if connection is None:
+        yield from pieces
+        return
+    left, piece = int(answer.headers["Content-Length"]), next(pieces, b"")
+    while piece:
+        yield piece
+        left -= len(piece)
+        try:
+            piece = connection.read(min(left, AHEAD), patience.silence) if left else b""
+        except Exception as error:
+            raise BusyError(f"{type(error).__name__}: {error}") from error
+    if left:
+        raise BusyError("the connection was cut")
 
 
 def check_status(url: str, response: Any, *, redirected: bool = False) -> None:

@@ -107,9 +107,7 @@ def fetch(
                 threading.Thread(target=_bring, args=work, daemon=True).start()
             return tuple(deliver())
         finally:
-            # No thread writes any more now; one that waits for a server ends later.
-            with shared.lock:
-                shared.stopped.set()
+            shared.stop()
             for _ in range(workers):
                 wanted.put(None)
 

@@ -14,18 +14,21 @@ import os
 import re
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from vd4rl_data.download.client import (
+    AHEAD,
     BusyError,
     Endpoint,
     GaveUpError,
     Patience,
+    body_of,
     connection_of,
     headers_with,
     opened,
@@ -38,8 +41,8 @@ from vd4rl_data.storage.atomic import TEMPORARY_SUFFIX, full_disk_errors
 HashFrom = Literal["catalog", "server", "sidecar", "first use"]
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
-_PIECE: Final = 512 << 10
-"""Bytes that are read from a connection at a time, and its receive buffer (or half of that)."""
+_BATCH: Final = 256 << 10
+"""Bytes that are written at a time at least: threads that take turns often lose time."""
 _LARGE: Final = 16 << 20
 """Bytes from which on a new connection costs fewer round trips than the ranges would."""
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
@@ -84,8 +87,8 @@ class Shared:
         failing: endpoints that failed lately, to be asked last.
         quiet: when an endpoint that asked for a pause may be asked again; of the monotonic clock.
         plain: set once reading from a connection itself went wrong.
-        stopped: set, in ``lock``, when the download ends early.
-        lock: held to write; nothing is written once it was stopped.
+        stopped: set when the download ends; nothing is written any more.
+        locks: of each file, held to write it.
     """
 
     endpoints: Sequence[Endpoint]
@@ -97,12 +100,14 @@ class Shared:
     quiet: dict[Endpoint, float] = field(default_factory=dict[Endpoint, float])
     plain: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    locks: dict[Path, threading.Lock] = field(
+        default_factory=lambda: defaultdict[Path, threading.Lock](threading.Lock)
+    )
 
     @contextmanager
     def writing(self, path: Path) -> Generator[None]:
         """Only in here, a file is changed; an error of the disk names it."""
-        with self.lock, full_disk_errors(path):
+        with self.locks[path], full_disk_errors(path):
             if self.stopped.is_set():
                 raise ClosedError
             try:
@@ -110,6 +115,13 @@ class Shared:
             except OSError as error:
                 error.filename = error.filename or str(path)
                 raise
+
+    def stop(self) -> None:
+        """See to it that no thread writes any more; one that waits for a server ends later."""
+        self.stopped.set()
+        for lock in list(self.locks.values()):
+            with lock:
+                pass
 
     def move(self, came: int = 0, *, there: int = 0, expected: int = 0) -> None:
         """Bytes that came (or were lost), were here before, or were not expected in the total."""
@@ -134,7 +146,8 @@ class Transfer:
         """Hash what an earlier call left, if its SHA-256 is known; make no request yet."""
         self._shared, self._file, self._target, self._size = shared, file, target, file.size
         self._path = target.with_name(target.name + TEMPORARY_SUFFIX)
-        self._digest, self._position, self._mistrusted = hashlib.sha256(), 0, False
+        self._digest, self._position = hashlib.sha256(), 0
+        self._mistrusted = False
         self._identity: tuple[int, str | None] | None = None
         self._stated: str | None = None
         self._landing: str | None = None
@@ -142,7 +155,7 @@ class Transfer:
             target.parent.mkdir(parents=True, exist_ok=True)
             resumed = file.sha256 is not None and self._path.exists()
             self._part = self._path.open("r+b" if resumed else "w+b", 0)
-        while block := self._part.read(_PIECE):
+        while block := self._part.read(_BATCH):
             self._digest.update(block)
             self._position += len(block)
         shared.move(there=self._position)
@@ -150,19 +163,15 @@ class Transfer:
     def close(self) -> None:
         """Keep what came, for another call to go on from."""
         self._part.close()
-        with self._shared.lock:
-            if not self._position and not self._shared.stopped.is_set():
+        if not self._position:
+            with suppress(ClosedError), self._shared.writing(self._path):
                 self._path.unlink(missing_ok=True)
 
     def run(self) -> RemoteFile:
         """Fetch it, whatever it takes, and give it its name; returns what is known of it now.
 
         Each server is asked in turn, those that work first; then, with all patience, those that
-        were only busy.
-
-        Raises:
-            CorruptFileError, TransferError, NoSpaceError, OSError: as :func:`~.fetch.fetch`.
-            ClosedError: the download was stopped.
+        were only busy. Raises what :func:`~.fetch.fetch` does, or a :class:`ClosedError`.
         """
         shared, failed = self._shared, dict[Endpoint, Vd4rlError]()
         left = list(shared.endpoints)
@@ -206,7 +215,7 @@ class Transfer:
         url, token = landing or address, None if landing else server.token
         left = shared.chunk if self._size is None else self._size - start
         large = left >= _LARGE and bool(self._file.sha256 or self._stated)
-        large = large and shared.chunk >= 4 * _PIECE and not shared.plain.is_set()
+        large = large and shared.chunk >= 4 * AHEAD and not shared.plain.is_set()
         span = f"bytes={start}-{start + (left if large else min(left, shared.chunk)) - 1}"
         headers = {**headers_with(token), "Range": span, "Accept-Encoding": "identity"}
         shared.settle(server, patience)
@@ -214,12 +223,11 @@ class Transfer:
         try:
             with opened("GET", url, headers, patience, redirected=landing is not None) as answer:
                 self._adopt(answer)
-                connection = connection_of(answer, _PIECE) if large else None
+                connection = connection_of(answer) if large else None
                 if large and connection is None:
                     shared.plain.set()
                     return  # and ask for less
-                for piece in _body(answer, connection, patience.silence):
-                    self._append(piece)
+                self._take(body_of(answer, connection, patience))
         except BusyError as error:
             if connection is not None:
                 shared.plain.set()
@@ -251,8 +259,19 @@ class Transfer:
         if response.status_code == 200 and self._position:
             self._restart()  # it knows no ranges, and sends all of it
 
+    def _take(self, pieces: Iterator[bytes]) -> None:
+        """Write and hash what comes, a few pieces at a time, and what came before it broke off."""
+        held: list[bytes] = []
+        try:
+            for piece in pieces:
+                held.append(piece)
+                if sum(map(len, held)) >= _BATCH:
+                    self._append(b"".join(held))
+                    held.clear()
+        finally:
+            self._append(b"".join(held))
+
     def _append(self, data: bytes) -> None:
-        """Write and hash what came."""
         left = memoryview(data)
         with self._shared.writing(self._path):
             while left:
@@ -270,12 +289,7 @@ class Transfer:
         self._position, self._digest = 0, hashlib.sha256()
 
     def _mistrust(self, why: str) -> None:
-        """Start anew, for the first bytes may be of another time or server; the second time, fail.
-
-        Raises:
-            BusyError: the first time.
-            CorruptFileError: the second time.
-        """
+        """Start anew, by a ``BusyError``: what is here may be of another time; but only once."""
         self._restart()
         if self._mistrusted:
             raise CorruptFileError(f"{self._target}: {why}. {_WRONG}")
@@ -296,24 +310,6 @@ class Transfer:
         new: HashFrom = "first use" if self._stated is None else "server"
         hash_from = new if file.sha256 is None else file.hash_from
         return replace(file, size=self._position, sha256=sha256, hash_from=hash_from)
-
-
-def _body(answer: Any, connection: Any, silence: float) -> Iterator[bytes]:
-    """The bytes of an answer; where there is a connection, its client's library gives the first."""
-    pieces = answer.iter_raw() if answer.status_code != 416 else iter(())
-    if connection is None:
-        yield from pieces
-        return
-    left, piece = int(answer.headers["Content-Length"]), next(pieces, b"")
-    while piece:
-        yield piece
-        left -= len(piece)
-        try:
-            piece = connection.read(min(left, _PIECE), silence) if left else b""
-        except Exception as error:
-            raise BusyError(f"{type(error).__name__}: {error}") from error
-    if left:
-        raise BusyError("the connection was cut")
 
 
 def _size(response: Any, position: int) -> int:
