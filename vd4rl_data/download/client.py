@@ -31,7 +31,7 @@ from vd4rl_data.errors import (
 from vd4rl_data.version import __version__
 
 AHEAD: Final = 512 << 10
-"""Bytes that are read from a connection at a time, and its receive buffer (or half of that)."""
+"""Bytes that are read from a connection at a time, and its receive buffer (Linux doubles it)."""
 
 _TRUE: Final = frozenset({"1", "ON", "YES", "TRUE"})
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
