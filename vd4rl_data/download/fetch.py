@@ -107,7 +107,10 @@ def fetch(
                 threading.Thread(target=_bring, args=work, daemon=True).start()
             return tuple(deliver())
         finally:
-            shared.stop()
+            shared.stopped.set()
+            for lock in list(shared.locks.values()):
+                with lock:  # nothing is written after this; who waits for a server ends later
+                    pass
             for _ in range(workers):
                 wanted.put(None)
 

@@ -116,13 +116,6 @@ class Shared:
                 error.filename = error.filename or str(path)
                 raise
 
-    def stop(self) -> None:
-        """See to it that no thread writes any more; one that waits for a server ends later."""
-        self.stopped.set()
-        for lock in list(self.locks.values()):
-            with lock:
-                pass
-
     def move(self, came: int = 0, *, there: int = 0, expected: int = 0) -> None:
         """Bytes that came (or were lost), were here before, or were not expected in the total."""
         with self.bar.get_lock():
