@@ -259,9 +259,9 @@ def connection_of(response: Any) -> Any:
     Its library must show it, the body must be bytes as they come, and the system must grant
     ``AHEAD`` as the buffer for what comes before it is read.
     """
-    extensions, headers = getattr(response, "extensions", {}), response.headers
+    extensions: Any = getattr(response, "extensions", {})
     connection = extensions.get("network_stream")
-    plain = "Content-Length" in headers and "Transfer-Encoding" not in headers
+    plain = "Content-Length" in response.headers and "Transfer-Encoding" not in response.headers
     if connection is None or extensions.get("http_version") != b"HTTP/1.1" or not plain:
         return None
     raw = connection.get_extra_info("socket")
@@ -274,7 +274,7 @@ def connection_of(response: Any) -> Any:
 
 def body_of(answer: Any, connection: Any, patience: Patience) -> Iterator[bytes]:
     """The bytes of an answer; where there is a connection, its client's library gives the first."""
-    pieces = answer.iter_raw() if answer.status_code != 416 else iter(())
+    pieces: Iterator[bytes] = answer.iter_raw() if answer.status_code != 416 else iter(())
     if connection is None:
         yield from pieces
         return
