@@ -64,6 +64,8 @@ class LocalHub:
         self._faults: list[tuple[str, Iterator[Action]]] = []
         self._released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), functools.partial(_Connection, self))
+        # Little waits here to be sent, so that what was sent has left.
+        self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
         context: ssl.SSLContext | None = options.get("context")
         if context is not None:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import itertools
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,28 @@ def test_a_pause_that_the_server_asks_for_is_kept(
     # A date has whole seconds, so the pause that it states is between one and two.
     assert time.monotonic() - begun >= 0.9
     assert (tmp_path / "a.bin").read_bytes() == files["a.bin"]
+
+
+def test_a_pause_holds_for_all_that_is_asked_of_the_server(
+    make_hub: MakeHub, tmp_path: Path
+) -> None:
+    """Two files at a time: while one is told to wait, nothing is asked for the other."""
+    files = {"a.bin": content(1), "b.bin": content(2, 400_000)}
+    hub = make_hub(files)
+    asked: list[float] = []
+
+    def noted(request: Any, handler: Any) -> Any:
+        asked.append(time.monotonic())
+        time.sleep(0.02)
+        return handler(request)
+
+    hub.status("a.bin", 429, Retry_After="1")
+    hub.add("b.bin", noted, times=None)
+    get(remote(files), tmp_path, hub.url, workers=2)
+    assert_whole(tmp_path, files)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert max(pauses) > 0.9
+    assert sum(asked[0] + 0.1 < moment < asked[0] + 0.9 for moment in asked) == 0
 
 
 def test_a_pause_of_hours_is_an_error_at_once(
@@ -154,7 +177,7 @@ def test_a_file_of_another_size_is_refused(
     make_hub: MakeHub, tmp_path: Path, files: Files, size: int
 ) -> None:
     hub = make_hub(files | {"a.bin": content(3, size)})
-    with pytest.raises(CorruptFileError, match=f"a.bin: expected {SIZE} bytes, .* {size}"):
+    with pytest.raises(CorruptFileError, match=f"a.bin: expected the size {SIZE}, .* {size}"):
         get(remote(files), tmp_path, hub.url)
     assert not list(tmp_path.glob("a.bin*"))
 

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -28,6 +29,9 @@ from vd4rl_data.errors import (
     Vd4rlError,
 )
 from vd4rl_data.version import __version__
+
+AHEAD: Final = 512 << 10
+"""Bytes that are read from a connection at a time, and its receive buffer (Linux doubles it)."""
 
 _TRUE: Final = frozenset({"1", "ON", "YES", "TRUE"})
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -150,6 +154,7 @@ def opened(
     Raises:
         BusyError: it may work in a moment.
         RemoteFileNotFoundError, RemoteAccessError, OfflineError, TransferError: it will not.
+        OSError: a file of this machine cannot be used.
     """
     from huggingface_hub.utils import get_session
 
@@ -165,6 +170,8 @@ def opened(
     except (Vd4rlError, BusyError):
         raise
     except session_errors() as error:
+        if getattr(error, "filename", None) is not None:
+            raise  # about a file of this machine
         raise translated(url, error) from error
 
 
@@ -246,6 +253,43 @@ def translated(where: str, error: Exception) -> Vd4rlError | BusyError:
     return BusyError(text)
 
 
+def connection_of(response: Any) -> Any:
+    """The connection that a body comes from, to read bytes from; ``None`` if that cannot be done.
+
+    Its library must show it, the body must be bytes as they come, and the system must grant
+    ``AHEAD`` as the buffer for what comes before it is read.
+    """
+    extensions: Any = getattr(response, "extensions", {})
+    connection = extensions.get("network_stream")
+    plain = "Content-Length" in response.headers and "Transfer-Encoding" not in response.headers
+    if connection is None or extensions.get("http_version") != b"HTTP/1.1" or not plain:
+        return None
+    raw = connection.get_extra_info("socket")
+    if raw is None:
+        return None
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, AHEAD)
+    granted = raw.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= AHEAD
+    return connection if granted else None
+
+
+def body_of(answer: Any, connection: Any, patience: Patience) -> Iterator[bytes]:
+    """The bytes of an answer; where there is a connection, its client's library gives the first."""
+    pieces: Iterator[bytes] = answer.iter_raw() if answer.status_code != 416 else iter(())
+    if connection is None:
+        yield from pieces
+        return
+    left, piece = int(answer.headers["Content-Length"]), next(pieces, b"")
+    while piece:
+        yield piece
+        left -= len(piece)
+        try:
+            piece = connection.read(min(left, AHEAD), patience.silence) if left else b""
+        except Exception as error:
+            raise BusyError(f"{type(error).__name__}: {error}") from error
+    if left:
+        raise BusyError("the connection was cut")
+
+
 def check_status(url: str, response: Any, *, redirected: bool = False) -> None:
     """Raise an error for every status but success and 416, a range past the end of the file.
 
@@ -296,11 +340,9 @@ def _pause(response: Any) -> float | None:
     text = str(response.headers.get("Retry-After", "")).strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    reset = _QUOTA_RESET.search(response.headers.get("RateLimit", ""))
-    if reset is not None:
+    if reset := _QUOTA_RESET.search(response.headers.get("RateLimit", "")):
         return float(reset[1])
     try:
-        moment = email.utils.parsedate_to_datetime(text)
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except ValueError:
         return None
-    return max(0.0, moment.timestamp() - time.time())

@@ -1,6 +1,6 @@
 """Files from one of several servers into a folder: whole, checked, and never twice.
 
-    server ──ranges──▶ <name>.incomplete ──SHA-256 as it grows──▶ <name> ──▶ the caller, in order
+    server ──bytes──▶ <name>.incomplete ──SHA-256 as it grows──▶ <name> ──▶ the caller, in order
 
 A few threads fetch a file each; the caller's own thread takes what arrived. A process may be killed
 at any moment: the bytes in ``<name>.incomplete`` are kept, hashed once more by the next call, and
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
@@ -24,11 +24,10 @@ from tqdm import tqdm
 from vd4rl_data.download.client import Endpoint, Patience
 from vd4rl_data.download.transfer import RemoteFile, Shared, Transfer
 from vd4rl_data.errors import OfflineError
-from vd4rl_data.progress import skip
 from vd4rl_data.storage.format import file_sha256
 
 IN_FLIGHT_BYTES: Final = 8 << 20
-"""What a killed process loses at most: bytes that all requests together may have asked for."""
+"""What a killed process loses at most: bytes that came, or are due, and are not written yet."""
 
 Take = Callable[[Path, RemoteFile], object]
 
@@ -59,7 +58,8 @@ def fetch(
             ``files``; afterwards the file is deleted. No more than ``2 * workers`` files lie in the
             folder at a time. Without it, the files stay.
         workers: files at a time.
-        in_flight: bytes that all requests together may have asked for and not written yet.
+        in_flight: bytes that may come, for all files together, before they are written: all that
+            ranges ask for, and what the system receives ahead of a large file.
         patience: with the servers.
         progress: show a bar with bytes, time left and files.
 
@@ -71,7 +71,7 @@ def fetch(
         RemoteFileNotFoundError, RemoteAccessError: no endpoint has a file, or none gives it.
         OfflineError: a file is missing, and there is no endpoint.
         TransferError: the network or the servers failed for too long; what arrived is kept.
-        NoSpaceError: the disk is full; what arrived is kept.
+        NoSpaceError, OSError: the disk is full, or refuses otherwise; what arrived is kept.
     """
     if not files:
         return ()
@@ -80,77 +80,65 @@ def fetch(
     bar: Any = tqdm(
         total=total, desc="download", unit="B", unit_scale=True, disable=not progress, smoothing=0.1
     )
-
-    def move(came: int = 0, *, there: int = 0, expected: int = 0) -> None:
-        """Bytes that came (or were lost), were here before, or were not expected in the total."""
-        with bar.get_lock():
-            bar.total += expected
-            skip(bar, there)
-            bar.update(came)
-
     chunk = max(1, in_flight // workers)
-    shared = Shared(endpoints, address, patience or Patience(), chunk, move)
-    with closing(bar):
-        crew = _Crew(shared, files, folder)
-        try:
-            return tuple(crew.deliver(workers, take, bar))
-        finally:
-            crew.stop()
+    shared = Shared(endpoints, address, patience or Patience(), chunk, bar)
+    lying = len(files) if take is None else 2 * workers
+    arriving = {file: Future[RemoteFile]() for file in files}
+    wanted: SimpleQueue[RemoteFile | None] = SimpleQueue()
 
-
-class _Crew:
-    """The threads of one call, and what they bring."""
-
-    def __init__(self, shared: Shared, files: Sequence[RemoteFile], folder: Path) -> None:
-        self._shared, self._folder = shared, folder
-        self._files = {file: Future[RemoteFile]() for file in files}
-        self._wanted: SimpleQueue[RemoteFile | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
-
-    def deliver(self, workers: int, take: Take | None, bar: Any) -> Iterator[RemoteFile]:
+    def deliver() -> Iterator[RemoteFile]:
         """Each file when it has arrived, in the order asked for."""
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(workers)]
-        for thread in self._threads:
-            thread.start()
-        waiting = iter(self._files)
-        for file in itertools.islice(waiting, None if take is None else 2 * workers):
-            self._wanted.put(file)
-        for number, (file, future) in enumerate(self._files.items(), start=1):
+        waiting = iter(arriving)
+        for file in itertools.islice(waiting, lying):
+            wanted.put(file)
+        for number, (file, future) in enumerate(arriving.items(), start=1):
             arrived = future.result()
             if take is not None:
-                path = self._folder / file.path
-                take(path, arrived)
-                path.unlink(missing_ok=True)
-                self._wanted.put(next(waiting, None))
-            bar.set_postfix_str(f"{number}/{len(self._files)} files", refresh=False)
+                take(folder / file.path, arrived)
+                (folder / file.path).unlink(missing_ok=True)
+                wanted.put(next(waiting, None))
+            bar.set_postfix_str(f"{number}/{len(files)} files", refresh=False)
             yield arrived
 
-    def stop(self) -> None:
-        """See to it that no thread writes any more; one that waits for a server ends later."""
-        with self._shared.lock:
-            self._shared.stopped.set()
-        for _ in self._threads:
-            self._wanted.put(None)
+    with closing(bar):
+        try:
+            for _ in range(workers):
+                work = (shared, folder, wanted, arriving)
+                threading.Thread(target=_bring, args=work, daemon=True).start()
+            return tuple(deliver())
+        finally:
+            shared.stopped.set()
+            for lock in list(shared.locks.values()):
+                with lock:  # nothing is written after this; who waits for a server ends later
+                    pass
+            for _ in range(workers):
+                wanted.put(None)
 
-    def _run(self) -> None:
-        """A thread: fetch one file after the other, until none is left."""
-        while (file := self._wanted.get()) is not None and not self._shared.stopped.is_set():
-            try:
-                self._files[file].set_result(self._brought(file))
-            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-                self._files[file].set_exception(error)
 
-    def _brought(self, file: RemoteFile) -> RemoteFile:
-        """The file in its place: it is whole already, or it is fetched now."""
-        target = self._folder / file.path
-        if target.is_file():
-            size = target.stat().st_size
-            if file.sha256 is not None and file_sha256(target) == file.sha256:
-                self._shared.move(there=size)
-                return replace(file, size=size)
-            with self._shared.writing(target):
-                target.unlink()
-        if not self._shared.endpoints:
-            raise OfflineError(f"{target} is not here, and the network must not be used")
-        with closing(Transfer(self._shared, file, target)) as transfer:
-            return transfer.run()
+def _bring(
+    shared: Shared,
+    folder: Path,
+    wanted: SimpleQueue[RemoteFile | None],
+    arriving: Mapping[RemoteFile, Future[RemoteFile]],
+) -> None:
+    """Of a thread: one file after the other, until none is left."""
+    while (file := wanted.get()) is not None and not shared.stopped.is_set():
+        try:
+            arriving[file].set_result(_brought(shared, file, folder / file.path))
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            arriving[file].set_exception(error)
+
+
+def _brought(shared: Shared, file: RemoteFile, target: Path) -> RemoteFile:
+    """The file in its place: it is whole already, or it is fetched now."""
+    if target.is_file():
+        size = target.stat().st_size
+        if file.sha256 is not None and file_sha256(target) == file.sha256:
+            shared.move(there=size)
+            return replace(file, size=size)
+        with shared.writing(target):
+            target.unlink()
+    if not shared.endpoints:
+        raise OfflineError(f"{target} is not here, and the network must not be used")
+    with closing(Transfer(shared, file, target)) as transfer:
+        return transfer.run()

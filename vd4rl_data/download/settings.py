@@ -33,7 +33,7 @@ class DownloadSettings:
         cache: the client's cache, which is only read; ``None``: do not look there.
         progress: show bars.
         workers: files at a time.
-        in_flight: bytes that are asked for at a time.
+        in_flight: bytes that may come before they are written, as of ``fetch``.
         patience: with the servers.
     """
 

@@ -1,4 +1,10 @@
-"""One file: asked for range by range, from the server that works, until its SHA-256 is right."""
+"""One file: asked for from the server that works, until its SHA-256 is right.
+
+It comes range by range, over connections that are kept. The rest of a large file comes in one
+answer instead, read from the connection itself: the client's library hands bodies out in small
+pieces, copied several times each. That takes the library's buffers to be empty once it has given
+the first piece, so it is done only where a SHA-256 tells, and never again once it went wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +13,38 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from vd4rl_data.download.client import (
+    AHEAD,
     BusyError,
     Endpoint,
     GaveUpError,
     Patience,
+    body_of,
+    connection_of,
     headers_with,
     opened,
     retried,
 )
 from vd4rl_data.errors import CorruptFileError, OfflineError, TransferError, Vd4rlError
+from vd4rl_data.progress import skip
 from vd4rl_data.storage.atomic import TEMPORARY_SUFFIX, full_disk_errors
 
 HashFrom = Literal["catalog", "server", "sidecar", "first use"]
 
 _LOGGER: Final = logging.getLogger("vd4rl_data")
-_BATCH: Final = 4
-"""Pieces of a body that are written at a time: of a fast server's, a quarter of a megabyte."""
+_BATCH: Final = 256 << 10
+"""Bytes that are written at a time at least: threads that take turns often lose time."""
+_LARGE: Final = 16 << 20
+"""Bytes from which on a new connection costs fewer round trips than the ranges would."""
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18})", re.ASCII)
 _SHA256: Final = re.compile(r'"?([0-9a-f]{64})"?')
 _KEPT: Final = "What arrived is kept: the same call goes on from there"
@@ -60,10 +74,6 @@ class ClosedError(Exception):
     """The download ended early: nothing may be asked for or written any more."""
 
 
-class WrongContentError(Exception):
-    """The bytes that came are not those of the file; which of them are wrong is not known."""
-
-
 @dataclass(frozen=True, eq=False)
 class Shared:
     """What all files of a download have in common; all its threads use it.
@@ -72,29 +82,54 @@ class Shared:
         endpoints: in the order of preference.
         address: of a file, from an endpoint's ``url`` and the file's ``path``.
         patience: with the servers.
-        chunk: bytes that a thread asks for at a time, and a kill loses at most.
-        move: told how many bytes came, or are lost if negative, and which were not expected.
+        chunk: bytes of a range, which a kill may lose of each file.
+        bar: shows the bytes.
         failing: endpoints that failed lately, to be asked last.
-        stopped: set, in ``lock``, when the download ends early.
-        lock: held to write; nothing is written once it was stopped.
+        quiet: when an endpoint that asked for a pause may be asked again; of the monotonic clock.
+        plain: set once reading from a connection itself went wrong.
+        stopped: set when the download ends; nothing is written any more.
+        locks: of each file, held to write it.
     """
 
     endpoints: Sequence[Endpoint]
     address: Callable[[str, str], str]
     patience: Patience
     chunk: int
-    move: Callable[..., object]
+    bar: Any
     failing: set[Endpoint] = field(default_factory=set[Endpoint])
+    quiet: dict[Endpoint, float] = field(default_factory=dict[Endpoint, float])
+    plain: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    locks: dict[Path, threading.Lock] = field(
+        default_factory=lambda: defaultdict[Path, threading.Lock](threading.Lock)
+    )
 
     @contextmanager
     def writing(self, path: Path) -> Generator[None]:
-        """Only in here, a file is changed; raises a :class:`ClosedError` or ``NoSpaceError``."""
-        with self.lock, full_disk_errors(path):
+        """Only in here, a file is changed; an error of the disk names it."""
+        with self.locks[path], full_disk_errors(path):
             if self.stopped.is_set():
                 raise ClosedError
-            yield
+            try:
+                yield
+            except OSError as error:
+                error.filename = error.filename or str(path)
+                raise
+
+    def move(self, came: int = 0, *, there: int = 0, expected: int = 0) -> None:
+        """Bytes that came (or were lost), were here before, or were not expected in the total."""
+        with self.bar.get_lock():
+            self.bar.total += expected
+            skip(self.bar, there)
+            self.bar.update(came)
+
+    def settle(self, server: Endpoint, patience: Patience) -> None:
+        """Wait as long as a server asked any of the threads to."""
+        while (left := self.quiet.get(server, 0.0) - time.monotonic()) > 0:
+            if left > patience.longest_wait:
+                raise GaveUpError(f"{server.url}: asks to wait for {left:,.0f} s")
+            if self.stopped.wait(left):
+                raise ClosedError
 
 
 class Transfer:
@@ -105,6 +140,7 @@ class Transfer:
         self._shared, self._file, self._target, self._size = shared, file, target, file.size
         self._path = target.with_name(target.name + TEMPORARY_SUFFIX)
         self._digest, self._position = hashlib.sha256(), 0
+        self._mistrusted = False
         self._identity: tuple[int, str | None] | None = None
         self._stated: str | None = None
         self._landing: str | None = None
@@ -112,7 +148,7 @@ class Transfer:
             target.parent.mkdir(parents=True, exist_ok=True)
             resumed = file.sha256 is not None and self._path.exists()
             self._part = self._path.open("r+b" if resumed else "w+b", 0)
-        while block := self._part.read(1 << 18):
+        while block := self._part.read(_BATCH):
             self._digest.update(block)
             self._position += len(block)
         shared.move(there=self._position)
@@ -120,19 +156,15 @@ class Transfer:
     def close(self) -> None:
         """Keep what came, for another call to go on from."""
         self._part.close()
-        with self._shared.lock:
-            if not self._position and not self._shared.stopped.is_set():
+        if not self._position:
+            with suppress(ClosedError), self._shared.writing(self._path):
                 self._path.unlink(missing_ok=True)
 
     def run(self) -> RemoteFile:
         """Fetch it, whatever it takes, and give it its name; returns what is known of it now.
 
         Each server is asked in turn, those that work first; then, with all patience, those that
-        were only busy.
-
-        Raises:
-            CorruptFileError, TransferError, NoSpaceError: as :func:`~.fetch.fetch`.
-            ClosedError: the download was stopped.
+        were only busy. Raises what :func:`~.fetch.fetch` does, or a :class:`ClosedError`.
         """
         shared, failed = self._shared, dict[Endpoint, Vd4rlError]()
         left = list(shared.endpoints)
@@ -154,60 +186,50 @@ class Transfer:
         raise next(iter(failed.values()))
 
     def _from(self, server: Endpoint, patience: Patience) -> RemoteFile:
-        """Fetch what is missing from one server.
-
-        Raises:
-            GaveUpError: it failed too often in a row, or wants to be left alone for too long.
-            CorruptFileError, TransferError: it does not have the file.
-        """
+        """Fetch what is missing from one server."""
         address = self._shared.address(server.url, self._file.path)
-        position, pause = lambda: self._position, self._shared.stopped.wait
+        self._identity = self._stated = self._landing = None
+        self._mistrusted = False
         if self._file.sha256 is None:
             self._restart()  # another server's bytes may be of another file
 
         def whole() -> RemoteFile:
-            while not self._is_whole():
-                self._request(server, address)
+            while self._size is None or self._position < self._size:
+                self._request(server, address, patience)
             return self._finished()
 
-        for last in (False, True):
-            self._identity = self._stated = self._landing = None
-            try:
-                return retried(whole, address, patience, position=position, sleep=pause)
-            except WrongContentError as error:  # the first may be of another time or server
-                _LOGGER.warning("%s: %s", self._target, error)
-                self._restart()
-                if last:
-                    raise CorruptFileError(f"{self._target}: {error}. {_WRONG}") from error
-        raise AssertionError("the last attempt returns or raises")
+        position, pause = lambda: self._position, self._shared.stopped.wait
+        return retried(whole, address, patience, position=position, sleep=pause)
 
-    def _request(self, server: Endpoint, address: str) -> None:
-        """Ask for the next bytes, and write what comes.
-
-        Raises:
-            BusyError: it failed, or nothing came.
-            CorruptFileError, TransferError: the server does not have the file.
-            WrongContentError: it has another one than before.
-        """
-        start, landing, self._landing = self._position, self._landing, None
+    def _request(self, server: Endpoint, address: str, patience: Patience) -> None:
+        """Ask for the next bytes, and write what comes."""
+        shared, start = self._shared, self._position
+        landing, self._landing = self._landing, None
         url, token = landing or address, None if landing else server.token
-        left = self._shared.chunk if self._size is None else self._size - start
-        span = f"bytes={start}-{start + min(left, self._shared.chunk) - 1}"
+        left = shared.chunk if self._size is None else self._size - start
+        large = left >= _LARGE and bool(self._file.sha256 or self._stated)
+        large = large and shared.chunk >= 4 * AHEAD and not shared.plain.is_set()
+        span = f"bytes={start}-{start + (left if large else min(left, shared.chunk)) - 1}"
         headers = {**headers_with(token), "Range": span, "Accept-Encoding": "identity"}
-        patience = self._shared.patience
-        with opened("GET", url, headers, patience, redirected=landing is not None) as answer:
-            self._adopt(answer)
-            pieces: list[bytes] = []
-            try:
-                for piece in answer.iter_raw() if answer.status_code != 416 else ():
-                    pieces.append(piece)
-                    if len(pieces) == _BATCH:
-                        self._append(pieces)
-            finally:
-                self._append(pieces)
-        if self._position == start and not self._is_whole():
+        shared.settle(server, patience)
+        connection = None
+        try:
+            with opened("GET", url, headers, patience, redirected=landing is not None) as answer:
+                self._adopt(answer)
+                connection = connection_of(answer) if large else None
+                if large and connection is None:
+                    shared.plain.set()
+                    return  # and ask for less
+                self._take(body_of(answer, connection, patience))
+        except BusyError as error:
+            if connection is not None:
+                shared.plain.set()
+            if error.pause:
+                shared.quiet[server] = time.monotonic() + error.pause
+            raise
+        if self._position == start != self._size:
             raise BusyError("the server sent no data")
-        self._shared.failing.discard(server)
+        shared.failing.discard(server)
         if landing or urlsplit(str(answer.url))[:2] != urlsplit(address)[:2]:
             self._landing = str(answer.url)  # of another host, where the token is not sent
 
@@ -216,30 +238,38 @@ class Transfer:
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding != "identity":
             raise TransferError(f"{response.url}: the server sent it encoded as {encoding[:40]!r}")
-        size, stated = _size(response, self._position), _stated_sha256(response)
-        if self._file.size not in (None, size):
-            said = f"expected {self._file.size} bytes, the server has {size}"
-            raise CorruptFileError(f"{self._target}: {said}")
-        if None not in (self._file.sha256, stated) and self._file.sha256 != stated:
-            said = f"expected the SHA-256 {self._file.sha256}, the server states {stated}"
-            raise CorruptFileError(f"{self._target}: {said}")
+        file, size, stated = self._file, _size(response, self._position), _stated_sha256(response)
+        for what, known, said in (("size", file.size, size), ("SHA-256", file.sha256, stated)):
+            if None not in (known, said) and known != said:
+                expected = f"expected the {what} {known}, the server states {said}"
+                raise CorruptFileError(f"{self._target}: {expected}")
         identity = (size, stated or response.headers.get("ETag"))
-        if self._file.sha256 is None and self._identity not in (None, identity):
-            raise WrongContentError("it changed on the server while it was downloaded")
+        if file.sha256 is None and self._identity not in (None, identity):
+            self._mistrust("it changed on the server while it was downloaded")
         if self._size is None:
             self._shared.move(expected=size)
         self._identity, self._size, self._stated = identity, size, stated or self._stated
         if response.status_code == 200 and self._position:
             self._restart()  # it knows no ranges, and sends all of it
 
-    def _append(self, pieces: list[bytes]) -> None:
-        data = b"".join(pieces)
+    def _take(self, pieces: Iterator[bytes]) -> None:
+        """Write and hash what comes, a few pieces at a time, and what came before it broke off."""
+        held: list[bytes] = []
+        try:
+            for piece in pieces:
+                held.append(piece)
+                if sum(map(len, held)) >= _BATCH:
+                    self._append(b"".join(held))
+                    held.clear()
+        finally:
+            self._append(b"".join(held))
+
+    def _append(self, data: bytes) -> None:
         left = memoryview(data)
         with self._shared.writing(self._path):
             while left:
                 end = self._position + len(data) - len(left)
                 left = left[os.pwrite(self._part.fileno(), left, end) :]
-        pieces.clear()
         self._digest.update(data)
         self._position += len(data)
         self._shared.move(len(data))
@@ -251,18 +281,23 @@ class Transfer:
         self._shared.move(-self._position)
         self._position, self._digest = 0, hashlib.sha256()
 
-    def _is_whole(self) -> bool:
-        """Whether as many bytes are here as there should be; raises if more are."""
-        if self._size is not None and self._position > self._size:
-            raise WrongContentError(f"expected {self._size} bytes, got more")
-        return self._position == self._size
+    def _mistrust(self, why: str) -> None:
+        """Start anew, by a ``BusyError``: what is here may be of another time; but only once."""
+        self._restart()
+        if self._mistrusted:
+            raise CorruptFileError(f"{self._target}: {why}. {_WRONG}")
+        _LOGGER.warning("%s: %s", self._target, why)
+        self._mistrusted, self._identity, self._stated = True, None, None
+        self._shared.plain.set()
+        raise BusyError(why)
 
     def _finished(self) -> RemoteFile:
         """Check the complete file and give it its name."""
         sha256, file = self._digest.hexdigest(), self._file
         expected = file.sha256 or self._stated
-        if expected not in (None, sha256):
-            raise WrongContentError(f"expected the SHA-256 {expected}, got {sha256}")
+        if self._position != self._size or expected not in (None, sha256):
+            got = f"{sha256} ({self._position} of {self._size} bytes)"
+            self._mistrust(f"expected the SHA-256 {expected}, got {got}")
         with self._shared.writing(self._path):
             self._path.replace(self._target)
         new: HashFrom = "first use" if self._stated is None else "server"
@@ -271,27 +306,20 @@ class Transfer:
 
 
 def _size(response: Any, position: int) -> int:
-    """How many bytes the whole file has.
-
-    Raises:
-        BusyError: the headers contradict the request or each other.
-        TransferError: the server does not say how large the file is.
-    """
+    """How many bytes the whole file has; raises if the headers do not say or make no sense."""
     if response.status_code == 200:
         length = response.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or len(length) > 18:
+        if not re.fullmatch(r"\d{1,18}", length, re.ASCII):
             raise TransferError(f"{response.url}: the server does not state the size of the file")
         return int(length)
     text = response.headers.get("Content-Range", "")
     if match := _CONTENT_RANGE.fullmatch(text):
         first, last, size = (int(number or -1) for number in match.groups())
-        if first == position and last < size:
+        past_the_end = response.status_code == 416 and size <= position
+        if past_the_end or (first == position and last < size):
             return size
-        if response.status_code == 416 and size <= position:
-            return size
-    raise BusyError(
-        f"status {response.status_code}: asked for bytes from {position} on, got {text!r}"
-    )
+    asked = f"asked for bytes from {position} on"
+    raise BusyError(f"status {response.status_code}: {asked}, got {text!r}")
 
 
 def _stated_sha256(response: Any) -> str | None:
@@ -301,10 +329,7 @@ def _stated_sha256(response: Any) -> str | None:
     entity tag of an answer that names the commit.
     """
     for answer in (*response.history, response):
-        tag = answer.headers.get("X-Linked-ETag")
-        if not tag and "X-Repo-Commit" in answer.headers:
-            tag = answer.headers.get("ETag")
-        match = _SHA256.fullmatch(tag or "")
-        if match is not None:
+        own = answer.headers.get("ETag") if "X-Repo-Commit" in answer.headers else None
+        if match := _SHA256.fullmatch(answer.headers.get("X-Linked-ETag") or own or ""):
             return match[1]
     return None
