@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.util
 import os
 import signal
 import sys
@@ -117,7 +118,7 @@ def warm_workers(nursery: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
             return nursery.copy(dict(environment))
         return cold(errors, environment)
 
-    if sys.platform == "linux":
+    if sys.platform == "linux" and importlib.util.find_spec("dm_control"):
         monkeypatch.setattr(worker, "start_interpreter", start)
 
 

@@ -8,6 +8,7 @@ itself, with pipes, folder and variables of its own. What the copy does is what 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import select
@@ -20,9 +21,10 @@ import threading
 from collections.abc import Mapping
 from typing import IO, Final
 
-READ_AT_USE: Final = ("PYTEST_", "VD4RL_DATA_DIR", "VD4RL_SHARED_DATA_DIRS")
+_READ_AT_USE: Final = ("PYTEST_", "VD4RL_DATA_DIR", "VD4RL_SHARED_DATA_DIRS")
 """Variables, by their beginnings, that no module reads when it is imported."""
-NEW_FILES: Final = 4
+_FILES: Final = 4
+"""Standard input, output, errors, and where the copy's number and its end are told."""
 _NUMBER: Final = struct.Struct("<q")
 _MOST_BYTES: Final = 1 << 17
 _START: Final = """\
@@ -109,23 +111,29 @@ class Nursery:
 
 
 def _world(environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    given = {k: v for k, v in environment.items() if not k.startswith(READ_AT_USE)}
+    given = {k: v for k, v in environment.items() if not k.startswith(_READ_AT_USE)}
     return list(sys.path), given
 
 
 def serve(number: int) -> None:
-    """Fork for each request, and tell how each copy ended; returns in the copies alone, at the end
-    of their work.
-    """
-    import gc
-
+    """Copy this process for each request of a socket; what returns is a copy with its work done."""
     import collection.jobs  # noqa: F401
     from vd4rl_data.processes import child
     from vd4rl_data.simulators.dmc import load_suite
 
     load_suite()
     gc.freeze()
-    asked = socket.socket(fileno=number)
+    text, files = _born(socket.socket(fileno=number))
+    _move_in(files)
+    folder, variables = json.loads(text)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    child.main()
+
+
+def _born(asked: socket.socket) -> tuple[bytes, list[int]]:
+    """Returns in each copy, with what was asked for; tells meanwhile how the copies ended."""
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -133,33 +141,33 @@ def serve(number: int) -> None:
     tell: dict[int, int] = {}
     while True:
         if woken in select.select([asked, woken], [], [])[0]:
-            os.read(woken, 4096)
+            os.read(woken, _MOST_BYTES)
             _reap(tell)
             continue
-        text, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, NEW_FILES)
+        text, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, _FILES)
         if not text:
-            os._exit(0)
-        pid = os.fork()
-        if pid == 0:
+            os._exit(0)  # nobody will ask any more
+        *theirs, last = files
+        if (pid := os.fork()) == 0:
             break
-        os.write(files[-1], _NUMBER.pack(pid))
-        tell[pid] = files[-1]
-        for file in files[:-1]:
+        os.write(last, _NUMBER.pack(pid))
+        tell[pid] = last
+        for file in theirs:
             os.close(file)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setsid()
-    for file in (woken, wake, files[-1], *tell.values()):
-        os.close(file)
     asked.close()
-    for place, file in enumerate(files[:-1]):
+    for file in (woken, wake, last, *tell.values()):
+        os.close(file)
+    return text, theirs
+
+
+def _move_in(files: list[int]) -> None:
+    """A session of its own, with these files as the standard ones."""
+    os.setsid()
+    for place, file in enumerate(files):
         os.dup2(file, place)
         os.close(file)
-    folder, variables = json.loads(text)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(variables)
-    child.main()
 
 
 def _reap(tell: dict[int, int]) -> None:
