@@ -6,4 +6,5 @@ scripts/setup.sh dev
 scripts/gl.sh
 scripts/browser.sh
 scripts/claw.sh || echo "test: the D'Claw's wheel could not be fetched; tests that need it are skipped" >&2
+unset PYTHONDONTWRITEBYTECODE # tests start many processes; each would compile all modules again
 exec "${VD4RL_VENV:-.venv}/bin/python" -m pytest -n 3 --dist worksteal "$@"

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.util
 import os
 import signal
-from collections.abc import Callable, Generator, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import jaxtyping
 import pytest
 
 import vd4rl_data  # noqa: F401 - registers every id once
+from tests.nursery import Nursery
 from tests.slow import SLOW
 from vd4rl_data import processor
 from vd4rl_data.errors import SlowPrecisionWarning
 from vd4rl_data.formats import Format, Sandbox
 from vd4rl_data.importing import conversion
 from vd4rl_data.paths import ROBEL_WHEEL, robel_wheel
+from vd4rl_data.processes import worker
 from vd4rl_data.registry import DATASETS
+from vd4rl_data.simulators.backends import choose_library
 
 Bfloat16Told: TypeAlias = Callable[[str], AbstractContextManager[dict[str, Any]]]
 ROOT = Path(__file__).parents[1]
@@ -88,6 +93,33 @@ def shared_readers(
 
     monkeypatch.setattr(conversion, "Sandbox", reader)
     return kept_readers
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """The process that :func:`warm_workers` are copies of."""
+    choose_library()  # it is written to the environment, sooner or later
+    made = Nursery()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def warm_workers(nursery: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker processes have imported the simulators before they start, which takes a second.
+
+    One whose environment might change what they import starts cold, and so do all readers of
+    foreign files, whose memory is limited.
+    """
+    cold = worker.start_interpreter
+
+    def start(errors: IO[bytes] | None, environment: Mapping[str, str]) -> Any:
+        if errors is None and nursery.fits(environment):
+            return nursery.copy(dict(environment))
+        return cold(errors, environment)
+
+    if sys.platform == "linux" and importlib.util.find_spec("dm_control"):
+        monkeypatch.setattr(worker, "start_interpreter", start)
 
 
 @pytest.fixture(scope="module")

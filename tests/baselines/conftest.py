@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -210,14 +211,40 @@ def blob_root(blob_folder: Path) -> Iterator[Path]:
     blob.unregister()
 
 
+def run_settings(algorithm: str) -> RunSettings:
+    """Ten gradient steps of an algorithm with small networks; two evaluations."""
+    return RunSettings(
+        algorithm=algorithm,
+        dataset=dataset_of(algorithm).name,
+        hyperparameters=small_settings(algorithm),
+        protocol=Protocol(evaluate_every=5, evaluation_episodes=2, log_every=3),
+    )
+
+
 @pytest.fixture
 def settings(blob_root: Path) -> RunSettings:
-    """Ten gradient steps of DrQ+BC with small networks; two evaluations."""
-    hyper = ALGORITHMS["drq_bc"].settings(**SMALL)
-    protocol = Protocol(evaluate_every=5, evaluation_episodes=2, log_every=3)
-    return RunSettings(
-        algorithm="drq_bc", dataset=blob.SPEC.name, hyperparameters=hyper, protocol=protocol
-    )
+    """Of DrQ+BC."""
+    return run_settings("drq_bc")
+
+
+@pytest.fixture(scope="session")
+def trained(
+    blob_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], RunFolder]:
+    """The run of an algorithm that was never interrupted; trained once, and must not be changed."""
+    folder = tmp_path_factory.mktemp("trained")
+
+    @functools.cache
+    def make(algorithm: str) -> RunFolder:
+        return train(run_settings(algorithm), folder / algorithm, CPU, root=blob_folder)
+
+    return make
+
+
+@pytest.fixture
+def whole(blob_root: Path, trained: Callable[[str], RunFolder]) -> Callable[..., RunFolder]:
+    """The same; the toy is in the catalog, as training needs it."""
+    return trained
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ KILLS = [
 @pytest.mark.parametrize(("name", "kills"), KILLS)
 def test_kill_and_go_on(
     run: Any,
+    whole: Any,
     settings: RunSettings,
     blob_root: Path,
     tmp_path: Path,
@@ -98,10 +99,10 @@ def test_kill_and_go_on(
     assert not RunFolder(folder).is_done(10)
     again = run("killed", algorithm=name)
     assert again.is_done(10)
-    assert same(again, run("whole", algorithm=name))
+    assert same(again, whole(name))
 
 
-def test_a_loss_that_is_none(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_none(run: Any, whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run ends at its next line of the log, and the checkpoint from before is sound."""
     original = DrqAgent.draw
 
@@ -116,7 +117,7 @@ def test_a_loss_that_is_none(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(NonFiniteLossError, match="became nan within the last 3") as error:
             run("a")
     assert "keeps step 5" in error.value.__notes__[0]
-    assert same(run("a"), run("whole"))
+    assert same(run("a"), whole("drq_bc"))
 
 
 def test_weights_that_are_none_are_not_saved(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +162,7 @@ def test_other_errors_stay_what_they_are(run: Any, monkeypatch: pytest.MonkeyPat
         run("a")
 
 
-def test_a_killed_worker(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_worker(run: Any, whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The evaluation fails, the gradient steps before it are kept, and the run goes on."""
     from vd4rl_data.envs.lanes import WorkerLanes
 
@@ -176,7 +177,7 @@ def test_a_killed_worker(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(WorkerError, match="killed by SIGKILL") as error:
             run("a", machine=Machine(device="cpu", workers=2, tensorboard=False))
     assert "keeps step 5" in error.value.__notes__[0]
-    assert same(run("a"), run("whole"))
+    assert same(run("a"), whole("drq_bc"))
 
 
 def test_a_dataset_that_is_not_here(

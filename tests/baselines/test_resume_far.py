@@ -13,7 +13,7 @@ from vd4rl_data.sampling import TransitionSampler
 
 
 def test_resuming_draws_nothing_again(
-    run: Any, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+    run: Any, whole: Any, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many batches are drawn as gradient steps are left."""
     drawn: list[int] = []
@@ -23,7 +23,6 @@ def test_resuming_draws_nothing_again(
         drawn.append(1)
         return original(self)
 
-    whole = run("whole")
     steps = settings.hyperparameters.steps
 
     def interrupt(step: int, _: str) -> None:
@@ -35,4 +34,4 @@ def test_resuming_draws_nothing_again(
     monkeypatch.setattr(TransitionSampler, "draw", counted)
     resumed = run("a")
     assert len(drawn) == steps - settings.protocol.evaluate_every
-    assert resumed.curve()[-1]["returns"] == whole.curve()[-1]["returns"]
+    assert resumed.curve()[-1]["returns"] == whole("drq_bc").curve()[-1]["returns"]

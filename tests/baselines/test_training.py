@@ -54,9 +54,9 @@ def _returns(run: RunFolder) -> list[Any]:
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_run_leaves_metrics_curve_checkpoint_and_result(
-    run: Any, make_agent: Any, name: str
+    whole: Any, make_agent: Any, name: str
 ) -> None:
-    folder = run("a", algorithm=name)
+    folder = whole(name)
     phases = make_agent(name).phases()
     several = {"phase"} if len(phases) > 1 else set[str]()
     named = {phase.name: phase.metrics for phase in phases}
@@ -91,7 +91,7 @@ def test_one_seed_repeats_and_two_differ(run: Any) -> None:
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 @pytest.mark.parametrize("stop_at", [3, 5])
-def test_stopped_and_gone_on_with(run: Any, name: str, stop_at: int) -> None:
+def test_stopped_and_gone_on_with(run: Any, whole: Any, name: str, stop_at: int) -> None:
     def stop(step: int, _: str) -> None:
         if step >= stop_at:
             raise KeyboardInterrupt
@@ -101,7 +101,7 @@ def test_stopped_and_gone_on_with(run: Any, name: str, stop_at: int) -> None:
         run("stopped", algorithm=name, progress=stop, machine=often)
     assert "keeps step" in stopped.value.__notes__[0]
     again = run("stopped", algorithm=name)
-    assert same(again, run("whole", algorithm=name))
+    assert same(again, whole(name))
 
 
 def _machine(**changes: Any) -> Any:
@@ -110,15 +110,14 @@ def _machine(**changes: Any) -> Any:
     return Machine(**{"device": "cpu", "tensorboard": False, "workers": 1, **changes})
 
 
-def test_a_finished_run_is_left_alone_and_can_be_prolonged(run: Any) -> None:
+def test_a_finished_run_is_left_alone_and_can_be_prolonged(run: Any, whole: Any) -> None:
     short = run("a", hyper={"steps": 5})
     before = weights(short)
     assert same(run("a", hyper={"steps": 5}), short)
     longer = run("a")
     assert not same_weights(before, weights(longer))
-    whole = run("whole")
-    assert same_weights(weights(longer), weights(whole))
-    assert _returns(longer) == _returns(whole)
+    assert same_weights(weights(longer), weights(whole("drq_bc")))
+    assert _returns(longer) == _returns(whole("drq_bc"))
 
 
 CHANGES: dict[str, dict[str, Any]] = {

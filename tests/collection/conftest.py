@@ -64,6 +64,11 @@ def as_users_run_it(no_type_checks: None) -> None:
     """The library's arrays are checked at run time by its own tests; here that costs an eighth."""
 
 
+@pytest.fixture(autouse=True)
+def start_warm(warm_workers: None) -> None:
+    """Most tests start workers for a few time steps."""
+
+
 def _rows() -> list[DatasetSpec]:
     task = dataclasses.replace(
         get_task_spec("walker_walk"), name="walker_walk_short", horizon=2 * TIME_STEPS

@@ -28,8 +28,11 @@ def alive(pid: int) -> bool:
     return True
 
 
-@pytest.fixture
-def pool() -> Iterator[LocalPool]:
+@pytest.fixture(params=["new", "copied"])
+def pool(request: pytest.FixtureRequest) -> Iterator[LocalPool]:
+    """Of new interpreters, and of those that tests of other parts start in their place."""
+    if request.param == "copied":
+        request.getfixturevalue("warm_workers")
     with LocalEngine(2).open(Sums()) as pool:
         yield pool
         pids = pool.pids

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -108,16 +108,8 @@ class Worker:
         self.item: Any = None
         self.is_busy = False
         self._errors: IO[bytes] | None = None if limits is None else _kept()
-        flags = [f"-W{option}" for option in sys.warnoptions]
-        self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, no shell
-            [sys.executable, *flags, "-c", _START, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C is the parent's to handle
-            env=os.environ if limits is None else os.environ | _ONE_THREAD,
-        )
+        environment = os.environ if limits is None else os.environ | _ONE_THREAD
+        self._process = start_interpreter(self._errors, environment)
         self.pid = self._process.pid
         _LOGGER.debug("worker process %d", self.pid)
         self._lost = threading.Event()
@@ -183,6 +175,27 @@ class Worker:
             send(pipe, message)
         except (BrokenPipeError, ValueError):  # dead, or ended and closed
             _LOGGER.debug("worker process %d is gone", self.pid)
+
+
+def start_interpreter(
+    errors: IO[bytes] | None, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a new interpreter that waits for a job at its standard input.
+
+    Args:
+        errors: what receives its standard error; ``None`` for that of this process.
+        environment: its environment variables.
+    """
+    flags = [f"-W{option}" for option in sys.warnoptions]
+    return subprocess.Popen(  # noqa: S603 - this very interpreter, no shell
+        [sys.executable, *flags, "-c", _START, json.dumps(sys.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        bufsize=0,
+        start_new_session=True,  # Ctrl-C is the parent's to handle
+        env=environment,
+    )
 
 
 def error_of(kind: str, content: Any) -> Vd4rlError:
