@@ -147,7 +147,7 @@ def measure(name: str, seed: int, seconds: float, precision: str, folder: Path) 
     """One run, and what its actor does."""
     start, began = time.process_time(), time.perf_counter()
     actor, steps = CONTESTANTS[name](seed, start + seconds, precision, folder)
-    record = {
+    record: dict[str, Any] = {
         "name": name,
         "seed": seed,
         "processor_seconds": round(time.process_time() - start, 1),

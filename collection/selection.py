@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from collection.replay_writing import replay_content
 from collection.rollout import Trajectory
 from collection.sac.run_folder import RunFolder
 from collection.sac.settings import TrainSettings
-from collection.tiers import TIERS, Choice, choose, level_in_name, medium_level
+from collection.tiers import REPLAY_ALONE, TIERS, Choice, choose, level_in_name, medium_level
 from vd4rl_data.errors import OutputExistsError
 from vd4rl_data.registry import DATASETS, get_task_spec
 from vd4rl_data.storage.atomic import atomic_path
@@ -54,8 +54,8 @@ def select_tiers(
     The replay is the beginning of training, including the random warm-up: as many whole episodes as
     fit into the transitions of the catalog's ``medium_replay`` row, like the published one. If a
     row of the catalog needs it, there is a late replay too: of the episodes that began after the
-    medium checkpoint. With ``replay_episodes``, the replay is thinned instead: so many of the
-    episodes up to the medium checkpoint, evenly spread over them, in order.
+    medium checkpoint. With ``replay_episodes``, the first one is thinned: so many of its
+    episodes, or of those up to the medium checkpoint if that is chosen, evenly spread, in order.
     A run that took up an earlier one did not begin there, and gives no replays.
 
     Checkpoints before ``actor_starts`` are never chosen: their policy is the one that the run
@@ -67,15 +67,16 @@ def select_tiers(
             ``replays/<task>.h5``, ``replays/<task>-late.h5`` and
             ``learning_curves/<task>-seed<seed>.png`` into; policies and replays of another level
             than the task's usual one are named by it.
-        tiers: which policies to choose; the replays are made along with medium.
+        tiers: which policies to choose; the replays are made along with medium, and the first one
+            also alone, for :data:`~collection.tiers.REPLAY_ALONE`.
         level: deterministic return above which a policy is medium; see
             :func:`collection.tiers.medium_level` by default.
         replay_episodes: number of episodes of a thinned replay.
         replace: replace other policies and replays that exist in ``out``.
 
     Raises:
-        InvalidSettingError: a level or a number of episodes was given, but no medium policy is to
-            be chosen; or a replay of so many episodes cannot be cut.
+        InvalidSettingError: a level was given, but no medium policy is to be chosen; or no replay
+            of this kind can be cut of the run.
         TierNotReachedError: the run never reached a tier.
         RunFolderError, CorruptFileError: the run's folder is damaged.
         OutputExistsError: another policy or replay exists in ``out``, and ``replace`` is false.
@@ -86,28 +87,24 @@ def select_tiers(
             f"level: applies only to the tier medium, not to {', '.join(tiers)}; got {level:g}. "
             "Leave it out"
         )
-    before = curves_before(run.settings().task, run.start())
-    if replay_episodes is not None:
-        check_least("replay_episodes", replay_episodes, 1)
-        if "medium" not in tiers or before:
-            raise InvalidSettingError(
-                "replay_episodes: applies only to a run from its beginning of which the tier medium"
-                f" is chosen; got {replay_episodes}. Leave it out"
-            )
     settings, curve = run.settings(), run.curve()
+    before = curves_before(settings.task, run.start())
+    _check_replay(tiers, replay_episodes, from_its_beginning=not before)
     task = settings.task
     named = level_in_name(task, level)
     learned = [record for record in curve if record["time_steps"] > settings.actor_starts]
     if level is None:
         level = medium_level(task, learned) if "medium" in tiers else math.nan
-    choices = tuple(choose(tier, level, learned) for tier in tiers)
+    choices = tuple(choose(tier, level, learned) for tier in tiers if tier in TIERS)
     training = training_record(run, settings, curve)
     contents: dict[Path, bytes] = {}
     for choice in choices:
         of_level = named if choice.tier == "medium" else None
         path = policy_in(out / "policies", task, choice.tier, of_level)
         contents |= _tier_contents(run, task, choice, training, path)
-    cuts = {} if before else _replays(run, curve, choices, replay_episodes)
+    medium = next((choice for choice in choices if choice.tier == "medium"), None)
+    replayed = not before and (medium is not None or REPLAY_ALONE in tiers)
+    cuts = _replays(run, curve, medium, replay_episodes) if replayed else {}
     for behavior, cut in cuts.items():
         path = replay_in(out / "replays", task, named, behavior)
         contents[path] = replay_content(task, cut.episodes, {**training, **cut.rule})
@@ -183,29 +180,47 @@ class _Cut:
     rule: Mapping[str, Any]
 
 
+def _check_replay(tiers: Sequence[str], episodes: int | None, *, from_its_beginning: bool) -> None:
+    if REPLAY_ALONE in tiers and not from_its_beginning:
+        raise InvalidSettingError(
+            f"{REPLAY_ALONE}: expected a run from its beginning, got one that took up another; give"
+            " that one's folder"
+        )
+    if episodes is None:
+        return
+    check_least("replay_episodes", episodes, 1)
+    if not {"medium", REPLAY_ALONE} & {*tiers} or not from_its_beginning:
+        raise InvalidSettingError(
+            "replay_episodes: applies only to a run from its beginning, with the tier medium or"
+            f" {REPLAY_ALONE}; got {episodes}. Leave it out"
+        )
+
+
 def _replays(
     run: RunFolder,
     curve: Sequence[Mapping[str, Any]],
-    choices: Sequence[Choice],
+    medium: Choice | None,
     thinned: int | None,
 ) -> dict[str, _Cut]:
-    """The replays that the catalog needs of this run's task, by behavior; none without medium."""
+    """The replays that the catalog needs of this run's task, by behavior."""
     task, found = run.settings().task, dict[str, _Cut]()
-    for medium in (choice for choice in choices if choice.tier == "medium"):
-        (after,) = (
-            record["time_steps"]
-            for record in curve
-            if record["environment_steps"] == medium.environment_steps
-        )
-        chosen = {"medium": dataclasses.asdict(medium)}
-        for behavior, first in ((REPLAY, 0), (LATE_REPLAY, after)):
-            size = _replay_size(task, behavior)
-            if behavior == REPLAY and thinned is not None:
-                episodes, rule = _thinned(run, curve, medium.environment_steps, thinned)
-            else:
-                episodes, rule = _cut(run, curve, first, size), _rule(behavior, size)
-            found[behavior] = _Cut(episodes, {**rule, **chosen})
+    chosen = {} if medium is None else {"medium": dataclasses.asdict(medium)}
+    for behavior, first in _first_steps(curve, medium).items():
+        size = _replay_size(task, behavior)
+        if behavior == REPLAY and thinned is not None:
+            episodes, rule = _thinned(run, curve, size, medium, thinned)
+        else:
+            episodes, rule = _cut(run, curve, first, size), _rule(behavior, size)
+        found[behavior] = _Cut(episodes, {**rule, **chosen})
     return {behavior: cut for behavior, cut in found.items() if cut.episodes}
+
+
+def _first_steps(curve: Sequence[Mapping[str, Any]], medium: Choice | None) -> dict[str, int]:
+    """Time step from which on each replay takes episodes; a late one needs to know medium."""
+    if medium is None:
+        return {REPLAY: 0}
+    steps = {record["environment_steps"]: record["time_steps"] for record in curve}
+    return {REPLAY: 0, LATE_REPLAY: steps[medium.environment_steps]}
 
 
 def _rule(behavior: str, size: int) -> dict[str, Any]:
@@ -214,25 +229,43 @@ def _rule(behavior: str, size: int) -> dict[str, Any]:
 
 
 def _thinned(
-    run: RunFolder, curve: Sequence[Mapping[str, Any]], last: int, count: int
+    run: RunFolder,
+    curve: Sequence[Mapping[str, Any]],
+    size: int,
+    medium: Choice | None,
+    count: int,
 ) -> tuple[list[Trajectory], dict[str, Any]]:
-    """So many of the episodes up to a checkpoint, evenly spread; no episode runs across one."""
-    steps = [step for record in curve if (step := record["environment_steps"]) <= last]
-    total = sum(1 for _ in run.episodes(steps))
+    """So many of a replay's episodes, or of those up to medium, evenly spread."""
+    size = min(size, curve[-1]["time_steps"])
+    span = f"of the first {size:,} time steps of training"
+    steps = [record["environment_steps"] for record in curve]
+    if medium is not None:
+        span = "up to the medium checkpoint"
+        size, steps = curve[-1]["time_steps"], steps[: steps.index(medium.environment_steps) + 1]
+    total = sum(1 for _ in _beginning(run, steps, size))
     if count > total:
         raise InvalidSettingError(
-            f"replay_episodes: expected at most {total}, the episodes up to the medium checkpoint,"
-            f" got {count}"
+            f"replay_episodes: expected at most {total}, the episodes {span}, got {count}"
         )
     numbers = [number * total // count for number in range(count)]
     wanted = frozenset(numbers)
     episodes = [
-        finished.trajectory
-        for number, finished in enumerate(run.episodes(steps))
+        trajectory
+        for number, trajectory in enumerate(_beginning(run, steps, size))
         if number in wanted
     ]
-    rule = f"{count} of the {total} episodes up to the medium checkpoint, evenly spread, in order"
+    rule = f"{count} of the {total} episodes {span}, evenly spread, in order"
     return episodes, {"rule": rule, "thinned": {"of": total, "episodes": numbers}}
+
+
+def _beginning(run: RunFolder, steps: Sequence[int], size: int) -> Iterator[Trajectory]:
+    """The episodes of these checkpoints, in order, as many whole ones as fit."""
+    total = 0
+    for finished in run.episodes(steps):
+        total += len(finished.trajectory.actions)
+        if total > size:
+            return
+        yield finished.trajectory
 
 
 def _replay_size(task: str, behavior: str) -> int:

@@ -29,6 +29,9 @@ MEDIUM_LEVELS: Final[Mapping[str, float]] = {
 return of the medium dataset, 62.0 and 573.0 (SeMOPO, Table 3), which a humanoid chosen above 500
 does not reach: played with noise, ours had 496."""
 
+REPLAY_ALONE: Final = "replay"
+"""What is asked for in place of a tier to cut a run's replay without choosing a policy."""
+
 SUCCESSIVE: Final = 3
 WINDOW: Final = 5
 LAST_SHARE: Final = 0.25

@@ -205,13 +205,13 @@ class Select:
     """Folder that the train command wrote."""
     out: Folder = None
     """Folder to write policies, replay and picture into; RUN/tiers by default."""
-    tiers: tuple[Literal["medium", "expert"], ...] = TIERS
-    """Which policies to choose; the replay is made along with medium."""
+    tiers: tuple[Literal["medium", "expert", "replay"], ...] = TIERS
+    """Which policies to choose; the replay is made along with medium, or alone (replay)."""
     level: Annotated[float | None, tyro.conf.arg(metavar="X")] = None
     """Deterministic return above which a policy is medium; the task's own by default."""
     replay_episodes: OptionalCount = None
-    """Cut so many episodes, evenly spread over training up to medium, in place of the first ones
-    that fill the catalog's row: a small replay of all of it."""
+    """Take so many episodes, evenly spread over training up to medium, or with replay alone over
+    all that fill the catalog's row: a small replay of all of it."""
     replace: bool = False
     """Replace other policies and replays that exist in the folder."""
 
@@ -238,7 +238,7 @@ class Select:
         if selected.replay_returns:
             returns = selected.replay_returns
             low, high = min(returns), max(returns)
-            spread = "" if self.replay_episodes is None else " spread over training up to medium"
+            spread = "" if self.replay_episodes is None else " spread over training"
             print(f"replay    {len(returns)} episodes{spread}, returns {low:.1f} to {high:.1f}")
         for file in selected.files:
             print(f"wrote     {file}, {file.stat().st_size / 1e6:.1f} MB")

@@ -120,8 +120,7 @@ def _of_thinned_replays(spec: DatasetSpec, anywhere: bool) -> Iterator[Way]:
         f"python -m collection collect {spec.name} --episodes {count}",
     )
     title = (
-        f"Make {some}, of a training run of ours: spread evenly over its {run.replay_of:,} up to"
-        " medium"
+        f"Make {some}, of a training run of ours: spread evenly over its first {run.replay_of:,}"
     )
     yield Way("part", f"collect {some}", title, commands, notes=tuple(_media_notes(spec)))
 
@@ -221,8 +220,15 @@ def _as_long_as_needed(run: TrainingRun, needs: Sequence[_Need]) -> TrainingRun:
 
 def _steps_for(run: TrainingRun, need: _Need) -> int:
     before = run.medium_at if need.behavior == LATE_REPLAY else 0
+    if _is_alone(need.behavior, need.level):
+        return need.replayed
     replayed = before + need.replayed if need.behavior in REPLAYS else 0
     return max(steps_to(run, need.behavior), replayed)
+
+
+def _is_alone(behavior: str, level: float | None) -> bool:
+    """Whether a replay is cut without a policy: of the beginning of training, of no level."""
+    return behavior == REPLAY and level is None
 
 
 def _training(needed: Sequence[_Need], runs: Mapping[_Key, TrainingRun | None]) -> Iterator[str]:
@@ -233,13 +239,20 @@ def _training(needed: Sequence[_Need], runs: Mapping[_Key, TrainingRun | None]) 
             yield from run.first
             options = f" --steps {run.steps:_} {run.options}".rstrip()
         behaviors = {need.behavior for need in needed if (need.task, need.level) == (task, level)}
-        tiers = dict.fromkeys("expert" if name == "expert" else "medium" for name in behaviors)
+        tiers = {_tier(name, level) for name in behaviors}
         above = f" --level {level:g}" if level is not None else ""
         yield f"python -m collection train {task}{options} --out {folder}"
         yield (
             f"python -m collection select {folder} --tiers {' '.join(sorted(tiers, reverse=True))}"
             f"{above} --out {_OUT}"
         )
+
+
+def _tier(behavior: str, level: float | None) -> str:
+    """What has to be selected of a run for a behavior."""
+    if _is_alone(behavior, level):
+        return "replay"
+    return "expert" if behavior == "expert" else "medium"
 
 
 def _media_notes(spec: DatasetSpec) -> Iterator[str]:

@@ -184,6 +184,25 @@ def test_a_thinned_replay_is_spread_over_training_up_to_medium(
         select_tiers(run, tmp_path, tiers=("expert",), replay_episodes=count)
 
 
+@pytest.mark.parametrize("count", [None, 3])
+def test_a_replay_is_cut_without_a_policy(
+    count: int | None, run: RunFolder, tmp_path: Path, rows: list[DatasetSpec]
+) -> None:
+    """The episodes that are cut along with a policy, or some of them, evenly spread."""
+    file = f"replays/{rows[0].task.name}.h5"
+    select_tiers(run, tmp_path / "medium", tiers=("medium",), level=0.0)
+    whole = open_replay(tmp_path / "medium" / file)
+    selected = select_tiers(run, tmp_path, tiers=("replay",), replay_episodes=count)
+    assert not selected.choices
+    replay = open_replay(tmp_path / file)
+    taken = range(len(whole))
+    if count is not None:
+        taken = [number * len(whole) // count for number in range(count)]
+        assert replay.training["thinned"] == {"of": len(whole), "episodes": taken}
+    np.testing.assert_array_equal(replay.returns, whole.returns[list(taken)])
+    assert not (tmp_path / "policies").exists()
+
+
 @pytest.mark.render
 def test_from_training_to_datasets(run: RunFolder, tmp_path: Path, rows: list[DatasetSpec]) -> None:
     task = rows[0].task.name
@@ -235,8 +254,8 @@ def test_files_that_do_not_fit(policy: Path) -> None:
 
 def test_what_is_not_shipped_says_how_to_make_it() -> None:
     with pytest.raises(NotCollectableError) as told:
-        find_behavior(get_task_spec("humanoid_walk"), "expert")
-    assert "python -m collection train humanoid_walk" in str(told.value)
+        find_behavior(get_task_spec("dclaw_screw"), "expert")
+    assert "python -m collection train dclaw_screw" in str(told.value)
     assert "python -m collection select" in str(told.value)
 
 

@@ -304,9 +304,9 @@ def test_two_writers_never_meet(locked: str, tmp_path: Path) -> None:
         ("VD4RL/walker_walk-randm-64px-v0", InvalidIdError, "Did you mean 'random'"),
         ("VD4RL/walker_wlk-random-64px-v0", UnknownDatasetError, "Did you mean .*walker_walk-"),
         (
-            "VD4RL/humanoid_walk-expert-64px-v0",
+            "LOMPO/dclaw_screw-expert-128px-v0",
             NotCollectableError,
-            "collection train humanoid_walk",
+            "collection train dclaw_screw",
         ),
         (
             "VD4RL/walker_walk-medium_expert-64px-v0",

@@ -163,7 +163,7 @@ def test_rollout_stats_stand_beside_the_published_ones(
         (["rollout-stats", "walker_wlk"], "Did you mean 'walker_walk'"),
         (["rollout-stats", "walker_walk", "--behavior", "best"], "expected one of random"),
         (["rollout-stats", "walker_walk", "--episodes", "0"], "episodes: expected at least 1"),
-        (["collect", "VD4RL/humanoid_walk-expert-64px-v0"], "Train one"),
+        (["collect", "LOMPO/dclaw_screw-expert-128px-v0"], "Train one"),
         (["render", "none.h5", "--size", "84"], "no dataset file"),
     ],
 )

@@ -60,13 +60,22 @@ def test_every_command_is_one() -> None:
         )
 
 
+def test_kept_runs_are_sound_and_small(repository: Path) -> None:
+    folders = sorted((repository / "collection" / "kept").iterdir())
+    assert {run.kept for run in TRAINING_RUNS if run.kept} <= {
+        folder.relative_to(repository).as_posix() for folder in folders
+    }
+    for folder in folders:
+        assert read_kept(folder).policy.task == folder.name
+        assert all(path.stat().st_size <= 1 << 20 for path in folder.iterdir())
+
+
 @pytest.mark.parametrize(
     "run", [run for run in TRAINING_RUNS if run.kept], ids=lambda run: run.task
 )
 def test_what_is_said_to_be_kept_can_be_taken_up(run: TrainingRun, repository: Path) -> None:
     kept = read_kept(repository / run.kept)
     assert kept.policy.task == run.task
-    assert all(path.stat().st_size <= 1 << 20 for path in (repository / run.kept).iterdir())
     curves = curves_before(run.task, kept.description)
     assert sum(curve[-1]["environment_steps"] for curve in curves) == run.kept_steps
     spec = next(
@@ -168,7 +177,7 @@ def test_a_thinned_replay_makes_a_part(
     assert {"part", "train"} <= ways.keys()
     assert "collect" not in ways
     assert ways["part"].text == f"collect 200 of {episodes} episodes"
-    assert "spread evenly over its 980 up to medium" in ways["part"].title
+    assert "spread evenly over its first 980" in ways["part"].title
     assert ways["part"].commands[-1].endswith(f"collect {name} --episodes 200")
     medium = get_dataset_spec("VD4RL/humanoid_walk-medium-64px-v0")
     assert "part" not in {way.kind for way in ways_to_get(medium)}
