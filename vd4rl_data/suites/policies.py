@@ -149,6 +149,8 @@ TRAINING_RUNS: Final = (
         beginning="--hidden 256 256 --critic-layer-norm --normalize-states --reward-scale 2"
         " --reward-power 0.25 --raise-power 570_000 660_000 --initial-temperature 0.02",
         shipped=TIERS,
+        replay_episodes=200,
+        replay_of=740,
     ),
     TrainingRun(
         task="dclaw_screw",
