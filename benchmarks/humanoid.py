@@ -25,14 +25,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import gymnasium as gym
-import numpy as np
 import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.train_policy import StateEnv
 from collection.actor import Actor
 from collection.sac.evaluation import Evaluator
 from collection.sac.run_folder import RunFolder
@@ -40,7 +39,6 @@ from collection.sac.settings import TrainSettings
 from collection.sac.train import train
 from vd4rl_data.processor import find_processor
 from vd4rl_data.registry import get_task_spec
-from vd4rl_data.simulators import Simulation
 
 TASK = "humanoid_walk"
 EPISODES = 10
@@ -60,33 +58,6 @@ OURS = TrainSettings(
 
 class EnoughError(Exception):
     """The time of a run is used up."""
-
-
-class StateEnv(gym.Env[np.ndarray, np.ndarray]):
-    """The same simulation as ours, as Stable-Baselines3 wants it."""
-
-    def __init__(self) -> None:
-        task = get_task_spec(TASK)
-        self._simulation = Simulation(task)
-        size = sum(count for _, count in task.state_layout)
-        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
-        self.action_space = gym.spaces.Box(-1.0, 1.0, (task.action_size,), np.float32)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        super().reset(seed=seed, options=options)
-        self._simulation.reset(seed)
-        return self._state(), {}
-
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        result = self._simulation.step(action)
-        return self._state(), result.reward, result.terminated, result.truncated, {}
-
-    def _state(self) -> np.ndarray:
-        state = self._simulation.state
-        assert state is not None
-        return state
 
 
 class StopInTime(BaseCallback):
@@ -126,7 +97,7 @@ def run_ours(seed: int, end: float, precision: Any, folder: Path) -> tuple[Actor
 def run_reference(seed: int, end: float, precision: Any, folder: Path) -> tuple[Actor, int]:
     """The library's actor after the time, and the environment steps of the run."""
     del precision, folder
-    model = SAC("MlpPolicy", StateEnv(), seed=seed, device="cpu")
+    model = SAC("MlpPolicy", StateEnv(TASK), seed=seed, device="cpu")
     model.learn(10_000_000, StopInTime(end))
     policy: Any = model.actor
     hidden = [layer for layer in policy.latent_pi if isinstance(layer, torch.nn.Linear)]

@@ -38,6 +38,7 @@ from collection.sac.train import train
 from collection.sac.update import Hyperparameters, SACLearner
 from collection.sac.weights import initialize
 from vd4rl_data.processor import find_processor
+from vd4rl_data.registry import get_task_spec
 from vd4rl_data.simulators import Simulation
 
 TASK = "walker_walk"
@@ -50,11 +51,12 @@ REFERENCE = "stable_baselines3"
 class StateEnv(gym.Env[np.ndarray, np.ndarray]):
     """The same simulation as ours, as Stable-Baselines3 wants it."""
 
-    observation_space = gym.spaces.Box(-np.inf, np.inf, (P,), np.float32)
-    action_space = gym.spaces.Box(-1.0, 1.0, (A,), np.float32)
-
-    def __init__(self) -> None:
-        self._simulation = Simulation(TASK)
+    def __init__(self, name: str) -> None:
+        task = get_task_spec(name)
+        self._simulation = Simulation(task)
+        size = sum(count for _, count in task.state_layout)
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.action_space = gym.spaces.Box(-1.0, 1.0, (task.action_size,), np.float32)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -76,7 +78,7 @@ class StateEnv(gym.Env[np.ndarray, np.ndarray]):
 def make_reference(device: str) -> SAC:
     model = SAC(
         "MlpPolicy",
-        StateEnv(),
+        StateEnv(TASK),
         batch_size=BATCH,
         buffer_size=TRANSITIONS,
         learning_starts=100,

@@ -210,7 +210,8 @@ def _replays(
         if behavior == REPLAY and thinned is not None:
             episodes, rule = _thinned(run, curve, size, medium, thinned)
         else:
-            episodes, rule = _cut(run, curve, first, size), _rule(behavior, size)
+            episodes = list(_whole_episodes(run, _checkpoints(curve), size, first))
+            rule = _rule(behavior, size)
         found[behavior] = _Cut(episodes, {**rule, **chosen})
     return {behavior: cut for behavior, cut in found.items() if cut.episodes}
 
@@ -238,11 +239,11 @@ def _thinned(
     """So many of a replay's episodes, or of those up to medium, evenly spread."""
     size = min(size, curve[-1]["time_steps"])
     span = f"of the first {size:,} time steps of training"
-    steps = [record["environment_steps"] for record in curve]
+    steps = _checkpoints(curve)
     if medium is not None:
         span = "up to the medium checkpoint"
         size, steps = curve[-1]["time_steps"], steps[: steps.index(medium.environment_steps) + 1]
-    total = sum(1 for _ in _beginning(run, steps, size))
+    total = sum(1 for _ in _whole_episodes(run, steps, size))
     if count > total:
         raise InvalidSettingError(
             f"replay_episodes: expected at most {total}, the episodes {span}, got {count}"
@@ -251,21 +252,29 @@ def _thinned(
     wanted = frozenset(numbers)
     episodes = [
         trajectory
-        for number, trajectory in enumerate(_beginning(run, steps, size))
+        for number, trajectory in enumerate(_whole_episodes(run, steps, size))
         if number in wanted
     ]
     rule = f"{count} of the {total} episodes {span}, evenly spread, in order"
     return episodes, {"rule": rule, "thinned": {"of": total, "episodes": numbers}}
 
 
-def _beginning(run: RunFolder, steps: Sequence[int], size: int) -> Iterator[Trajectory]:
-    """The episodes of these checkpoints, in order, as many whole ones as fit."""
+def _whole_episodes(
+    run: RunFolder, steps: Sequence[int], size: int, first: int = 0
+) -> Iterator[Trajectory]:
+    """Of these checkpoints, the episodes that begin at a time step or later, as many as fit."""
     total = 0
     for finished in run.episodes(steps):
+        if finished.first_row < first:
+            continue
         total += len(finished.trajectory.actions)
         if total > size:
             return
         yield finished.trajectory
+
+
+def _checkpoints(curve: Sequence[Mapping[str, Any]]) -> list[int]:
+    return [record["environment_steps"] for record in curve]
 
 
 def _replay_size(task: str, behavior: str) -> int:
@@ -277,19 +286,3 @@ def _replay_size(task: str, behavior: str) -> int:
         if TRAINED_ON.get(spec.task.name, spec.task.name) == task
     ]
     return max(sizes, default=0)
-
-
-def _cut(
-    run: RunFolder, curve: Sequence[Mapping[str, Any]], first: int, size: int
-) -> list[Trajectory]:
-    """Whole episodes that begin at a time step or later, as many as fit."""
-    taken: list[Trajectory] = []
-    total = 0
-    for finished in run.episodes([record["environment_steps"] for record in curve]):
-        if finished.first_row < first:
-            continue
-        total += len(finished.trajectory.actions)
-        if total > size:
-            break
-        taken.append(finished.trajectory)
-    return taken
