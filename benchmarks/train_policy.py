@@ -168,6 +168,8 @@ def shipped() -> list[dict[str, Any]]:
     for path in sorted(FOLDER.glob("*.safetensors")):
         policy = read_policy(path)
         checkpoint = policy.training["checkpoint"]
+        if "environment_steps" not in checkpoint:
+            continue  # cloned from a replay, not trained
         rows.append(
             {
                 "policy": path.stem,
