@@ -21,7 +21,7 @@ from collection.sac.kept import read_kept
 from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.suites import policies
-from vd4rl_data.suites.policies import TIERS, TRAINING_RUNS, TrainingRun
+from vd4rl_data.suites.policies import LATE_REPLAY, TIERS, TRAINING_RUNS, TrainingRun
 from vd4rl_data.ways import Way, ways_to_get
 
 _PREFIX = "python -m collection "
@@ -109,6 +109,15 @@ def test_what_is_said_of_a_replay_is_so(run: TrainingRun) -> None:
     replay = open_replay(path)
     assert len(replay) == run.replay_episodes
     assert replay.training.get("thinned", {}).get("of", 0) == run.replay_of
+
+
+@pytest.mark.parametrize(
+    "run", [run for run in TRAINING_RUNS if run.late_episodes], ids=lambda run: run.task
+)
+def test_what_is_said_of_a_late_replay_is_so(run: TrainingRun) -> None:
+    path = shipped_replay(run.task, run.level, LATE_REPLAY)
+    assert path is not None
+    assert len(open_replay(path)) == run.late_episodes
 
 
 def _training(name: str) -> tuple[Way, str]:

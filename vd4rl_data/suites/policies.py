@@ -60,6 +60,7 @@ class TrainingRun:
         replay_episodes: number of its episodes that come with the repository, as a replay.
         replay_of: number of the first episodes of training which those are evenly spread over; 0
             if they are the very first ones.
+        late_episodes: number of episodes that come with the repository as a late replay.
         kept: folder of the repository with what is kept of a run that was not long enough, for the
             next one to take up; empty if there is none.
         kept_steps: environment steps of that run.
@@ -80,6 +81,7 @@ class TrainingRun:
     lender: str = ""
     replay_episodes: int = 0
     replay_of: int = 0
+    late_episodes: int = 0
     kept: str = ""
     kept_steps: int = 0
     medium_at: int = 0
@@ -219,7 +221,7 @@ def is_shipped(task: str, behavior: str, level: float | None, episodes: int) -> 
         return False
     if is_replay:
         first = 0 if run.replay_of else run.replay_episodes
-        return behavior == REPLAY and episodes <= first
+        return episodes <= (first if behavior == REPLAY else run.late_episodes)
     return behavior in run.shipped or behavior in run.lent
 
 
