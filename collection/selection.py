@@ -54,8 +54,8 @@ def select_tiers(
     The replay is the beginning of training, including the random warm-up: as many whole episodes as
     fit into the transitions of the catalog's ``medium_replay`` row, like the published one. If a
     row of the catalog needs it, there is a late replay too: of the episodes that began after the
-    medium checkpoint. With ``replay_episodes``, the first one is thinned: so many of its
-    episodes, or of those up to the medium checkpoint if that is chosen, evenly spread, in order.
+    medium checkpoint. With ``replay_episodes`` they are thinned: so many of the episodes of each
+    (of those up to the medium checkpoint, if that is chosen), evenly spread, in order.
     A run that took up an earlier one did not begin there, and gives no replays.
 
     Checkpoints before ``actor_starts`` are never chosen: their policy is the one that the run
@@ -71,7 +71,7 @@ def select_tiers(
             also alone, for :data:`~collection.tiers.REPLAY_ALONE`.
         level: deterministic return above which a policy is medium; see
             :func:`collection.tiers.medium_level` by default.
-        replay_episodes: number of episodes of a thinned replay.
+        replay_episodes: number of episodes of each thinned replay.
         replace: replace other policies and replays that exist in ``out``.
 
     Raises:
@@ -203,72 +203,81 @@ def _replays(
     thinned: int | None,
 ) -> dict[str, _Cut]:
     """The replays that the catalog needs of this run's task, by behavior."""
-    task, found = run.settings().task, dict[str, _Cut]()
+    found = dict[str, _Cut]()
     chosen = {} if medium is None else {"medium": dataclasses.asdict(medium)}
-    for behavior, first in _first_steps(curve, medium).items():
-        size = _replay_size(task, behavior)
-        if behavior == REPLAY and thinned is not None:
-            episodes, rule = _thinned(run, curve, size, medium, thinned)
+    spans = _spans(run.settings().task, curve, medium, thinned=thinned is not None)
+    for behavior, span in spans.items():
+        if thinned is None:
+            episodes = list(_whole_episodes(run, span))
+            rule: Mapping[str, Any] = {"rule": f"all episodes {span.words}"}
         else:
-            episodes = list(_whole_episodes(run, _checkpoints(curve), size, first))
-            rule = _rule(behavior, size)
+            episodes, rule = _thinned(run, span, thinned)
         found[behavior] = _Cut(episodes, {**rule, **chosen})
     return {behavior: cut for behavior, cut in found.items() if cut.episodes}
 
 
-def _first_steps(curve: Sequence[Mapping[str, Any]], medium: Choice | None) -> dict[str, int]:
-    """Time step from which on each replay takes episodes; a late one needs to know medium."""
-    if medium is None:
-        return {REPLAY: 0}
-    steps = {record["environment_steps"]: record["time_steps"] for record in curve}
-    return {REPLAY: 0, LATE_REPLAY: steps[medium.environment_steps]}
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A part of training.
+
+    Attributes:
+        words: which episodes are of it, after "all episodes".
+        size: its greatest length, in time steps.
+        checkpoints: environment steps of the checkpoints that its episodes ended before.
+        first: time step at which its first episode begins, or later.
+    """
+
+    words: str
+    size: int
+    checkpoints: Sequence[int]
+    first: int = 0
 
 
-def _rule(behavior: str, size: int) -> dict[str, Any]:
-    first = "of training" if behavior == REPLAY else "that began after the medium checkpoint"
-    return {"rule": f"all episodes of the first {size} time steps {first}"}
-
-
-def _thinned(
-    run: RunFolder,
-    curve: Sequence[Mapping[str, Any]],
-    size: int,
-    medium: Choice | None,
-    count: int,
-) -> tuple[list[Trajectory], dict[str, Any]]:
-    """So many of a replay's episodes, or of those up to medium, evenly spread."""
-    size = min(size, curve[-1]["time_steps"])
-    span = f"of the first {size:,} time steps of training"
-    steps = _checkpoints(curve)
+def _spans(
+    task: str, curve: Sequence[Mapping[str, Any]], medium: Choice | None, *, thinned: bool
+) -> dict[str, _Span]:
+    """What each replay that the catalog has a row for is cut of; a late one needs a medium."""
+    checkpoints, trained = _checkpoints(curve), int(curve[-1]["time_steps"])
+    sizes = {behavior: _replay_size(task, behavior) for behavior in (REPLAY, LATE_REPLAY)}
+    size = min(sizes[REPLAY], trained) if thinned else sizes[REPLAY]
+    spans = {REPLAY: _Span(f"of the first {size:,} time steps of training", size, checkpoints)}
     if medium is not None:
-        span = "up to the medium checkpoint"
-        size, steps = curve[-1]["time_steps"], steps[: steps.index(medium.environment_steps) + 1]
-    total = sum(1 for _ in _whole_episodes(run, steps, size))
+        reached = checkpoints.index(medium.environment_steps)
+        if thinned:
+            words = "up to the medium checkpoint"
+            spans[REPLAY] = _Span(words, trained, checkpoints[: reached + 1])
+        first, size = int(curve[reached]["time_steps"]), sizes[LATE_REPLAY]
+        words = f"of the first {size:,} time steps after the medium checkpoint"
+        spans[LATE_REPLAY] = _Span(words, size, checkpoints, first)
+    return {behavior: span for behavior, span in spans.items() if sizes[behavior]}
+
+
+def _thinned(run: RunFolder, span: _Span, count: int) -> tuple[list[Trajectory], Mapping[str, Any]]:
+    """So many of the episodes of a part of training, evenly spread."""
+    total = sum(1 for _ in _whole_episodes(run, span))
     if count > total:
         raise InvalidSettingError(
-            f"replay_episodes: expected at most {total}, the episodes {span}, got {count}"
+            f"replay_episodes: expected at most {total}, the episodes {span.words}, got {count}"
         )
     numbers = [number * total // count for number in range(count)]
     wanted = frozenset(numbers)
     episodes = [
         trajectory
-        for number, trajectory in enumerate(_whole_episodes(run, steps, size))
+        for number, trajectory in enumerate(_whole_episodes(run, span))
         if number in wanted
     ]
-    rule = f"{count} of the {total} episodes {span}, evenly spread, in order"
+    rule = f"{count} of the {total} episodes {span.words}, evenly spread, in order"
     return episodes, {"rule": rule, "thinned": {"of": total, "episodes": numbers}}
 
 
-def _whole_episodes(
-    run: RunFolder, steps: Sequence[int], size: int, first: int = 0
-) -> Iterator[Trajectory]:
-    """Of these checkpoints, the episodes that begin at a time step or later, as many as fit."""
+def _whole_episodes(run: RunFolder, span: _Span) -> Iterator[Trajectory]:
+    """The whole episodes of a part of training."""
     total = 0
-    for finished in run.episodes(steps):
-        if finished.first_row < first:
+    for finished in run.episodes(span.checkpoints):
+        if finished.first_row < span.first:
             continue
         total += len(finished.trajectory.actions)
-        if total > size:
+        if total > span.size:
             return
         yield finished.trajectory
 

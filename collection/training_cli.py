@@ -210,8 +210,8 @@ class Select:
     level: Annotated[float | None, tyro.conf.arg(metavar="X")] = None
     """Deterministic return above which a policy is medium; the task's own by default."""
     replay_episodes: OptionalCount = None
-    """Take so many episodes, evenly spread over training up to medium, or with replay alone over
-    all that fill the catalog's row: a small replay of all of it."""
+    """Take so many episodes of each replay, evenly spread over training up to medium and after it,
+    or with replay alone over all that fill the catalog's row: a small replay of all of it."""
     replace: bool = False
     """Replace other policies and replays that exist in the folder."""
 

@@ -106,21 +106,22 @@ def clone_commands(extras: Iterable[str], *, anywhere: bool = False) -> tuple[st
 
 def _of_thinned_replays(spec: DatasetSpec, anywhere: bool) -> Iterator[Way]:
     """Some of a dataset's episodes, where the repository has a thinned replay of its training."""
-    if spec.behavior != REPLAY:
-        return
     task = spec.task
     run = find_training_run(TRAINED_ON.get(task.name, task.name), spec.level)
-    if run is None or not run.replay_of:
+    replay = None if run is None else run.replays.get(spec.behavior)
+    if replay is None or not replay.of:
         return
-    count = min(run.replay_episodes, spec.num_episodes)
+    count = min(replay.episodes, spec.num_episodes)
     some = f"{count:,} of {spec.num_episodes:,} episodes"
     extras = [EXTRAS[task.simulator]] if task.simulator in EXTRAS else []
     commands = (
         *clone_commands(["collection", *extras], anywhere=anywhere),
+        *fetch_commands(task.simulator),
         f"python -m collection collect {spec.name} --episodes {count}",
     )
+    after = "" if spec.behavior == REPLAY else " after it was medium"
     title = (
-        f"Make {some}, of a training run of ours: spread evenly over its first {run.replay_of:,}"
+        f"Make {some}, of a training run of ours: spread evenly over its first {replay.of:,}{after}"
     )
     yield Way("part", f"collect {some}", title, commands, notes=tuple(_media_notes(spec)))
 

@@ -66,7 +66,8 @@ def test_filters(run: Run, option: str, value: str | int) -> None:
     assert len(found) > 0
 
 
-_HOW = [how for how in KINDS if how != "part" or any(run.replay_of for run in TRAINING_RUNS)]
+_PARTS = any(replay.of for run in TRAINING_RUNS for replay in run.replays.values())
+_HOW = [how for how in KINDS if how != "part" or _PARTS]
 
 
 @pytest.mark.parametrize("how", _HOW)

@@ -131,15 +131,21 @@ def test_a_replays_file_of_an_older_recipe_is_found(
     assert collect(REPLAY, tmp_path, options=options, episodes=2, show_progress=False).found
 
 
-def test_a_late_replay_begins_where_the_policy_was_medium(
-    run: RunFolder, tmp_path: Path, rows: list[DatasetSpec], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """LOMPO's ``medium_expert``: the second half of the replay buffer."""
+@pytest.fixture
+def late_row(rows: list[DatasetSpec], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of the catalog that is a late replay."""
     name = "Test/walker_walk_short-medium_expert-16px-v0"
     late = dataclasses.replace(
         get_dataset_spec(REPLAY), id=parse_id(name), num_transitions=200, collected_by=LATE_REPLAY
     )
     monkeypatch.setitem(DATASETS, name, late)
+
+
+@pytest.mark.usefixtures("late_row")
+def test_a_late_replay_begins_where_the_policy_was_medium(
+    run: RunFolder, tmp_path: Path, rows: list[DatasetSpec]
+) -> None:
+    """LOMPO's ``medium_expert``: the second half of the replay buffer."""
     task = rows[0].task
     selected = select_tiers(run, tmp_path, tiers=("medium",), level=0.0)
     (medium,) = selected.choices
@@ -153,6 +159,22 @@ def test_a_late_replay_begins_where_the_policy_was_medium(
     played = behavior.play(simulation, episode=3)
     np.testing.assert_array_equal(played.actions, recorded[first + 3].actions)
     simulation.close()
+
+
+@pytest.mark.usefixtures("late_row")
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_late_replay_is_thinned_too(
+    count: int, run: RunFolder, tmp_path: Path, rows: list[DatasetSpec]
+) -> None:
+    """Of the episodes that a whole one would have, in order."""
+    file = f"replays/{rows[0].task.name}-late.h5"
+    whole, thin = (tmp_path / folder for folder in ("whole", "thin"))
+    select_tiers(run, whole, tiers=("medium",), level=0.0)
+    select_tiers(run, thin, tiers=("medium",), level=0.0, replay_episodes=count)
+    every, some = open_replay(whole / file).returns, open_replay(thin / file)
+    numbers = [number * len(every) // count for number in range(count)]
+    assert some.training["thinned"] == {"of": len(every), "episodes": numbers}
+    np.testing.assert_array_equal(some.returns, every[numbers])
 
 
 @pytest.mark.parametrize("count", [1, 7, 10])

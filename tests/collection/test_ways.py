@@ -21,7 +21,7 @@ from collection.sac.kept import read_kept
 from vd4rl_data.registry import DATASETS, get_dataset_spec
 from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.suites import policies
-from vd4rl_data.suites.policies import LATE_REPLAY, TIERS, TRAINING_RUNS, TrainingRun
+from vd4rl_data.suites.policies import REPLAY, TIERS, TRAINING_RUNS, ShippedReplay, TrainingRun
 from vd4rl_data.ways import Way, ways_to_get
 
 _PREFIX = "python -m collection "
@@ -101,23 +101,19 @@ def test_a_replay_is_of_a_run_from_its_beginning() -> None:
 
 
 @pytest.mark.parametrize(
-    "run", [run for run in TRAINING_RUNS if run.replay_episodes], ids=lambda run: run.task
+    ("run", "behavior"),
+    [
+        pytest.param(run, behavior, id=f"{run.task}-{behavior}")
+        for run in TRAINING_RUNS
+        for behavior in run.replays
+    ],
 )
-def test_what_is_said_of_a_replay_is_so(run: TrainingRun) -> None:
-    path = shipped_replay(run.task, run.level)
+def test_what_is_said_of_a_replay_is_so(run: TrainingRun, behavior: str) -> None:
+    path = shipped_replay(run.task, run.level, behavior)
     assert path is not None
-    replay = open_replay(path)
-    assert len(replay) == run.replay_episodes
-    assert replay.training.get("thinned", {}).get("of", 0) == run.replay_of
-
-
-@pytest.mark.parametrize(
-    "run", [run for run in TRAINING_RUNS if run.late_episodes], ids=lambda run: run.task
-)
-def test_what_is_said_of_a_late_replay_is_so(run: TrainingRun) -> None:
-    path = shipped_replay(run.task, run.level, LATE_REPLAY)
-    assert path is not None
-    assert len(open_replay(path)) == run.late_episodes
+    replay, said = open_replay(path), run.replays[behavior]
+    assert len(replay) == said.episodes
+    assert replay.training.get("thinned", {}).get("of", 0) == said.of
 
 
 def _training(name: str) -> tuple[Way, str]:
@@ -179,7 +175,7 @@ def test_medium_is_not_trained_from_what_was_kept_after_it(
 def test_a_thinned_replay_makes_a_part(
     suite: str, episodes: str, run: TrainingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thinned = replace(run, replay_episodes=200, replay_of=980)
+    thinned = replace(run, replays={REPLAY: ShippedReplay(200, of=980)})
     monkeypatch.setattr(policies, "TRAINING_RUNS", (thinned,))
     name = f"{suite}/humanoid_walk-medium_replay-64px-v0"
     ways = {way.kind: way for way in ways_to_get(get_dataset_spec(name))}

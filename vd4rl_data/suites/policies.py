@@ -7,8 +7,8 @@ adds a row here; without one, ``vd4rl list`` says that the cost is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from vd4rl_data.suites.dmc_bodies import BODY_TASKS
@@ -41,6 +41,20 @@ found online. All else is the same in both."""
 _STAND: Final = "runs/hopper_stand"
 
 
+@dataclass(frozen=True, slots=True)
+class ShippedReplay:
+    """Episodes of a training run that come with the repository.
+
+    Attributes:
+        episodes: number of them.
+        of: number of episodes that they are evenly spread over: the first ones of training, or for
+            a late replay the first ones after the medium checkpoint; 0 if they are all of those.
+    """
+
+    episodes: int
+    of: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
     """A training run that behavior policies come from.
@@ -57,10 +71,7 @@ class TrainingRun:
         shipped: tiers whose policies come with the repository.
         lent: tiers that the policy of another task, ``lender``, plays as well on this one.
         lender: another task of the same robot.
-        replay_episodes: number of its episodes that come with the repository, as a replay.
-        replay_of: number of the first episodes of training which those are evenly spread over; 0
-            if they are the very first ones.
-        late_episodes: number of episodes that come with the repository as a late replay.
+        replays: behavior, one of :data:`REPLAYS` → what comes with the repository of its replay.
         kept: folder of the repository with what is kept of a run that was not long enough, for the
             next one to take up; empty if there is none.
         kept_steps: environment steps of that run.
@@ -79,9 +90,7 @@ class TrainingRun:
     shipped: tuple[str, ...] = ()
     lent: tuple[str, ...] = ()
     lender: str = ""
-    replay_episodes: int = 0
-    replay_of: int = 0
-    late_episodes: int = 0
+    replays: Mapping[str, ShippedReplay] = field(default_factory=dict[str, "ShippedReplay"])
     kept: str = ""
     kept_steps: int = 0
     medium_at: int = 0
@@ -122,7 +131,7 @@ TRAINING_RUNS: Final = (
         steps=360_000,
         hours=0.8,
         shipped=TIERS,
-        replay_episodes=200,
+        replays={REPLAY: ShippedReplay(200)},
         medium_at=150_000,
     ),
     TrainingRun(
@@ -131,7 +140,7 @@ TRAINING_RUNS: Final = (
         hours=2.5,
         ending="--anneal-from 1_600_000",
         shipped=TIERS,
-        replay_episodes=400,
+        replays={REPLAY: ShippedReplay(400)},
     ),
     TrainingRun(task="cheetah_run", level=350.0, steps=400_000, hours=0.5, shipped=("medium",)),
     TrainingRun(
@@ -151,8 +160,7 @@ TRAINING_RUNS: Final = (
         beginning="--hidden 256 256 --critic-layer-norm --normalize-states --reward-scale 2"
         " --reward-power 0.25 --raise-power 570_000 660_000 --initial-temperature 0.02",
         shipped=TIERS,
-        replay_episodes=200,
-        replay_of=740,
+        replays={REPLAY: ShippedReplay(200, of=740)},
     ),
     TrainingRun(
         task="dclaw_screw",
@@ -220,8 +228,8 @@ def is_shipped(task: str, behavior: str, level: float | None, episodes: int) -> 
     if run is None:
         return False
     if is_replay:
-        first = 0 if run.replay_of else run.replay_episodes
-        return episodes <= (first if behavior == REPLAY else run.late_episodes)
+        replay = run.replays.get(behavior)
+        return replay is not None and not replay.of and episodes <= replay.episodes
     return behavior in run.shipped or behavior in run.lent
 
 
