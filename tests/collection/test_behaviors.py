@@ -283,7 +283,7 @@ def test_what_is_not_shipped_says_how_to_make_it() -> None:
 
 @pytest.mark.parametrize(("task", "tier"), SHIPPED)
 def test_shipped_policies_are_sound_and_good(task: str, tier: str) -> None:
-    """Sound files, and in three episodes roughly the return that they promise."""
+    """Sound files, and in an episode roughly the return that they promise."""
     path = shipped_policy(task, tier)
     assert path is not None
     policy = read_policy(path)
@@ -292,13 +292,13 @@ def test_shipped_policies_are_sound_and_good(task: str, tier: str) -> None:
     _, summaries, _ = rollout_record(
         task,
         behavior=tier,
-        episodes=3,
+        episodes=1,
         options=BehaviorOptions(deterministic=True),
         show_progress=False,
     )
-    mean = float(np.mean([summary.episode_return for summary in summaries]))
+    (played,) = summaries
     promised = policy.training["checkpoint"]["evaluation_mean"]
-    assert mean == pytest.approx(promised, rel=0.5)
+    assert played.episode_return == pytest.approx(promised, rel=0.5)
 
 
 @pytest.mark.parametrize("task", ["walker_walk", "cheetah_run"])
