@@ -71,7 +71,9 @@ def draw_learning_curve(
             markeredgecolor="white",
             label=f"{choice.tier}: {choice.evaluation_mean:.0f} at {at:,}",
         )
-    axes.set(title=task, xlabel="environment steps", ylabel="episode return", ylim=(0, None))
+    axes.set(title=task, xlabel="environment steps", ylabel="episode return")
+    if axes.dataLim.y0 >= 0:
+        axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="best", fontsize=8)

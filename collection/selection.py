@@ -246,7 +246,8 @@ def _spans(
         if thinned:
             words = "up to the medium checkpoint"
             spans[REPLAY] = _Span(words, trained, checkpoints[: reached + 1])
-        first, size = int(curve[reached]["time_steps"]), sizes[LATE_REPLAY]
+        first = int(curve[reached]["time_steps"])
+        size = min(sizes[LATE_REPLAY], trained - first) if thinned else sizes[LATE_REPLAY]
         words = f"of the first {size:,} time steps after the medium checkpoint"
         spans[LATE_REPLAY] = _Span(words, size, checkpoints, first)
     return {behavior: span for behavior, span in spans.items() if sizes[behavior]}

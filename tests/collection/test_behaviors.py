@@ -24,7 +24,8 @@ from collection.sac.run_folder import RunFolder
 from collection.sac.train import train
 from collection.selection import select_tiers
 from collection.tiers import TIERS
-from tests.collection.conftest import small_training
+from tests.collection.conftest import MEDIUM, REPLAY, small_training
+from tests.tasks import simulated
 from vd4rl_data.dataset import load_dataset
 from vd4rl_data.ids import parse_id
 from vd4rl_data.registry import DATASETS, TASKS, get_dataset_spec, get_task_spec, list_datasets
@@ -34,12 +35,13 @@ from vd4rl_data.spec import DatasetSpec
 from vd4rl_data.storage import open_dataset, write_dataset
 from vd4rl_data.suites.policies import LATE_REPLAY
 
-MEDIUM = "Test/walker_walk_short-medium-16px-v0"
-REPLAY = "Test/walker_walk_short-medium_replay-16px-v0"
 LAYOUT = (("orientations", 14), ("height", 1), ("velocity", 9))
 NEEDED = {(task, tier) for task in ("walker_walk", "cheetah_run", "hopper_hop") for tier in TIERS}
 FOUND = [read_policy(path) for path in FOLDER.glob("*.safetensors")]
-SHIPPED = sorted(NEEDED | {(policy.task, policy.tier) for policy in FOUND})
+SHIPPED = [
+    simulated(TASKS[task], task, tier)
+    for task, tier in sorted(NEEDED | {(policy.task, policy.tier) for policy in FOUND})
+]
 
 
 @pytest.fixture
@@ -276,8 +278,8 @@ def test_files_that_do_not_fit(policy: Path) -> None:
 
 def test_what_is_not_shipped_says_how_to_make_it() -> None:
     with pytest.raises(NotCollectableError) as told:
-        find_behavior(get_task_spec("dclaw_screw"), "expert")
-    assert "python -m collection train dclaw_screw" in str(told.value)
+        find_behavior(get_task_spec("walker_walk_short"), "medium")
+    assert "python -m collection train walker_walk_short" in str(told.value)
     assert "python -m collection select" in str(told.value)
 
 

@@ -18,6 +18,7 @@ from collection.plan import parts_folder
 from collection.players import make_uniform_policy
 from collection.recipes import find_recipe
 from collection.rollout import rollout
+from tests.collection.conftest import MEDIUM
 from vd4rl_data.dataset import load_dataset
 from vd4rl_data.envs import PixelEnv
 from vd4rl_data.errors import (
@@ -303,11 +304,7 @@ def test_two_writers_never_meet(locked: str, tmp_path: Path) -> None:
         ("VD4RL/walker_walk-random-64px", InvalidIdError, "v0"),
         ("VD4RL/walker_walk-randm-64px-v0", InvalidIdError, "Did you mean 'random'"),
         ("VD4RL/walker_wlk-random-64px-v0", UnknownDatasetError, "Did you mean .*walker_walk-"),
-        (
-            "LOMPO/dclaw_screw-expert-128px-v0",
-            NotCollectableError,
-            "collection train dclaw_screw",
-        ),
+        (MEDIUM, NotCollectableError, "collection train walker_walk_short"),
         (
             "VD4RL/walker_walk-medium_expert-64px-v0",
             NotCollectableError,

@@ -16,8 +16,9 @@ from collection.players import make_uniform_policy
 from collection.policy_files import read_policy, shipped_policy
 from collection.rollout import rollout
 from collection.statistics import EpisodeSummary, fidelity_record
+from tests.tasks import simulated
 from vd4rl_data import load_dataset
-from vd4rl_data.registry import get_dataset_spec
+from vd4rl_data.registry import get_dataset_spec, get_task_spec
 from vd4rl_data.seeding import Purpose, word
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.simulators.dmc import load_suite
@@ -105,7 +106,7 @@ def test_a_bare_dm_control_loop_gives_the_same_rewards(task: str) -> None:
 
 
 _SHIPPED = [
-    (run.task, tier, run.level if tier == "medium" else None)
+    simulated(get_task_spec(run.task), run.task, tier, run.level if tier == "medium" else None)
     for run in TRAINING_RUNS
     for tier in (*run.shipped, *run.lent)
 ]

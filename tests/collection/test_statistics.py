@@ -19,6 +19,7 @@ from collection.statistics import (
     fidelity_record,
     summarize,
 )
+from tests.collection.conftest import MEDIUM
 from vd4rl_data.registry import get_dataset_spec, get_task_spec
 from vd4rl_data.scores import return_statistics
 from vd4rl_data.storage import open_dataset, write_dataset
@@ -163,7 +164,7 @@ def test_rollout_stats_stand_beside_the_published_ones(
         (["rollout-stats", "walker_wlk"], "Did you mean 'walker_walk'"),
         (["rollout-stats", "walker_walk", "--behavior", "best"], "expected one of random"),
         (["rollout-stats", "walker_walk", "--episodes", "0"], "episodes: expected at least 1"),
-        (["collect", "LOMPO/dclaw_screw-expert-128px-v0"], "Train one"),
+        (["collect", MEDIUM], "Train one"),
         (["render", "none.h5", "--size", "84"], "no dataset file"),
     ],
 )

@@ -19,7 +19,14 @@ from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.drawing import simplify
 from vd4rl_data.simulators.gl import load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, View, check_seed
-from vd4rl_data.simulators.wrapped import check_actions, joined, place, write
+from vd4rl_data.simulators.wrapped import (
+    check_actions,
+    go_on,
+    joined,
+    place,
+    solver_state_of,
+    write,
+)
 from vd4rl_data.spec import TaskSpec
 
 STATE_LAYOUT: Final = (
@@ -145,6 +152,16 @@ class DClawSimulator:
         """
         data = self._built()
         write(physics_state, (data.qpos, data.qvel))
+
+    def solver_state(self) -> Float64[np.ndarray, " V"]:
+        """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
+        return solver_state_of(self._built())
+
+    def resume(
+        self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
+    ) -> None:
+        """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
+        go_on(self.set_physics_state, self._built(), physics_state, solver_state)
 
     @property
     def model(self) -> Any:

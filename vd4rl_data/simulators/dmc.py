@@ -20,6 +20,7 @@ from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.gl import backend_errors, load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, View, check_seed
 from vd4rl_data.simulators.versions import PACKAGES, check_domain, installed_pair, nearest_pair
+from vd4rl_data.simulators.wrapped import go_on, solver_state_of
 from vd4rl_data.spec import Body, TaskSpec
 from vd4rl_data.version import versions_of
 
@@ -147,18 +148,18 @@ class DMCSimulator:
 
     def solver_state(self) -> Float64[np.ndarray, " V"]:
         """float64 (V,): the accelerations that MuJoCo's solver starts the next step from."""
-        return np.array(self._load().physics.data.qacc_warmstart, dtype=np.float64)
+        return solver_state_of(self._load().physics.data)
 
     def resume(
         self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
     ) -> None:
         """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
         physics = self._load().physics
-        if np.shape(solver_state) != physics.data.qacc_warmstart.shape:
-            raise ValueError(
-                f"solver state: expected shape {physics.data.qacc_warmstart.shape}, got"
-                f" {np.shape(solver_state)}"
-            )
+        go_on(self._begin_at, physics.data, physics_state, solver_state)
+
+    def _begin_at(self, physics_state: Float64[np.ndarray, " S"]) -> None:
+        """Be where an episode would be that had started from a state."""
+        physics = self._load().physics
         if not self._running:  # the suite takes no step before a reset
             stream = self._random.get_state()
             self._environment.reset()
@@ -167,7 +168,6 @@ class DMCSimulator:
         self._place(physics_state)
         physics.data.qacc_warmstart[:] = 0.0
         physics.after_reset()  # what an episode's first observation is computed by
-        physics.data.qacc_warmstart[:] = solver_state
 
     def _place(self, physics_state: Float64[np.ndarray, " S"]) -> None:
         """Write a recorded state into the simulation; nothing is computed from it yet."""

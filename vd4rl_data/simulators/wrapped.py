@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,3 +106,32 @@ def write(physics_state: Float64[np.ndarray, " S"], parts: Sequence[Any]) -> Non
         raise ValueError(f"physics state: expected shape {expected}, got {np.shape(physics_state)}")
     for part, values in zip(parts, np.split(physics_state, np.cumsum(sizes)[:-1]), strict=True):
         part[...] = values.reshape(part.shape)
+
+
+def solver_state_of(data: Any) -> Float64[np.ndarray, " V"]:
+    """float64 (V,), a copy: the accelerations that MuJoCo's solver starts the next step from."""
+    return np.array(data.qacc_warmstart, dtype=np.float64)
+
+
+def go_on(
+    place_state: Callable[[Float64[np.ndarray, " S"]], None],
+    data: Any,
+    physics_state: Float64[np.ndarray, " S"],
+    solver_state: Float64[np.ndarray, " V"],
+) -> None:
+    """Let the next step start from a recorded state.
+
+    Args:
+        place_state: sets the simulation to a physics state, or refuses it.
+        data: ``mujoco.MjData``.
+        physics_state: float64 (S,).
+        solver_state: float64 (V,), see :func:`solver_state_of`.
+
+    Raises:
+        ValueError: a state has the wrong number of entries for this model.
+    """
+    expected = data.qacc_warmstart.shape
+    if np.shape(solver_state) != expected:
+        raise ValueError(f"solver state: expected shape {expected}, got {np.shape(solver_state)}")
+    place_state(physics_state)
+    data.qacc_warmstart[:] = solver_state

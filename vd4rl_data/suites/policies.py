@@ -108,6 +108,12 @@ _HOPPER: Final = (
 )
 
 
+_HANDS: Final = (
+    "--updates-per-step 1 --batch-size 128 --hidden 256 256 --critic-layer-norm --normalize-states"
+    " --initial-temperature 0.1"
+)
+
+
 _LENT: Final = {
     "walker_walk": dict.fromkeys("bcfg", TIERS),
     "cheetah_run": {"b": TIERS, "c": TIERS, "f": ("medium",), "g": ("medium",)},
@@ -131,7 +137,7 @@ TRAINING_RUNS: Final = (
         steps=360_000,
         hours=0.8,
         shipped=TIERS,
-        replays={REPLAY: ShippedReplay(200)},
+        replays={REPLAY: ShippedReplay(200), LATE_REPLAY: ShippedReplay(200)},
         medium_at=150_000,
     ),
     TrainingRun(
@@ -164,12 +170,32 @@ TRAINING_RUNS: Final = (
     ),
     TrainingRun(
         task="dclaw_screw",
-        steps=400_000,
-        hours=0.6,
-        kept="collection/kept/dclaw_screw",
-        kept_steps=70_000,
-        missing="No run of ours was long enough yet to tell what an expert reaches: returns rose"
-        " from -900 of random actions to -173 in 70,000 environment steps, and were still rising.",
+        steps=600_000,
+        hours=0.9,
+        ending="--anneal-from 450_000",
+        shipped=("expert",),
+        replays={REPLAY: ShippedReplay(1_800), LATE_REPLAY: ShippedReplay(1_800)},
+        medium_at=120_000,
+    ),
+    TrainingRun(
+        task="adroit_pen",
+        steps=600_000,
+        hours=0.5,
+        options=f"{_HANDS} --reward-scale 0.05",
+        ending="--anneal-from 400_000",
+        shipped=("expert",),
+        replays={REPLAY: ShippedReplay(500, of=1_050), LATE_REPLAY: ShippedReplay(500, of=1_950)},
+        medium_at=210_000,
+    ),
+    TrainingRun(
+        task=DOOR_DENSE,
+        steps=450_000,
+        hours=0.4,
+        options=f"{_HANDS} --reward-scale 0.1",
+        ending="--anneal-from 300_000",
+        shipped=("expert",),
+        replays={LATE_REPLAY: ShippedReplay(400)},
+        medium_at=90_000,
     ),
     *_bodies(),
 )
