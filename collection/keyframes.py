@@ -8,7 +8,7 @@ on. On another processor the last bits differ, and grow until the next keyframe 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -124,7 +124,7 @@ def warn_about(deviation: float, what: str) -> None:
 
 
 def find_keyframes(
-    episodes: Sequence[Trajectory], simulation: Simulation, every: int = EVERY
+    episodes: Iterable[Trajectory], simulation: Simulation, every: int = EVERY
 ) -> Found | None:
     """Keyframes from which each episode is simulated as it was recorded, bit for bit.
 

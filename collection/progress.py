@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from tqdm import tqdm
+
+_T = TypeVar("_T")
 
 # tqdm's default lock is a named semaphore; when a process is killed, its clean-up prints a warning.
 tqdm.set_lock(threading.RLock())
@@ -71,3 +75,15 @@ class EpisodeProgress:
     def update(self, done: int) -> None:
         """Move the bar to ``done`` episodes in all."""
         self._bar.update(done - self._bar.n)
+
+
+def watched_episodes(title: str, *, show: bool) -> Callable[[Sequence[_T]], Iterator[_T]]:
+    """A way to iterate over episodes which draws a bar with this title."""
+
+    def watched(episodes: Sequence[_T]) -> Iterator[_T]:
+        with EpisodeProgress(title, len(episodes), show=show) as bar:
+            for number, episode in enumerate(episodes, 1):
+                yield episode
+                bar.update(number)
+
+    return watched

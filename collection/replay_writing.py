@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import h5py
 import numpy as np
@@ -18,6 +18,7 @@ from collection.rollout import Trajectory
 from vd4rl_data.simulators import Simulation
 from vd4rl_data.storage.atomic import atomic_path
 
+Watched: TypeAlias = Callable[[Sequence[Trajectory]], Iterator[Trajectory]]
 _CHUNK_ROWS: Final = 2048
 
 
@@ -52,6 +53,7 @@ def replay_content(
     training: Mapping[str, Any],
     every: int = EVERY,
     made_of: str = "",
+    watched: Watched = iter,
 ) -> bytes:
     """The bytes of a replay file, made in memory so that HDF5 never runs into a full disk.
 
@@ -63,12 +65,13 @@ def replay_content(
             where the simulator does not give them back bit for bit. To find that out, every episode
             is simulated: half a millisecond per time step of humanoid.
         made_of: SHA-256 of a file with the same episodes, to be known by.
+        watched: iterates over the episodes while they are simulated, e.g. to show progress.
     """
     arrays: dict[str, NDArray[Any]] = {
         name: np.concatenate([np.asarray(getattr(episode, name)) for episode in episodes])
         for name in ("actions", "rewards")
     }
-    stored, version = _stored_states(task, episodes, every)
+    stored, version = _stored_states(task, episodes, every, watched)
     arrays |= stored
     if all(episode.successes is not None for episode in episodes):
         arrays[SUCCESSES] = np.concatenate([np.asarray(item.successes) for item in episodes])
@@ -98,12 +101,12 @@ def replay_content(
 
 
 def _stored_states(
-    task: str, episodes: Sequence[Trajectory], every: int
+    task: str, episodes: Sequence[Trajectory], every: int, watched: Watched
 ) -> tuple[dict[str, NDArray[Any]], int]:
     """What a file holds of the states, and the version that it has with that."""
     simulation = Simulation(task)
     try:
-        found = find_keyframes(episodes, simulation, every) if every else None
+        found = find_keyframes(watched(episodes), simulation, every) if every else None
         if found is None:
             version, sparse = WHOLE, _gives_states_back(simulation, (episodes[0], episodes[-1]))
             parts = {"physics_states": [episode.recorded()[0] for episode in episodes]}

@@ -13,6 +13,7 @@ from collection.checks import check_least
 from collection.errors import InvalidSettingError
 from collection.learning_curve import curves_before, draw_learning_curve
 from collection.policy_files import DESCRIPTION_SUFFIX, policy_contents, policy_in
+from collection.progress import watched_episodes
 from collection.replay_files import replay_in
 from collection.replay_writing import replay_content
 from collection.rollout import Trajectory
@@ -48,6 +49,7 @@ def select_tiers(
     level: float | None = None,
     replay_episodes: int | None = None,
     replace: bool = False,
+    show_progress: bool = False,
 ) -> Selected:
     """Choose medium and expert by rule, and cut the replays.
 
@@ -73,6 +75,8 @@ def select_tiers(
             :func:`collection.tiers.medium_level` by default.
         replay_episodes: number of episodes of each thinned replay.
         replace: replace other policies and replays that exist in ``out``.
+        show_progress: draw a bar while a replay's episodes are simulated, to find out which of
+            their states need not be stored.
 
     Raises:
         InvalidSettingError: a level was given, but no medium policy is to be chosen; or no replay
@@ -107,7 +111,8 @@ def select_tiers(
     cuts = _replays(run, curve, medium, replay_episodes) if replayed else {}
     for behavior, cut in cuts.items():
         path = replay_in(out / "replays", task, named, behavior)
-        contents[path] = replay_content(task, cut.episodes, {**training, **cut.rule})
+        bar = watched_episodes(path.name, show=show_progress)
+        contents[path] = replay_content(task, cut.episodes, {**training, **cut.rule}, watched=bar)
     write_files(contents, replace=replace)
     picture = out / "learning_curves" / f"{task}-seed{settings.seed}.png"
     draw_learning_curve(picture, task, curve, choices, before)

@@ -215,6 +215,9 @@ class Select:
     replace: bool = False
     """Replace other policies and replays that exist in the folder."""
 
+    no_progress: bool = False
+    """Draw no progress bar."""
+
     def run(self) -> None:
         """Run the command."""
         _torch()
@@ -229,6 +232,7 @@ class Select:
             level=self.level,
             replay_episodes=self.replay_episodes,
             replace=self.replace,
+            show_progress=not self.no_progress,
         )
         for choice in selected.choices:
             print(

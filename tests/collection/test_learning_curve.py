@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.figure import Figure
 
-from collection.learning_curve import draw_learning_curve  # noqa: E402
+from collection.learning_curve import draw_learning_curve
 
 
 @pytest.mark.parametrize(("lowest", "drawn_from"), [(-900.0, -900.0), (0.0, 0.0), (70.0, 0.0)])

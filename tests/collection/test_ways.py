@@ -60,6 +60,18 @@ def test_every_command_is_one() -> None:
         )
 
 
+def test_what_comes_with_the_repository_stays_small(repository: Path) -> None:
+    """At most 1 MiB for a policy, 60 MB in all; what is larger is published and pinned."""
+    sizes = {
+        path: path.stat().st_size
+        for folder in ("policies", "replays", "kept")
+        for path in (repository / "collection" / folder).rglob("*")
+        if path.is_file()
+    }
+    assert sum(sizes.values()) <= 60_000_000
+    assert all(size <= 1 << 20 for path, size in sizes.items() if path.suffix == ".safetensors")
+
+
 def test_kept_runs_are_sound_and_small(repository: Path) -> None:
     folders = sorted((repository / "collection" / "kept").iterdir())
     assert {run.kept for run in TRAINING_RUNS if run.kept} <= {

@@ -148,7 +148,14 @@ TRAINING_RUNS: Final = (
         shipped=TIERS,
         replays={REPLAY: ShippedReplay(400)},
     ),
-    TrainingRun(task="cheetah_run", level=350.0, steps=400_000, hours=0.5, shipped=("medium",)),
+    TrainingRun(
+        task="cheetah_run",
+        level=350.0,
+        steps=400_000,
+        hours=0.5,
+        shipped=("medium",),
+        replays={REPLAY: ShippedReplay(400)},
+    ),
     TrainingRun(
         task="hopper_hop",
         steps=900_000,
