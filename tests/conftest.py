@@ -60,11 +60,14 @@ def _place_of(item: pytest.Item) -> str:
 
 @pytest.fixture(scope="session")
 def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Makes empty folders, without a look through the thousands that were made before."""
-    root, count = tmp_path_factory.mktemp("tests"), itertools.count()
+    """Makes empty folders, without a look through the thousands that were made before.
+
+    Their paths are no longer than pytest's: sockets are made in them.
+    """
+    root, count = tmp_path_factory.getbasetemp(), itertools.count()
 
     def make(name: str) -> Path:
-        folder = root / f"{re.sub(r'[^A-Za-z0-9]', '_', name)[:30]}{next(count)}"
+        folder = root / f"{re.sub(r'[^A-Za-z0-9]', '_', name)[:24]}_{next(count)}"
         folder.mkdir(0o700)
         return folder
 
