@@ -203,10 +203,12 @@ def _runs(needed: Sequence[_Need]) -> dict[_Key, TrainingRun | None]:
 
 
 def _as_long_as_needed(run: TrainingRun, needs: Sequence[_Need]) -> TrainingRun:
-    """A replay is the beginning of training; a policy may come from a run that is taken up."""
+    """A replay is the beginning of training, and may be of a longer one, which ends elsewhere; a
+    policy may come from a run that is taken up.
+    """
     steps = max(_steps_for(run, need) for need in needs)
     whole = steps >= run.steps
-    options = f"{run.options} {run.ending if whole else ''}"
+    options = f"{run.options} {run.ending if steps == run.steps else ''}"
     left, begins = steps - run.kept_steps, f"{run.beginning} {options}"
     if run.kept and left > 0 and not any(need.behavior in REPLAYS for need in needs):
         steps, begins = left, f"--take-up {run.kept} {options}"

@@ -164,6 +164,16 @@ def test_what_medium_needs_is_trained_up_to_medium(
     assert not way.text.startswith("collect after training (more than")
 
 
+def test_a_replay_of_a_longer_training_has_not_the_end_of_a_shorter_one(
+    run: TrainingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = replace(run, steps=500_000, medium_at=0, ending="--anneal-from 400_000")
+    monkeypatch.setattr(policies, "TRAINING_RUNS", (short,))
+    way, command = _training("VD4RL/humanoid_walk-medium_replay-64px-v0")
+    assert f"--steps 1_200_000 {run.options} --out" in command
+    assert way.hours == pytest.approx(run.hours * 1_200_000 / 500_000)
+
+
 @pytest.mark.parametrize("behavior", ["expert", "medium_expert"])
 def test_what_expert_needs_is_trained_to_the_end(run: TrainingRun, behavior: str) -> None:
     way, command = _training(f"VD4RL/humanoid_walk-{behavior}-64px-v0")
