@@ -10,8 +10,9 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from tests.project.parsing import parsed
+
 pytest.importorskip("torch")
-tyro: Any = pytest.importorskip("tyro")
 
 ID = "VD4RL/walker_walk-random-64px-v0"
 POLICY = Path(__file__).parents[2] / "collection/policies/walker_walk-medium.safetensors"
@@ -28,10 +29,6 @@ COMMANDS: dict[str, list[str]] = {
     "leaderboard random": ["VD4RL/walker_walk-random-v0", "--out", "x.json"],
 }
 """Room and command → what it needs besides its numbers."""
-
-
-class _Parsed(Exception):  # noqa: N818 - not a failure
-    pass
 
 
 def _numbers(command: Any) -> Iterator[tuple[str, type]]:
@@ -57,16 +54,7 @@ def test_a_number_out_of_range_is_told_by_its_option(
     arguments = [command, *COMMANDS[name]]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VD4RL_DATA_DIR", str(tmp_path / "data"))
-    parse = tyro.cli
-
-    def stop(*given: Any, **options: Any) -> None:
-        raise _Parsed(parse(*given, **options))
-
-    monkeypatch.setattr(tyro, "cli", stop)
-    with pytest.raises(_Parsed) as parsed:
-        main(arguments)
-    monkeypatch.setattr(tyro, "cli", parse)
-    numbers = list(_numbers(parsed.value.args[0]))
+    numbers = list(_numbers(parsed(room, arguments)))
     assert numbers
     for option, kind in numbers:
         for value in ("-1", "nan") if kind is float else ("-1",):

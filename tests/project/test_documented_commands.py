@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.project.parsing import parsed
 from vd4rl_data.cli import make_parser
 from vd4rl_data.registry import SUITES, get_dataset_spec
 
 pytest.importorskip("torch")
-tyro: Any = pytest.importorskip("tyro")
+pytest.importorskip("tyro")
 
 _ROOT = Path(__file__).parents[2]
 _PAGES = (*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md"), *_ROOT.glob("examples/*.md"))
@@ -25,10 +24,6 @@ _PLACEHOLDERS = {
     "...": "",
     "my_algorithm:ALGORITHM": "bc",  # the reader's own
 }
-
-
-class _Parsed(Exception):  # noqa: N818 - not a failure
-    pass
 
 
 def _commands(page: Path) -> Iterator[tuple[str, list[str]]]:
@@ -56,21 +51,11 @@ def test_commands_are_found() -> None:
 
 
 @pytest.mark.parametrize(("program", "arguments"), _SHOWN)
-def test_a_documented_command_is_one(
-    program: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_documented_command_is_one(program: str, arguments: list[str]) -> None:
     if program == "vd4rl":
         make_parser(arguments).parse_args(arguments)
     else:
-        parse = tyro.cli
-
-        def stop(*given: Any, **options: Any) -> None:
-            parse(*given, **options)
-            raise _Parsed
-
-        monkeypatch.setattr(tyro, "cli", stop)
-        with pytest.raises(_Parsed):
-            importlib.import_module(f"{program}.cli").main(arguments)
+        parsed(program, arguments)
     suites = "|".join(SUITES)
     for word in arguments:
         if re.fullmatch(rf"({suites})/\S+px-v\d+", word):

@@ -16,14 +16,7 @@ from jaxtyping import Float32, Float64
 from vd4rl_data.simulators.gl import load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, check_seed
 from vd4rl_data.simulators.robotics import robotics_module
-from vd4rl_data.simulators.wrapped import (
-    WrappedSimulator,
-    go_on,
-    joined,
-    place,
-    solver_state_of,
-    write,
-)
+from vd4rl_data.simulators.wrapped import GoesOn, WrappedSimulator, joined, place, write
 from vd4rl_data.spec import TaskSpec
 
 _MODULE: Final = "gymnasium_robotics.envs.adroit_hand.adroit_pen"
@@ -55,7 +48,7 @@ class AdroitPenSettings:
         return "gymnasium-robotics: AdroitHandPen-v1"
 
 
-class AdroitPenSimulator(WrappedSimulator):
+class AdroitPenSimulator(WrappedSimulator, GoesOn):
     """The hand turns the pen; an action is the target of each joint, within the joint's range."""
 
     Settings: ClassVar[type[Any]] = AdroitPenSettings
@@ -119,16 +112,6 @@ class AdroitPenSimulator(WrappedSimulator):
         """
         write(physics_state, self._parts())
         place(self._env.model, self._env.data)
-
-    def solver_state(self) -> Float64[np.ndarray, " V"]:
-        """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
-        return solver_state_of(self._load().data)
-
-    def resume(
-        self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
-    ) -> None:
-        """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
-        go_on(self.set_physics_state, self._load().data, physics_state, solver_state)
 
     def _parts(self) -> tuple[Any, ...]:
         """Views of everything that a physics state holds."""

@@ -19,14 +19,7 @@ from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.drawing import simplify
 from vd4rl_data.simulators.gl import load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, View, check_seed
-from vd4rl_data.simulators.wrapped import (
-    check_actions,
-    go_on,
-    joined,
-    place,
-    solver_state_of,
-    write,
-)
+from vd4rl_data.simulators.wrapped import GoesOn, check_actions, joined, place, write
 from vd4rl_data.spec import TaskSpec
 
 STATE_LAYOUT: Final = (
@@ -72,7 +65,7 @@ class DClawSettings:
         return f"ROBEL: D'Claw screw, direction {self.direction:+d}"
 
 
-class DClawSimulator:
+class DClawSimulator(GoesOn):
     """The claw; an action is the angle that each joint is asked for."""
 
     Settings: ClassVar[type[Any]] = DClawSettings
@@ -103,7 +96,7 @@ class DClawSimulator:
             ValueError: the seed is negative, or the row disagrees with the model.
         """
         check_seed(seed)
-        mujoco, model, data = load_mujoco(), self.model, self._built()
+        mujoco, model, data = load_mujoco(), self.model, self._built_data()
         if self._random is None or seed is not None:
             self._random = np_random(seed)[0]
         mujoco.mj_resetData(model, data)
@@ -127,7 +120,7 @@ class DClawSimulator:
     @property
     def state(self) -> Float32[np.ndarray, " P"]:
         """float32 (P,): :data:`STATE_LAYOUT`."""
-        data = self._built()
+        data = self._built_data()
         angle = data.qpos[-1]
         valve = (np.cos(angle), np.sin(angle), data.qvel[-1])
         parts = (data.qpos[:_JOINTS], data.qvel[:_JOINTS], valve)
@@ -141,7 +134,7 @@ class DClawSimulator:
     @property
     def physics_state(self) -> Float64[np.ndarray, " S"]:
         """float64 (S,): qpos and qvel, a copy."""
-        data = self._built()
+        data = self._built_data()
         return joined((data.qpos, data.qvel))
 
     def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
@@ -150,18 +143,8 @@ class DClawSimulator:
         Raises:
             ValueError: the state has the wrong number of entries for this model.
         """
-        data = self._built()
+        data = self._built_data()
         write(physics_state, (data.qpos, data.qvel))
-
-    def solver_state(self) -> Float64[np.ndarray, " V"]:
-        """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
-        return solver_state_of(self._built())
-
-    def resume(
-        self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
-    ) -> None:
-        """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
-        go_on(self.set_physics_state, self._built(), physics_state, solver_state)
 
     @property
     def model(self) -> Any:
@@ -191,7 +174,7 @@ class DClawSimulator:
         self._canvases.release()
         self._model = self._data = None
 
-    def _built(self) -> Any:
+    def _built_data(self) -> Any:
         return self._data if self.model is not None else None
 
     def _reward(self) -> float:

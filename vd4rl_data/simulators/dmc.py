@@ -20,7 +20,7 @@ from vd4rl_data.simulators.draw import Canvases
 from vd4rl_data.simulators.gl import backend_errors, load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, View, check_seed
 from vd4rl_data.simulators.versions import PACKAGES, check_domain, installed_pair, nearest_pair
-from vd4rl_data.simulators.wrapped import go_on, solver_state_of
+from vd4rl_data.simulators.wrapped import GoesOn
 from vd4rl_data.spec import Body, TaskSpec
 from vd4rl_data.version import versions_of
 
@@ -66,7 +66,7 @@ def load_suite() -> ModuleType:
     return suite
 
 
-class DMCSimulator:
+class DMCSimulator(GoesOn):
     """One task of the suite, without the suite's time limit: the task's row has the horizon.
 
     For a seed below 2**32, the episode is the one that the suite itself starts when it is loaded
@@ -146,18 +146,10 @@ class DMCSimulator:
         self._place(physics_state)
         self._load().physics.forward()
 
-    def solver_state(self) -> Float64[np.ndarray, " V"]:
-        """float64 (V,): the accelerations that MuJoCo's solver starts the next step from."""
-        return solver_state_of(self._load().physics.data)
+    def _built_data(self) -> Any:
+        return self._load().physics.data
 
-    def resume(
-        self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
-    ) -> None:
-        """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
-        physics = self._load().physics
-        go_on(self._begin_at, physics.data, physics_state, solver_state)
-
-    def _begin_at(self, physics_state: Float64[np.ndarray, " S"]) -> None:
+    def _place_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
         """Be where an episode would be that had started from a state."""
         physics = self._load().physics
         if not self._running:  # the suite takes no step before a reset

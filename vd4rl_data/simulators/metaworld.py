@@ -23,7 +23,7 @@ from jaxtyping import Float32, Float64
 from vd4rl_data.errors import MissingDependencyError
 from vd4rl_data.simulators.gl import load_mujoco
 from vd4rl_data.simulators.protocol import EnvironmentStep, check_seed
-from vd4rl_data.simulators.wrapped import WrappedSimulator, go_on, joined, solver_state_of, write
+from vd4rl_data.simulators.wrapped import GoesOn, WrappedSimulator, joined, write
 from vd4rl_data.spec import TaskSpec
 
 _NO_LIMIT: Final = 1 << 62
@@ -90,8 +90,12 @@ class MetaWorldSettings:
         return f"MetaWorld: {self.environment}"
 
 
-class MetaWorldSimulator(WrappedSimulator):
-    """The Sawyer arm at its table; an action is the hand's motion (3) and the gripper's force."""
+class MetaWorldSimulator(WrappedSimulator, GoesOn):
+    """The Sawyer arm at its table; an action is the hand's motion (3) and the gripper's force.
+
+    After :meth:`resume` the states are the recorded ones. Rewards and successes that are counted
+    from where an episode began are so only if the layout is frozen: the state does not tell it.
+    """
 
     Settings: ClassVar[type[Any]] = MetaWorldSettings
     PACKAGES: ClassVar[tuple[str, ...]] = ("metaworld", "mujoco", "gymnasium")
@@ -175,20 +179,6 @@ class MetaWorldSimulator(WrappedSimulator):
             self.reset(0)  # the constant parts of a layout
         write(physics_state, self._parts())
         load_mujoco().mj_forward(env.model, env.data)
-
-    def solver_state(self) -> Float64[np.ndarray, " V"]:
-        """See :class:`~vd4rl_data.simulators.protocol.Resumable`."""
-        return solver_state_of(self._load().data)
-
-    def resume(
-        self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
-    ) -> None:
-        """See :class:`~vd4rl_data.simulators.protocol.Resumable`.
-
-        The states are the recorded ones. Rewards and successes that are counted from where an
-        episode began are so only if the layout is frozen: what it was is not in the state.
-        """
-        go_on(self.set_physics_state, self._load().data, physics_state, solver_state)
 
     def _parts(self) -> list[Any]:
         """Views of everything that a physics state holds."""

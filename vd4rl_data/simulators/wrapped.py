@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,9 @@ class WrappedSimulator(ABC):
         """Free the environment and its OpenGL context."""
         self._canvases.release()
         self._env = None
+
+    def _built_data(self) -> Any:
+        return self._load().data
 
     def _load(self) -> Any:
         if self._env is None:
@@ -108,30 +111,45 @@ def write(physics_state: Float64[np.ndarray, " S"], parts: Sequence[Any]) -> Non
         part[...] = values.reshape(part.shape)
 
 
-def solver_state_of(data: Any) -> Float64[np.ndarray, " V"]:
-    """float64 (V,), a copy: the accelerations that MuJoCo's solver starts the next step from."""
-    return np.array(data.qacc_warmstart, dtype=np.float64)
+class GoesOn(ABC):
+    """A simulator of MuJoCo that goes on from recorded states.
 
-
-def go_on(
-    place_state: Callable[[Float64[np.ndarray, " S"]], None],
-    data: Any,
-    physics_state: Float64[np.ndarray, " S"],
-    solver_state: Float64[np.ndarray, " V"],
-) -> None:
-    """Let the next step start from a recorded state.
-
-    Args:
-        place_state: sets the simulation to a physics state, or refuses it.
-        data: ``mujoco.MjData``.
-        physics_state: float64 (S,).
-        solver_state: float64 (V,), see :func:`solver_state_of`.
-
-    Raises:
-        ValueError: a state has the wrong number of entries for this model.
+    See :class:`~vd4rl_data.simulators.protocol.Resumable`.
     """
-    expected = data.qacc_warmstart.shape
-    if np.shape(solver_state) != expected:
-        raise ValueError(f"solver state: expected shape {expected}, got {np.shape(solver_state)}")
-    place_state(physics_state)
-    data.qacc_warmstart[:] = solver_state
+
+    @abstractmethod
+    def _built_data(self) -> Any:
+        """``mujoco.MjData``. Builds the simulator."""
+
+    @abstractmethod
+    def set_physics_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
+        """Set the simulation to a recorded state, or refuse it."""
+
+    def _place_state(self, physics_state: Float64[np.ndarray, " S"]) -> None:
+        """Be where the next step can start from a recorded state."""
+        self.set_physics_state(physics_state)
+
+    def solver_state(self) -> Float64[np.ndarray, " V"]:
+        """float64 (V,), a copy: the accelerations that the solver starts the next step from."""
+        return np.array(self._built_data().qacc_warmstart, dtype=np.float64)
+
+    def resume(
+        self, physics_state: Float64[np.ndarray, " S"], solver_state: Float64[np.ndarray, " V"]
+    ) -> None:
+        """Let the next step start from a recorded state.
+
+        Args:
+            physics_state: float64 (S,).
+            solver_state: float64 (V,), see :meth:`solver_state`.
+
+        Raises:
+            ValueError: a state has the wrong number of entries for this model.
+        """
+        data = self._built_data()
+        expected = data.qacc_warmstart.shape
+        if np.shape(solver_state) != expected:
+            raise ValueError(
+                f"solver state: expected shape {expected}, got {np.shape(solver_state)}"
+            )
+        self._place_state(physics_state)
+        data.qacc_warmstart[:] = solver_state
